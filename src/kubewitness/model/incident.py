@@ -1,0 +1,259 @@
+"""What we believe: findings, incidents and the coverage behind them. Frozen; part of the published JSON contract.
+
+Times are RFC 3339 UTC with microseconds, as text; empty where unknown. Texts carry English and Chinese.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from kubewitness.model.evidence import EvidenceItem, Note
+from kubewitness.model.judgement import Confidence, Kind, Severity
+from kubewitness.model.text import Text
+
+# How a step touches its object; drawn and worded differently (see the picture's legend).
+Act = Literal["read", "create", "change", "delete", "execute", "refused", "effect"]
+
+
+class Evidence(Struct, frozen=True):
+    """A citation: one original event."""
+
+    audit_id: str
+    item: str
+    line: int
+    offset: int
+    time: str
+    stage: str = ""
+    sha256: str = ""  # of the item
+    summary: str = ""  # "delete clusterrolebindings/x by system:anonymous from 203.0.113.7: 200"
+    decisive: tuple[str, ...] = ()  # JSON paths in `original` that carry the claim, "annotations.authorization.k8s.io/reason"
+    original: str = ""  # the event's JSON text exactly as found; empty where only cited (see `Document.originals_omitted`)
+
+
+class Technique(Struct, frozen=True):
+    """An ATT&CK technique."""
+
+    id: str
+    name: str
+    tactics: tuple[str, ...] = ()
+
+
+class ObjectName(Struct, frozen=True, order=True):
+    """A Kubernetes object."""
+
+    kind: str  # resource in the plural as in the API, "daemonsets"; subresources as "pods/exec"
+    namespace: str
+    name: str
+    group: str = ""
+
+
+class Actor(Struct, frozen=True):
+    """Who acted in an incident: every address, identity, credential and agent attributed to the same intruder."""
+
+    addresses: tuple[str, ...]
+    identities: tuple[str, ...]
+    credentials: tuple[str, ...] = ()  # credential-id values (JTI=…, X509SHA256=…)
+    agents: tuple[str, ...] = ()
+    claimed_addresses: tuple[str, ...] = ()  # earlier sourceIPs: set by the client or a proxy, not fact
+    why: tuple[Text, ...] = ()  # why these belong together, one sentence a join
+    requests: int = 0
+    first: str = ""
+    last: str = ""
+
+
+class EntryPoint(Struct, frozen=True):
+    """The first thing the intruder was allowed to do."""
+
+    time: str
+    identity: str
+    address: str
+    description: Text
+    techniques: tuple[Technique, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+class RootCause(Struct, frozen=True):
+    """What made it possible: a binding, a setting, a credential."""
+
+    kind: str  # "ClusterRoleBinding", "RoleBinding", "Credential", "Setting"
+    name: str
+    namespace: str = ""
+    role: str = ""  # "ClusterRole cluster-admin"
+    subject: str = ""  # "User system:anonymous"
+    description: Text = Text("", "")
+    requests_authorised: int = 0  # intruder requests it allowed
+    requests_total: int = 0  # intruder requests allowed by anything
+    created: str = ""  # when and by whom, if in the evidence
+    created_by: str = ""
+    deleted: str = ""
+    deleted_by: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Step(Struct, frozen=True):
+    """One action in an attack chain; like requests in a row fold into one step."""
+
+    number: int
+    time: str  # first request
+    last: str  # last request
+    act: Act
+    identity: str
+    address: str
+    agent: str
+    description: Text
+    why: Text  # why this is in the chain
+    techniques: tuple[Technique, ...] = ()
+    severity: Severity = "informational"
+    inferred: bool = False
+    confidence: float = 1.0  # of attribution; 1.0 = cited
+    objects: tuple[ObjectName, ...] = ()
+    requests: int = 1
+    succeeded: int = 0
+    rules: tuple[str, ...] = ()
+    effects: tuple[Text, ...] = ()  # folded controller cascade: "4 pods on 4 nodes by daemon-set-controller"
+    effect_events: int = 0
+    command: str = ""  # decoded exec command
+    evidence: tuple[Evidence, ...] = ()
+
+
+class ObjectLife(Struct, frozen=True):
+    """An object of the chain over time: a bar in the picture."""
+
+    object: ObjectName
+    created: str = ""  # empty: before the evidence begins
+    created_step: int = 0
+    deleted: str = ""  # empty: not deleted in the evidence
+    deleted_step: int = 0
+    changed_steps: tuple[int, ...] = ()
+    read_steps: tuple[int, ...] = ()
+    missing_steps: tuple[int, ...] = ()  # named by a request that found nothing (404)
+    role: Literal["cause", "backdoor", "workload", "secret", "other"] = "other"
+    grants: str = ""  # identity whose power this object is ("system:anonymous"), for bindings
+
+
+class Secret(Struct, frozen=True):
+    """A credential to be rotated, and how sure it is that it was read."""
+
+    namespace: str
+    name: str  # "" = all in the namespace; namespace "" = whole cluster
+    description: Text
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Action(Struct, frozen=True):
+    """Advice: one thing to do, in order. Nothing has been run."""
+
+    phase: Literal["snapshot", "isolate", "dump", "stop", "revoke", "fix", "verify"]
+    title: Text
+    detail: Text
+    command: str = ""  # copyable shell, comments on their own lines
+    safe: bool = False  # changes nothing that anybody relies on
+    breaks: Text = Text("", "")
+    undo: Text = Text("", "")
+
+
+class Verdict(Struct, frozen=True):
+    """Worm or hands-on; with reasons and what speaks against."""
+
+    verdict: Literal["worm", "hands_on", "undetermined"]
+    confidence: Confidence
+    reasons: tuple[Text, ...] = ()
+    against: tuple[Text, ...] = ()
+
+
+class Incident(Struct, frozen=True):
+    """Findings judged to be one intrusion."""
+
+    id: str  # "INC-20221023-01"
+    severity: Severity
+    confidence: Confidence
+    title: Text
+    story: tuple[Text, ...]  # sentences in order
+    first: str
+    last: str
+    actors: tuple[Actor, ...]
+    entry_point: EntryPoint | None
+    root_causes: tuple[RootCause, ...]
+    steps: tuple[Step, ...]
+    status: tuple[tuple[Text, Text], ...] = ()  # label, state: effect, way in, credentials
+    lives: tuple[ObjectLife, ...] = ()
+    created: tuple[ObjectName, ...] = ()
+    changed: tuple[ObjectName, ...] = ()
+    deleted: tuple[ObjectName, ...] = ()
+    read: tuple[ObjectName, ...] = ()
+    pods: tuple[ObjectName, ...] = ()
+    nodes: tuple[str, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    verdict: Verdict | None = None
+    actions: tuple[Action, ...] = ()
+    limitations: tuple[Text, ...] = ()
+    findings: tuple[str, ...] = ()  # ids of findings that belong to it
+    audit_ids: tuple[str, ...] = ()  # every auditID attributed to the intruder, and no other
+
+
+class Finding(Struct, frozen=True):
+    """A detection, or several alike by the same actor, worth a person's look."""
+
+    id: str  # "F-0001"
+    rule: str
+    title: Text
+    description: Text
+    severity: Severity
+    confidence: Confidence
+    kind: Kind
+    techniques: tuple[Technique, ...]
+    identity: str
+    address: str
+    count: int  # requests
+    first: str
+    last: str
+    objects: tuple[ObjectName, ...] = ()
+    matched: dict[str, Any] = {}  # the why: field → value in the first event
+    falsepositives: tuple[Text, ...] = ()
+    runbook: Text = Text("", "")
+    incident: str = ""  # id of the incident it belongs to
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Accessor(Struct, frozen=True):
+    """One identity from one address: what it did in the whole log."""
+
+    identity: str
+    address: str
+    agents: tuple[str, ...]
+    requests: int
+    refused: int
+    first: str
+    last: str
+    verbs: dict[str, int]
+    resources: dict[str, int]  # most used first, at most ten
+    incident: str = ""
+
+
+class Gap(Struct, frozen=True):
+    """A silence in the log longer than its rhythm explains."""
+
+    first: str
+    last: str
+    seconds: float
+
+
+class Coverage(Struct, frozen=True):
+    """What was looked at, and what could not be seen."""
+
+    first: str
+    last: str
+    events: int
+    requests: int
+    duplicates: int
+    levels: dict[str, int]
+    stages: dict[str, int]
+    formats: dict[str, int]
+    items: tuple[EvidenceItem, ...]
+    gaps: tuple[Gap, ...] = ()
+    limitations: tuple[Text, ...] = ()  # what the evidence cannot show, and what it would have shown
+    notes: tuple[Note, ...] = ()
+    rules_loaded: int = 0
+    rules_failed: tuple[str, ...] = ()  # "path:line: reason"

@@ -1,0 +1,1 @@
+"""Stage 8: one result document, many renderings."""

@@ -1,0 +1,1 @@
+"""Stage 3: Sigma in, typed intermediate form, compiled matcher."""
