@@ -200,6 +200,11 @@ class Event:
         return parse_raw(self.record.responseObject)
 
     @cached_property
+    def derived(self) -> dict[str, Any]:
+        """What `rules.features` computed from this event, kept under a name of its own because several fields share it."""
+        return {}
+
+    @cached_property
     def time(self) -> datetime | None:
         """When the request arrived (the stage's own time is `record.stageTimestamp`). None if not recorded."""
         return parse_time(self.record.requestReceivedTimestamp) or parse_time(self.record.stageTimestamp)
