@@ -1,0 +1,1 @@
+"""Tests state claims about the package; they mirror its folders."""

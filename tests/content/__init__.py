@@ -1,0 +1,1 @@
+"""Claims about the shipped content, made by the test rows beside it."""

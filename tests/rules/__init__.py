@@ -1,0 +1,1 @@
+"""Claims about rules: loading, meaning, engines."""
