@@ -17,7 +17,20 @@ from types import ModuleType
 from typing import Literal
 
 from kubewitness.model.event import Event, User
-from kubewitness.rules.features import address, body, exec_command, identity, pod_spec, rbac, request
+from kubewitness.rules.features import (
+    access_review,
+    address,
+    body,
+    csr,
+    exec_command,
+    identity,
+    lookalike,
+    objects,
+    pod_spec,
+    rbac,
+    request,
+    webhook,
+)
 from kubewitness.rules.features.interface import Getter, Scalar, Values, one
 from kubewitness.rules.features.untyped import MAX_VALUES, at_path, flatten
 
@@ -25,7 +38,20 @@ __all__ = ["ALIASES", "KNOWN", "RAW_ROOTS", "Facet", "Scalar", "Values", "facet_
 
 Facet = Literal["request", "user", "source", "agent", "outcome", "namespace", "name", "stage"]
 
-FEATURES: tuple[ModuleType, ...] = (address, body, exec_command, identity, pod_spec, rbac, request)
+FEATURES: tuple[ModuleType, ...] = (
+    access_review,
+    address,
+    body,
+    csr,
+    exec_command,
+    identity,
+    lookalike,
+    objects,
+    pod_spec,
+    rbac,
+    request,
+    webhook,
+)
 _DERIVED: dict[str, Getter] = {name: get for module in FEATURES for name, get in module.FIELDS.items()}
 
 KNOWN: frozenset[str] = frozenset(_DERIVED)
