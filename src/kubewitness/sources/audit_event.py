@@ -1,0 +1,237 @@
+"""One audit event, from undecoded members to the typed record, whatever is odd about it.
+
+Each field is read by itself: a wrong type costs that field and is noted, never the event. What older API servers and
+forwarders write differently is brought to audit.k8s.io/v1 here and nowhere else:
+
+* v1alpha1 and v1beta1 have `timestamp` or `metadata.creationTimestamp` instead of `requestReceivedTimestamp`;
+* v1alpha1 puts the group into `objectRef.apiVersion` ("apps/v1"), Google's export calls the core group "core";
+* viaq (OpenShift logging) overwrites `level` and keeps the audit level under its own name.
+
+Source: k8s.io/apiserver/pkg/apis/audit/{v1,v1beta1,v1alpha1}/types.go; the openshift/cluster-logging-operator samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct, structs
+
+from kubewitness.model.event import AuditRecord, ObjectRef, parse_time
+from kubewitness.sources.values import ABSENT, UNDECODABLE, Fields, encode, first_byte, inside, is_null, lenient, string
+
+LEVELS: Final = ("None", "Metadata", "Request", "RequestResponse")
+_LEVEL_ELSEWHERE: Final = ("k8s_audit_level", "openshift_audit_level")
+
+
+class _User(Struct):
+    username: str = ""
+    uid: str = ""
+    groups: list[str] | None = None
+    extra: dict[str, Any] | None = None
+
+
+class _Status(Struct):
+    code: int = 0
+
+
+_text: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
+_object_ref: msgspec.json.Decoder[ObjectRef] = msgspec.json.Decoder(ObjectRef)
+_SHAPES: Final[dict[str, msgspec.json.Decoder[Any]]] = {
+    "user": msgspec.json.Decoder(_User),
+    "impersonatedUser": msgspec.json.Decoder(_User),
+    "sourceIPs": msgspec.json.Decoder(list[str]),
+    "responseStatus": msgspec.json.Decoder(_Status),
+    "annotations": msgspec.json.Decoder(dict[str, str]),
+}
+
+
+def identified(fields: Fields) -> bool:
+    """Enough to say that this is an audit event: its ID, or who asked for what."""
+    if "auditID" in fields:
+        return True
+    return "verb" in fields and "user" in fields and ("requestURI" in fields or "objectRef" in fields)
+
+
+def format_of(fields: Fields) -> str:
+    """The name of the format of a bare event."""
+    if any(key in fields for key in _LEVEL_ELSEWHERE):
+        return "OpenShift viaq"
+    version = string(fields.get("apiVersion"))
+    return version if version.startswith("audit.k8s.io/") and len(version) < 32 else "audit.k8s.io"
+
+
+def is_settled(record: AuditRecord) -> bool:
+    """A record decoded straight from a line needs nothing of what this module does.
+
+    Types of the parts left undecoded (`user`, `sourceIPs`, …) are not looked at: the views of `Event` are lenient.
+    """
+    ref = record.objectRef
+    return bool(
+        record.auditID
+        and record.requestReceivedTimestamp
+        and record.level in LEVELS
+        and (ref is None or ("/" not in ref.apiVersion and ref.apiGroup != "core"))
+    )
+
+
+def build(fields: Fields, time: str = "") -> tuple[AuditRecord, list[str]]:
+    """The record of `fields` and what had to be made good. `time` is the wrapper's, used if the event has none."""
+    notes: list[str] = []
+    record = AuditRecord(
+        auditID=_string(fields, "auditID", notes),
+        stage=_string(fields, "stage", notes),
+        verb=_string(fields, "verb", notes),
+        requestURI=_string(fields, "requestURI", notes),
+        level=_level(fields, notes),
+        userAgent=_string(fields, "userAgent", notes),
+        objectRef=_reference(fields, notes),
+        requestObject=_body(fields, "requestObject"),
+        responseObject=_body(fields, "responseObject"),
+        user=_part(fields, "user", notes),
+        impersonatedUser=_part(fields, "impersonatedUser", notes),
+        sourceIPs=_part(fields, "sourceIPs", notes),
+        responseStatus=_part(fields, "responseStatus", notes),
+        annotations=_part(fields, "annotations", notes),
+        stageTimestamp=_string(fields, "stageTimestamp", notes),
+    )
+    record.requestReceivedTimestamp = _time(fields, record.stageTimestamp, time, notes)
+    return record, notes
+
+
+def _string(fields: Fields, key: str, notes: list[str]) -> str:
+    raw = fields.get(key)
+    if raw is None:
+        return ""
+    try:
+        return _text.decode(raw)
+    except UNDECODABLE:
+        value = lenient(raw)
+        if value is None:
+            if not is_null(raw):
+                notes.append(f"{key} is unreadable and was left out")
+            return ""
+        if isinstance(value, str):
+            notes.append(f"{key} had invalid characters, which were replaced")
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            notes.append(f"{key} is a number, read as text")
+            return str(value)
+        notes.append(f"{key} is no text and was left out")
+        return ""
+
+
+def _level(fields: Fields, notes: list[str]) -> str:
+    for key in _LEVEL_ELSEWHERE:
+        if (elsewhere := string(fields.get(key))) in LEVELS:
+            return elsewhere
+    level = _string(fields, "level", notes)
+    if level in LEVELS or not level:
+        return level
+    for known in LEVELS:
+        if level.lower() == known.lower():
+            return known
+    notes.append("level is none of the four audit levels and was left out")
+    return ""
+
+
+def _reference(fields: Fields, notes: list[str]) -> ObjectRef | None:
+    raw = fields.get("objectRef")
+    if raw is None or is_null(raw):
+        return None
+    try:
+        ref = _object_ref.decode(raw)
+    except UNDECODABLE:
+        value = lenient(raw)
+        if not isinstance(value, dict):
+            notes.append("objectRef is no object and was left out")
+            return None
+        texts = {key: value[key] for key in ObjectRef.__struct_fields__ if isinstance(value.get(key), str)}
+        wrong = [k for k in ObjectRef.__struct_fields__ if value.get(k) is not None and k not in texts]
+        if wrong:
+            notes.append(f"objectRef.{', '.join(wrong)} is no text and was left out")
+        ref = ObjectRef(**texts)
+    if "/" in ref.apiVersion and not ref.apiGroup:
+        group, _, version = ref.apiVersion.rpartition("/")
+        ref = structs.replace(ref, apiGroup=group, apiVersion=version)
+    return structs.replace(ref, apiGroup="") if ref.apiGroup == "core" else ref
+
+
+def _body(fields: Fields, key: str) -> Raw:
+    """A body as found. One in a string (SLS, Log Analytics) is taken out of it."""
+    raw = fields.get(key, ABSENT)
+    if first_byte(raw) == b'"':
+        text = string(raw).lstrip()
+        return Raw(text.encode("utf-8", "replace")) if text[:1] in ("{", "[") else raw
+    return ABSENT if is_null(raw) else raw
+
+
+def _part(fields: Fields, key: str, notes: list[str]) -> Raw:
+    raw = fields.get(key)
+    if raw is None:
+        return ABSENT
+    try:
+        _SHAPES[key].decode(raw)
+    except UNDECODABLE:
+        return ABSENT if is_null(raw) else _mended(key, raw, notes)
+    return raw
+
+
+def _mended(key: str, raw: Raw, notes: list[str]) -> Raw:
+    """The readable rest of a part whose type is wrong somewhere."""
+    value = lenient(raw)
+    if key == "sourceIPs":
+        if isinstance(value, str):
+            notes.append("sourceIPs is one text instead of a list")
+            return encode([ip.strip() for ip in value.split(",") if ip.strip()])
+        if isinstance(value, list):
+            notes.append("sourceIPs holds something that is no text, which was left out")
+            return encode([ip for ip in value if isinstance(ip, str)])
+    elif isinstance(value, dict):
+        if key == "responseStatus":
+            return _mended_status(value, notes)
+        if key == "annotations":
+            odd = sorted(name for name, text in value.items() if not isinstance(text, str))
+            if odd:
+                notes.append(f"annotations: {', '.join(odd)[:80]} is no text")
+        else:
+            odd = [name for name, kind in _USER_TYPES.items() if not isinstance(value.get(name), kind | None)]
+            if isinstance(groups := value.get("groups"), list) and not all(isinstance(g, str) for g in groups):
+                odd.append("groups")
+            if odd:
+                notes.append(f"{key}.{', '.join(odd)} has the wrong type and was left out")
+        return encode(value)
+    elif isinstance(value, str) and key in ("user", "impersonatedUser"):
+        notes.append(f"{key} is a text instead of an object, read as the user name")
+        return encode({"username": value})
+    notes.append(f"{key} has the wrong type and was left out")
+    return ABSENT
+
+
+_USER_TYPES: Final[dict[str, type]] = {"username": str, "uid": str, "groups": list, "extra": dict}
+
+
+def _mended_status(value: dict[str, Any], notes: list[str]) -> Raw:
+    code = value.get("code")
+    if isinstance(code, float) and code.is_integer():
+        code = str(int(code))
+    if isinstance(code, str) and code.strip().isdecimal() and len(code) < 9:
+        notes.append("responseStatus.code is a text, read as a number")
+        return encode(value | {"code": int(code)})
+    if code is not None:
+        notes.append("responseStatus.code is no number and was left out")
+    return encode({name: item for name, item in value.items() if name != "code"})
+
+
+def _time(fields: Fields, stage_time: str, wrapper_time: str, notes: list[str]) -> str:
+    received = _string(fields, "requestReceivedTimestamp", notes)
+    if received:
+        if parse_time(received) is None:
+            notes.append("requestReceivedTimestamp cannot be read as a time")
+        return received
+    older = _string(fields, "timestamp", []) or string(inside(fields.get("metadata")).get("creationTimestamp"))
+    if older or stage_time:
+        return older or stage_time
+    if wrapper_time:
+        notes.append("the event has no time; the time of its wrapper was taken")
+    return wrapper_time

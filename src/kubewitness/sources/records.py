@@ -1,0 +1,282 @@
+"""From one line or document to the audit events inside it: the slow but complete road.
+
+The text is opened one level at a time. At each level it is an object (an event, a wrapper the registry knows, or
+something else), an array, a string of JSON, or text with JSON behind a prefix (the timestamp of an S3 or CloudWatch
+export, CRI, syslog). Whatever cannot be opened becomes a `ParseFailure` with a reason; whatever was odd but readable
+becomes a `Note`. Nothing raises and nothing is dropped in silence.
+
+Work is bounded: six wrappers deep, 64 MiB a document, and no step looks at a byte more than a few times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from msgspec import Raw
+
+from kubewitness.evidence.failures import unreadable
+from kubewitness.model.event import Event
+from kubewitness.model.evidence import Note, ParseFailure, Place
+from kubewitness.sources import audit_event, damaged
+from kubewitness.sources.duplicates import duplicate_keys
+from kubewitness.sources.foreign import name_of_line
+from kubewitness.sources.interface import Foreign, Found, Inner, Rebuilt, Source
+from kubewitness.sources.registry import BEFORE_PLAIN, SOURCES
+from kubewitness.sources.values import UNDECODABLE, Fields, elements_of, fields_of, first_byte, string
+
+MAX_DEPTH: Final = 6
+MAX_BYTES: Final = 64 * 1024 * 1024
+
+Reading = Event | ParseFailure | Note
+
+_BLANK: Final = b" \t\r\n\x1e,"  # \x1e: RFC 7464 record separator; comma: a line out of a JSON array
+_BOM: Final = b"\xef\xbb\xbf"
+_PREFIX: Final = 2048  # how far into a line its JSON may begin
+_CRI = re.compile(rb"^\S+ (?:stdout|stderr) [FP]\S* ")
+_STAMPED = re.compile(rb"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*\s")
+_SYSLOG = re.compile(rb"^(?:<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )")
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was learned about one evidence item while reading it."""
+
+    formats: Counter[str] = field(default_factory=Counter)  # events by the name of their outermost format
+    told: set[str] = field(default_factory=set)  # notes that are made once per item
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """Where in the wrappers we are."""
+
+    depth: int = 0
+    format: str = ""  # of the outermost wrapper
+    time: str = ""  # of the innermost wrapper that gives one
+    original: bytes = b""  # the untouched bytes, where `text` had to be changed to be read at all
+
+
+def read_record(data: bytes, place: Place, seen: Seen | None = None) -> Iterator[Reading]:
+    """The audit events in one line or document, with everything that could not be read.
+
+    Args:
+        data: The bytes of the piece, with or without its line end.
+        place: Where it lies; events unrolled from it get the same place with `element` counted from `place.element`.
+        seen: What is already known about the item; pass the same one for all pieces of an item.
+    """
+    yield from _Record(place, seen or Seen()).read(data, _Level())
+
+
+class _Record:
+    """One piece being read: its place, the running number of its events, the notes already made."""
+
+    def __init__(self, place: Place, seen: Seen) -> None:
+        self._at = place
+        self._next = place.element
+        self._seen = seen
+        self._failures = 0
+
+    def read(self, data: bytes, level: _Level) -> Iterator[Reading]:
+        """Any text at any level."""
+        if len(data) > MAX_BYTES:
+            yield self._fail("longer than 64 MiB", data)
+            return
+        if level.depth > MAX_DEPTH:
+            yield self._fail("wrappers nested more than six deep", data)
+            return
+        text = data.strip(_BLANK)
+        if text.startswith(_BOM):
+            text = text[3:].strip(_BLANK)
+        if b"\0" in text:
+            yield from self._with_nuls(text, level)
+            return
+        if not text:
+            return
+        if level.depth == 0 and not text.isascii():
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                yield self._fail("invalid UTF-8", text, "everything but the undecodable bytes")
+                level, text = replace(level, original=text), text.decode("utf-8", "replace").encode()
+        yield from self._value(text, level)
+
+    def _value(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        first = text[:1]
+        if first == b"{":
+            yield from self._object(text, level)
+        elif first == b"[" and text[1:2] != b"" and text[1] in b'{["] \t\r\n':
+            yield from self._array(text, level)
+        elif first == b'"' and (inner := string(Raw(text))):
+            yield from self.read(inner.encode("utf-8", "replace"), replace(level, depth=level.depth + 1))
+        else:
+            yield from self._prefixed(text, level)
+
+    def _object(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        try:
+            fields = fields_of(text)
+        except UNDECODABLE:
+            yield from self._damaged_object(text, level)
+            return
+        for key in duplicate_keys(text, fields):
+            yield self._note(f"duplicate key {key}: the last one was taken")
+        yield from self._fields(fields, text, level)
+
+    def _fields(self, fields: Fields, text: bytes, level: _Level) -> Iterator[Reading]:
+        """An object whose members are known."""
+        source = _source(fields)
+        if source is not None:
+            yield from self._opened(source, fields, text, level)
+        elif audit_event.identified(fields):
+            named = replace(level, format=level.format or audit_event.format_of(fields))
+            yield from self._event(fields, level.original or text, named)
+        else:
+            names = ", ".join(list(fields)[:6])
+            yield self._fail(f"JSON object that is no audit event (members: {names or 'none'})", text)
+
+    def _opened(self, source: Source, fields: Fields, text: bytes, level: _Level) -> Iterator[Reading]:
+        within = replace(level, depth=level.depth + 1, format=level.format or source.format)
+        for found in source.open(fields):
+            yield from self._found(found, text, within)
+
+    def _found(self, found: Found, text: bytes, within: _Level) -> Iterator[Reading]:
+        if isinstance(found, Inner):
+            yield from self.read(found.data, replace(within, time=found.time or within.time, original=b""))
+        elif isinstance(found, Rebuilt):
+            if not audit_event.identified(found.fields):
+                yield self._fail(f"{within.format} without an audit event", text)
+                return
+            for reason in found.missing:
+                yield from self._once(reason)
+            level = replace(within, time=found.time or within.time)
+            yield from self._event(found.fields, within.original or text, level)
+        elif isinstance(found, Foreign):
+            yield self._fail(found.reason, text)
+
+    def _event(self, fields: Fields, original: bytes, level: _Level) -> Iterator[Reading]:
+        record, notes = audit_event.build(fields, level.time)
+        place = self._place()
+        self._next += 1
+        self._seen.formats[level.format] += 1
+        for reason in notes:
+            yield Note(place, reason)
+        yield Event(record, place, original)
+
+    def _array(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        cut, rest, reason = b"", b"", ""
+        try:
+            elements = [bytes(raw) for raw in elements_of(text)]
+        except UNDECODABLE:
+            elements, cut, rest, reason = damaged.save_array(text)
+        deeper = replace(level, depth=level.depth + 1, original=b"")
+        others = 0
+        for element in elements:
+            if first_byte(element) in (b"{", b"[", b'"'):
+                yield from self.read(element, deeper)
+            else:
+                others += 1
+        if others:
+            yield self._fail(f"{others} elements of an array are no objects", text)
+        if reason:
+            yield from self._cut(cut, reason, text, f"{len(elements)} elements before it", deeper)
+        if rest:
+            yield from self._value(rest, level)
+
+    def _damaged_object(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        saved = damaged.save_object(text)
+        whole = text[: len(text) - len(saved.rest)].rstrip() if saved.rest else text
+        known = audit_event.identified(saved.fields) or _source(saved.fields) is not None
+        if known:
+            yield from self._fields(saved.fields, whole, replace(level, original=level.original or whole))
+        kept = ", ".join(saved.fields) if known else ""
+        if saved.left_out:
+            yield self._fail(f"unreadable (nested too deeply or malformed): {', '.join(saved.left_out)}", whole, kept)
+        if saved.reason:
+            deeper = replace(level, depth=level.depth + 1, original=b"")
+            inner = b"" if known else saved.cut_text
+            yield from self._cut(inner, saved.reason, text, kept, deeper)
+        elif not saved.left_out and not known:
+            yield self._fail("malformed JSON object", whole)
+        if saved.rest:
+            yield from self._value(saved.rest.lstrip(_BLANK), replace(level, original=b""))
+
+    def _cut(self, cut: bytes, reason: str, text: bytes, kept: str, deeper: _Level) -> Iterator[Reading]:
+        """Damage inside a wrapper: look into the cut member; whoever finds the damage counts it, once."""
+        before = self._failures
+        if cut[:1] in (b"{", b"["):
+            yield from self.read(cut, deeper)
+        elif cut[:1] == b'"' and b"{" in cut:
+            yield from self.read(damaged.cut_string(cut), deeper)
+        if self._failures == before:
+            yield self._fail(reason, text, kept)
+
+    def _prefixed(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        """JSON behind a timestamp, a CRI or syslog header, the columns of a CSV export or a shell's quotes."""
+        start = text.find(b"{", 0, _PREFIX)
+        if start < 0:
+            yield self._fail(name_of_line(text) or "no JSON", text)
+            return
+        inner, head = text[start:], text[:start]
+        if inner.startswith(b'{""'):  # CSV doubles quotes
+            inner = inner[: inner.rfind(b"}") + 1].replace(b'""', b'"')
+        elif inner.startswith(b'{\\"'):  # a JSON string inside other text
+            inner = damaged.cut_string(b'"' + inner.partition(b'" ')[0].removesuffix(b'"'))
+        readings = list(self._object(inner, replace(level, format=level.format or _prefix_format(head))))
+        if any(isinstance(reading, Event) for reading in readings):
+            yield from readings
+            return
+        self._failures -= sum(isinstance(reading, ParseFailure) for reading in readings)
+        failure = next((reading for reading in readings if isinstance(reading, ParseFailure)), None)
+        named = name_of_line(text)
+        if not named and failure is None:  # a control message, blank: nothing in it
+            yield from readings
+        else:
+            yield self._fail(named or "text with JSON that is no audit event", text)
+
+    def _with_nuls(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        """A crash leaves blocks of NULs in front of or behind a record; the record is read all the same."""
+        rest = text.strip(b"\0" + _BLANK)
+        bare = rest.replace(b"\0", b"").strip(_BLANK)
+        readings = list(self._value(bare, level)) if bare[:1] in (b"{", b"[") else []
+        events = sum(isinstance(reading, Event) for reading in readings)
+        if not events:
+            self._failures -= sum(isinstance(reading, ParseFailure) for reading in readings)
+            yield self._fail("NUL bytes", text)
+            return
+        yield self._fail("NUL bytes", text, "the record without them")
+        yield from readings
+
+    def _once(self, reason: str) -> Iterator[Note]:
+        if reason not in self._seen.told:
+            self._seen.told.add(reason)
+            yield self._note(reason)
+
+    def _place(self) -> Place:
+        at = self._at
+        return Place(at.item, at.line, at.offset, at.length, self._next)
+
+    def _note(self, reason: str) -> Note:
+        return Note(self._place(), reason)
+
+    def _fail(self, reason: str, data: bytes, kept: str = "") -> ParseFailure:
+        self._failures += 1
+        return unreadable(self._place(), reason, data, kept)
+
+
+def _source(fields: Fields) -> Source | None:
+    for source in BEFORE_PLAIN:
+        if source.recognises(fields):
+            return source
+    if audit_event.identified(fields):
+        return None
+    return next((source for source in SOURCES if source.recognises(fields)), None)
+
+
+def _prefix_format(head: bytes) -> str:
+    if _CRI.match(head):
+        return "container log (CRI)"
+    if _STAMPED.match(head):
+        return "EKS CloudWatch export"
+    return "syslog lines" if _SYSLOG.match(head) else "lines with a prefix"

@@ -1,0 +1,114 @@
+"""Looking into undecoded JSON values. Nothing here raises: what cannot be read is absent.
+
+Wrappers are opened one level at a time with `msgspec.Raw`: the bytes of the innermost event stay exactly as found and
+large bodies are never turned into Python objects only to be thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+Fields = dict[str, Raw]  # the members of one JSON object, undecoded
+
+ABSENT = Raw(b"")
+
+_fields: msgspec.json.Decoder[Fields] = msgspec.json.Decoder(Fields)
+_elements: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
+_string: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
+_anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def fields_of(data: bytes | Raw) -> Fields:
+    """The members of an object; raises one of UNDECODABLE."""
+    return _fields.decode(data)
+
+
+def elements_of(data: bytes | Raw) -> list[Raw]:
+    """The elements of an array; raises one of UNDECODABLE."""
+    return _elements.decode(data)
+
+
+def first_byte(raw: bytes | Raw | None) -> bytes:
+    """The byte that tells the type: one of `{ [ " t f n -` or a digit; empty if absent."""
+    return bytes(memoryview(raw)[:1]) if raw is not None else b""
+
+
+def is_null(raw: bytes | Raw | None) -> bool:
+    """Absent, or JSON null."""
+    return first_byte(raw) in (b"", b"n")
+
+
+def lenient(text: bytes | Raw) -> Any:
+    """The value, also where only escapes or control characters inside strings are wrong; None if unreadable.
+
+    Lone surrogates (`"\\ud800"`, which Go replaces on reading) become the replacement character.
+    """
+    try:
+        return _anything.decode(text)
+    except RecursionError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        value = json.loads(bytes(text).decode("utf-8", "replace"), strict=False, parse_constant=lambda _: None)
+        return json.loads(_LONE_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def string(raw: Raw | None) -> str:
+    """The text of a JSON string; empty if absent or of another type."""
+    if first_byte(raw) != b'"' or raw is None:
+        return ""
+    try:
+        return _string.decode(raw)
+    except UNDECODABLE:
+        value = lenient(raw)
+        return value if isinstance(value, str) else ""
+
+
+def scalar(raw: Raw | None) -> str:
+    """The text of a JSON string or number; empty otherwise."""
+    if first_byte(raw) == b'"':
+        return string(raw)
+    value = lenient(raw) if raw is not None and not is_null(raw) else None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def inside(raw: Raw | None) -> Fields:
+    """The members of an object, or of an object written inside a string; empty if it is neither."""
+    if first_byte(raw) == b'"':
+        text = string(raw).strip().encode("utf-8", "replace")
+        raw = Raw(text)
+    if raw is None or first_byte(raw) != b"{":
+        return {}
+    try:
+        return _fields.decode(raw)
+    except UNDECODABLE:
+        return {}
+
+
+def listed(raw: Raw | None) -> list[Raw]:
+    """The elements of an array, or of an array written inside a string; empty if it is neither."""
+    if first_byte(raw) == b'"':
+        raw = Raw(string(raw).strip().encode("utf-8", "replace"))
+    if raw is None or first_byte(raw) != b"[":
+        return []
+    try:
+        return _elements.decode(raw)
+    except UNDECODABLE:
+        return []
+
+
+def encode(value: Any) -> Raw:
+    """`value` as an undecoded JSON value."""
+    return Raw(msgspec.json.encode(value))
