@@ -1,0 +1,307 @@
+"""What a person checks the next morning: every step, action, finding and piece of evidence behind the overview.
+
+Citations are bounded per claim; where some are left out the report says so and the JSON form has them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubewitness.model.incident import Action, Evidence, Finding, Incident, Step
+from kubewitness.model.judgement import Severity
+from kubewitness.model.text import Language, Text
+from kubewitness.report import words
+from kubewitness.report.blocks import (
+    Block,
+    Bullets,
+    Column,
+    Facts,
+    Heading,
+    Inline,
+    Paragraph,
+    Table,
+    command,
+    line,
+    span,
+)
+from kubewitness.report.citation import cite, object_words
+from kubewitness.report.document import Document
+from kubewitness.report.overview import names, outside, severity_span
+
+_CITATIONS = 3  # a claim
+_FINDINGS = 100
+_ACCESSORS = 15
+_ITEMS = 50
+_FAILURES = 20
+
+
+def details(
+    document: Document, language: Language, minimum: Severity = "low", *, originals: bool = False
+) -> list[Block]:
+    """The part after the overview; with `originals`, citations carry the event itself."""
+    return list(_details(document, language, minimum, originals=originals))
+
+
+def _details(document: Document, language: Language, minimum: Severity, *, originals: bool) -> Iterator[Block]:
+    for incident in document.incidents:
+        yield from _incident(incident, language, originals=originals)
+    chosen = outside(document, minimum)
+    if chosen:
+        yield Heading(2, line(words.OTHER_FINDINGS.in_(language)))
+        for finding in chosen[:_FINDINGS]:
+            yield from _finding(finding, language, originals=originals)
+        if len(chosen) > _FINDINGS:
+            yield _in_json(len(chosen) - _FINDINGS, language)
+    yield from _accessors(document, language)
+    yield from _manifest(document, language)
+
+
+def _in_json(left: int, language: Language) -> Paragraph:
+    """Where the rest is."""
+    said = f"… 另有 {left} 条，见 JSON 报告" if language == "zh" else f"… and {left} more, in the JSON report"
+    return Paragraph(line(span(said, "dim")))
+
+
+def _incident(incident: Incident, language: Language, *, originals: bool) -> Iterator[Block]:
+    yield Heading(
+        2, line(words.STEPS.in_(language), " · ", span(incident.id, "dim"), " · ", incident.title.in_(language))
+    )
+    for actor in incident.actors:
+        rows: list[tuple[str, Inline]] = [
+            (label.in_(language), names(values, language, most=20, cells=120))
+            for label, values in (
+                (words.ADDRESSES, actor.addresses),
+                (words.CLAIMED, actor.claimed_addresses),
+                (words.IDENTITIES, actor.identities),
+                (words.CREDENTIALS, actor.credentials),
+                (words.AGENTS, actor.agents),
+            )
+            if values
+        ]
+        rows += [(words.JOINED.in_(language), line(text.in_(language))) for text in actor.why]
+        if rows:
+            yield Heading(3, line(words.INTRUDER.in_(language)))
+            yield Facts(tuple(rows))
+    if incident.entry_point and incident.entry_point.evidence:
+        yield Heading(3, line(words.ENTRY.in_(language)))
+        yield from _citations(incident.entry_point.evidence, language, originals=originals)
+    for cause in incident.root_causes:
+        if cause.evidence:
+            yield Heading(
+                3, line(words.ROOT_CAUSE.in_(language), " · ", span(f"{cause.kind} {cause.name}", "code", 100))
+            )
+            yield from _citations(cause.evidence, language, originals=originals)
+    for step in incident.steps:
+        yield from _step(step, language, originals=originals)
+    yield from _blast_radius(incident, language)
+    yield from _verdict(incident, language)
+    if incident.actions:
+        yield Heading(2, line(words.ACTIONS.in_(language)))
+        yield Paragraph(line(span(words.NOT_RUN.in_(language), "dim")))
+        for number, action in enumerate(incident.actions, 1):
+            yield from _action(number, action, language)
+
+
+def _step(step: Step, language: Language, *, originals: bool) -> Iterator[Block]:
+    title = f"{step.number}  {words.GLYPH[step.act]} {words.ACT[step.act].in_(language)}  "
+    yield Heading(3, line(span(title, step.severity), step.description.in_(language)))
+    zh = language == "zh"
+    rows: list[tuple[str, Inline]] = []
+    actor = words.actor(step.identity, step.address, language)
+    rows.append((words.COLUMN_WHO.in_(language), line(span(actor, "code", 200))))
+    when = words.period(step.time, step.last, language)
+    granted = (
+        f"{words.number(step.requests)} 个请求，{words.number(step.succeeded)} 个成功"
+        if zh
+        else f"{words.counted(step.requests, 'request', 'requests', '', language)}, "
+        f"{words.number(step.succeeded)} succeeded"
+    )
+    rows.append((words.COLUMN_TIME.in_(language), line(f"{when} · {granted}")))
+    for label, values in (
+        (words.AGENT, (step.agent,) if step.agent else ()),
+        (words.COMMAND, (step.command,) if step.command else ()),
+        (words.COLUMN_OBJECT, tuple(object_words(name) for name in step.objects)),
+        (words.RULES, step.rules),
+    ):
+        if values:
+            rows.append((label.in_(language), names(values, language, most=6, cells=200)))
+    if step.techniques:
+        said = ", ".join(f"{technique.id} {technique.name}".strip() for technique in step.techniques)
+        rows.append((words.COLUMN_TECHNIQUE.in_(language), line(said)))
+    rows += [(words.EFFECTS.in_(language), line(text.in_(language))) for text in step.effects[:6]]
+    why = step.why.in_(language)
+    if step.inferred:
+        why += f"（推断，置信度 {step.confidence:.2f}）" if zh else f" (inferred, confidence {step.confidence:.2f})"
+    if why:
+        rows.append((words.WHY.in_(language), line(why)))
+    yield Facts(tuple(rows))
+    yield from _citations(step.evidence, language, originals=originals)
+
+
+def _citations(evidence: tuple[Evidence, ...], language: Language, *, originals: bool) -> Iterator[Block]:
+    for one in evidence[:_CITATIONS]:
+        yield cite(one, with_original=originals)
+    if len(evidence) > _CITATIONS:
+        yield _in_json(len(evidence) - _CITATIONS, language)
+
+
+def _blast_radius(incident: Incident, language: Language) -> Iterator[Block]:
+    rows: list[tuple[str, Inline]] = [
+        (label.in_(language), names(tuple(object_words(name) for name in objects), language, most=12, cells=120))
+        for label, objects in (
+            (words.CREATED, incident.created),
+            (words.CHANGED, incident.changed),
+            (words.DELETED, incident.deleted),
+            (words.READ, incident.read),
+            (words.PODS, incident.pods),
+        )
+        if objects
+    ]
+    if incident.nodes:
+        rows.append((words.NODES.in_(language), names(incident.nodes, language, most=12, cells=120)))
+    rows += [(words.ROTATE.in_(language), line(secret.description.in_(language))) for secret in incident.secrets[:30]]
+    if rows:
+        yield Heading(2, line(words.BLAST_RADIUS.in_(language)))
+        yield Facts(tuple(rows))
+
+
+def _verdict(incident: Incident, language: Language) -> Iterator[Block]:
+    verdict = incident.verdict
+    if verdict is None or not (verdict.reasons or verdict.against):
+        return
+    yield Heading(2, line(words.VERDICT_LABEL.in_(language), " · ", words.VERDICT[verdict.verdict].in_(language)))
+    rows = [(words.REASONS.in_(language), line(text.in_(language))) for text in verdict.reasons]
+    rows += [(words.AGAINST.in_(language), line(text.in_(language))) for text in verdict.against]
+    yield Facts(tuple(rows))
+
+
+def _action(number: int, action: Action, language: Language) -> Iterator[Block]:
+    phase = words.PHASE[action.phase].in_(language)
+    yield Heading(3, line(f"{number}  [{phase}] {action.title.in_(language)}"))
+    if detail := action.detail.in_(language):
+        yield Paragraph(line(detail))
+    safety = words.SAFE if action.safe else words.UNSAFE
+    rows: list[tuple[str, Inline]] = [
+        (label.in_(language), line(said))
+        for label, text in ((words.BREAKS, action.breaks), (words.UNDO, action.undo))
+        if (said := text.in_(language))
+    ]
+    if rows:
+        yield Facts(tuple(rows))
+    else:
+        yield Paragraph(line(span(safety.in_(language), "dim" if action.safe else "warn")))
+    if action.command:
+        yield command(action.command)
+
+
+def _finding(finding: Finding, language: Language, *, originals: bool) -> Iterator[Block]:
+    yield Heading(
+        3,
+        line(
+            severity_span(finding.severity, language), "  ", finding.title.in_(language), "  ", span(finding.id, "dim")
+        ),
+    )
+    actor = words.actor(finding.identity, finding.address, language)
+    count = words.counted(finding.count, "request", "requests", "个请求", language)
+    rows: list[tuple[str, Inline]] = [
+        (words.COLUMN_WHO.in_(language), line(span(actor, "code", 200))),
+        (words.COLUMN_TIME.in_(language), line(f"{words.period(finding.first, finding.last, language)} · {count}")),
+        (words.RULE.in_(language), line(span(finding.rule, "code", 120))),
+    ]
+    if finding.techniques:
+        said = ", ".join(f"{technique.id} {technique.name}".strip() for technique in finding.techniques)
+        rows.append((words.COLUMN_TECHNIQUE.in_(language), line(said)))
+    for label, text in ((words.WHY, finding.description), (words.RUNBOOK, finding.runbook)):
+        rows += _said(label, text, language)
+    for text in finding.falsepositives[:4]:
+        rows += _said(words.BENIGN_IF, text, language)
+    if finding.matched:
+        rows.append((words.MATCHED.in_(language), _matched(finding)))
+    yield Facts(tuple(rows))
+    yield from _citations(finding.evidence, language, originals=originals)
+
+
+def _said(label: Text, text: Text, language: Language) -> list[tuple[str, Inline]]:
+    said = text.in_(language)
+    return [(label.in_(language), line(said))] if said else []
+
+
+def _matched(finding: Finding) -> Inline:
+    shown = [f"{field} = {value}" for field, value in list(finding.matched.items())[:6]]
+    return names(tuple(shown), "en", most=6, cells=120)
+
+
+def _accessors(document: Document, language: Language) -> Iterator[Block]:
+    if not document.accessors:
+        return
+    yield Heading(2, line(words.ACCESSORS.in_(language)))
+    busiest = sorted(document.accessors, key=lambda one: (-one.requests, one.identity, one.address))
+    columns = (
+        Column(words.COLUMN_WHO.in_(language), wide=True),
+        Column(words.COLUMN_ADDRESS.in_(language)),
+        Column(words.COLUMN_COUNT.in_(language), right=True),
+        Column(words.COLUMN_REFUSED.in_(language), right=True),
+    )
+    rows = tuple(
+        (
+            line(span(one.identity or words.REJECTED.in_(language), "code", 80)),
+            line(span(one.address, "code", 39)),
+            line(words.number(one.requests)),
+            line(words.number(one.refused)),
+        )
+        for one in busiest[:_ACCESSORS]
+    )
+    yield Table(columns, rows)
+    if len(busiest) > _ACCESSORS:
+        yield _in_json(len(busiest) - _ACCESSORS, language)
+
+
+def _manifest(document: Document, language: Language) -> Iterator[Block]:
+    coverage = document.coverage
+    if coverage.items:
+        yield Heading(2, line(words.MANIFEST.in_(language)))
+        columns = (
+            Column(words.COLUMN_ITEM.in_(language), wide=True),
+            Column(words.COLUMN_FORMAT.in_(language), from_width=90),
+            Column("sha256"),
+            Column(words.COLUMN_EVENTS.in_(language), right=True),
+            Column(words.COLUMN_FAILURES.in_(language), right=True),
+        )
+        rows = tuple(
+            (
+                line(span(item.name, "code", 100)),
+                line(span(item.format, "plain", 30)),
+                line(span(item.sha256[:12] + "…" if item.sha256 else "", "code", 16)),
+                line(words.number(item.events)),
+                line(words.number(item.failures)),
+            )
+            for item in coverage.items[:_ITEMS]
+        )
+        yield Table(columns, rows)
+        if len(coverage.items) > _ITEMS:
+            yield _in_json(len(coverage.items) - _ITEMS, language)
+    if document.parse_failures:
+        yield Heading(2, line(words.UNREAD.in_(language)))
+        failures = [
+            line(
+                span(f"{failure.place.item}:{failure.place.line}", "code", 100), f" @{failure.place.offset}  ",
+                span(failure.reason, "plain", 160), "  ", span(failure.excerpt, "dim", 60),
+            )
+            for failure in document.parse_failures[:_FAILURES]
+        ]  # fmt: skip
+        yield Bullets(tuple(failures))
+        total = max(document.parse_failures_total, len(document.parse_failures))
+        if total > _FAILURES:
+            yield _in_json(total - _FAILURES, language)
+    if coverage.notes:
+        yield Heading(2, line(words.NOTES.in_(language)))
+        notes = [
+            line(span(f"{note.place.item}:{note.place.line}", "code", 100), "  ", span(note.reason, "plain", 160))
+            for note in coverage.notes[:_FAILURES]
+        ]
+        yield Bullets(tuple(notes))
+        if len(coverage.notes) > _FAILURES:
+            yield _in_json(len(coverage.notes) - _FAILURES, language)
+    if coverage.rules_failed:
+        yield Heading(2, line(words.FAILED_RULES.in_(language)))
+        yield Bullets(tuple(line(span(reason, "code", 200)) for reason in coverage.rules_failed[:_FAILURES]))

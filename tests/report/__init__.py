@@ -1,0 +1,1 @@
+"""The renderers and the schema of the result document."""
