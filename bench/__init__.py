@@ -1,0 +1,1 @@
+"""Benchmarks: a deterministic log of any size, peers, one table."""

@@ -1,0 +1,1 @@
+"""Scenarios: the scripts that write them out. Their results ship in `kubewitness/content/scenarios`."""
