@@ -2,10 +2,10 @@
 
 A name imitates a real one if it differs from every real one but
 
-* lies within a small edit distance of one (insertion, deletion, substitution, swap of neighbours),
+* is one slip away from one, or two from a long one (insertion, deletion, substitution, swap of neighbours),
 * turns into one when digits are read as the letters they look like (`c0redns`),
 * is one without its last word (`kube-controller` for kube-controller-manager; core components only), or
-* is one with a short word glued on (`kube-proxyd`; core components only; organisations also `kubernetesio`).
+* is one with a few letters glued on (`kube-proxyd`; core components only; for organisations `kubernetesio`).
 
 Real names and organisations are data (content/components/). Names of objects are judged for workloads only: the names
 of leases, secrets, config maps and roles are built from component names all day. Images are judged on registries where
@@ -15,8 +15,8 @@ anybody can register an organisation; in a private registry a name says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 
 from kubewitness.model.event import Event
 from kubewitness.rules.features.components import names
@@ -28,12 +28,13 @@ _RESOURCES = WORKLOADS | {"pods"}
 _MAX_NAME = 63  # a DNS label; longer ones imitate nothing
 _MAX_IMAGES = 100
 _OPEN_REGISTRIES = frozenset({"docker.io", "quay.io", "ghcr.io"})
-_MIN_LENGTH = 6
+_MIN_LENGTH = 6  # shorter names are near too many words
+_LONG = 12  # from here on a name may differ by two
 _GLUED = re.compile(r"[a-z0-9]{1,4}")
 # What controllers append: five characters of this alphabet, for pods of a ReplicaSet a hash before it.
 _GENERATED = re.compile(r"-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]{8,10})$")
 _HASH = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{6,10}$")
-_LETTERS = str.maketrans("013457", "oleast")
+_LETTERS = (str.maketrans("013457", "oleast"), str.maketrans("013457", "oieast"))  # a 1 reads as l or i
 _ORGANIZATION_TAIL = re.compile(r"[-_.]?(?:io|inc|org|com|dev|hub|k8s|cr|x|[0-9]{1,2})$")
 
 
@@ -56,40 +57,60 @@ def edit_distance(one: str, other: str, limit: int) -> int:
     return previous[-1]
 
 
-def _near(name: str, real: frozenset[str]) -> str:
-    """The real name that `name` is a misspelling of; empty if none. Longer names may differ by two."""
+def _near(name: str, real: Iterable[str]) -> str:
+    """The real name that `name` is one slip away from; empty if none."""
     if len(name) < _MIN_LENGTH:
         return ""
-    readable = name.translate(_LETTERS)
-    if readable != name and readable in real:
-        return readable
-    for candidate in sorted(real):
-        if len(candidate) >= _MIN_LENGTH and edit_distance(name, candidate, 1) == 1:
-            # A number at the end is a second instance, not a misspelling.
-            return "" if name[:-1].rstrip("-") == candidate and name[-1].isdigit() else candidate
-    return ""
+    candidates = [candidate for candidate in real if len(candidate) >= _MIN_LENGTH]
+    for table in _LETTERS:
+        readable = name.translate(table)
+        if readable != name and readable in candidates:
+            return readable
+    # A number at the end is a second instance, not a slip.
+    if name[-1].isdigit() and name[:-1].rstrip("-") in candidates:
+        return ""
+    return next((candidate for candidate in candidates if edit_distance(name, candidate, 1) == 1), "")
 
 
 @lru_cache(maxsize=4096)
 def imitated_component(name: str) -> str:
     """The component whose name `name` imitates; empty if none, or if it is a real one."""
-    core = names("system_names", "core")
-    real = core | names("system_names", "addon")
-    if len(name) > _MAX_NAME or name in real:
+    if len(name) > _MAX_NAME or name in _real_names():
         return ""
-    near = _near(name, real)
-    if near:
+    core = _imitated_core(name)
+    if core:
+        return core
+    near = _near(name, _ordered("system_names", "addon"))
+    # People write the names of what they install themselves with and without hyphens.
+    return near if near.replace("-", "") != name.replace("-", "") else ""
+
+
+@lru_cache(maxsize=4096)
+def _imitated_core(name: str) -> str:
+    core = _ordered("system_names", "core")
+    near = _near(name, core)
+    if near or len(name) > _MAX_NAME:
         return near
-    for candidate in sorted(core):
-        if len(candidate) >= 12 and edit_distance(name, candidate, 2) <= 2:
+    for candidate in core:
+        if len(candidate) >= _LONG and edit_distance(name, candidate, 2) <= 2:
             return candidate
         words = candidate.split("-")
-        if len(words) > 2 and name == "-".join(words[:-1]):
+        if words[0] == "kube" and len(words) > 2 and name == "-".join(words[:-1]):
             return candidate
-        glued = len(candidate) >= _MIN_LENGTH and name.startswith(candidate) and name[len(candidate) :]
-        if glued and _GLUED.fullmatch(glued) and not glued.isdecimal():
+        glued = name[len(candidate) :] if len(candidate) >= _MIN_LENGTH and name.startswith(candidate) else ""
+        if _GLUED.fullmatch(glued) and not glued.isdecimal():
             return candidate
     return ""
+
+
+@cache
+def _ordered(table_name: str, kind: str) -> tuple[str, ...]:
+    return tuple(sorted(names(table_name, kind)))
+
+
+@cache
+def _real_names() -> frozenset[str]:
+    return names("system_names", "core") | names("system_names", "addon")
 
 
 def _stems(name: str) -> Iterator[str]:
@@ -108,7 +129,7 @@ def _lookalike_name(event: Event) -> Values:
     name = object_name(event).removesuffix("*").rstrip("-")
     if event.resource not in _RESOURCES or event.subresource not in ("", "ephemeralcontainers") or not name:
         return ()
-    real = names("system_names", "core") | names("system_names", "addon")
+    real = _real_names()
     stems = list(_stems(name[: 4 * _MAX_NAME]))
     # A static pod is named after its node: kube-apiserver-node-1. Every pod of a component starts like this.
     if any(stem in real for stem in stems) or (event.resource == "pods" and _is_of_component(name, real)):
@@ -135,7 +156,7 @@ def imitated_by_image(image: str) -> str:
     if registry not in _OPEN_REGISTRIES or not folders:
         return ""
     organization = folders[0]
-    known = names("image_sources", "organization")
+    known = _ordered("image_sources", "organization")
     if organization in known or len(organization) > _MAX_NAME:
         return ""
     for candidate in (organization, _ORGANIZATION_TAIL.sub("", organization)):
@@ -144,7 +165,8 @@ def imitated_by_image(image: str) -> str:
         near = _near(candidate, known)
         if near:
             return near
-    return imitated_component(last.partition(":")[0])
+    name = last.partition(":")[0]
+    return "" if name in _real_names() else _imitated_core(name)
 
 
 @once
