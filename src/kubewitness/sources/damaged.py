@@ -31,7 +31,6 @@ class Saved:
     left_out: tuple[str, ...]  # complete members whose value is unreadable
     cut_key: str  # the member the damage is in
     cut_text: bytes  # what there is of it
-    rest: bytes  # text behind the object, if the object itself is whole
     reason: str  # empty if nothing but `left_out` is wrong
 
 
@@ -48,16 +47,15 @@ def save_object(text: bytes) -> Saved:
         else:
             fields[name] = kept
     if read.end != INCOMPLETE:
-        return Saved(fields, tuple(left_out), "", b"", text[read.end :].strip(), "")
-    return Saved(fields, tuple(left_out), _key(read.cut_key), read.cut_value, b"", _reason(text, read.malformed))
+        return Saved(fields, tuple(left_out), "", b"", "")
+    return Saved(fields, tuple(left_out), _key(read.cut_key), read.cut_value, _reason(text, read.malformed))
 
 
-def save_array(text: bytes) -> tuple[list[bytes], bytes, bytes, str]:
-    """The complete elements of an array, the text of the element the damage is in, the text behind, and the reason."""
+def save_array(text: bytes) -> tuple[list[bytes], bytes, str]:
+    """The complete elements of an array, the text of the element the damage is in, and the reason."""
     read = members(text)
-    rest = text[read.end :].strip() if read.end != INCOMPLETE else b""
     reason = "" if read.end != INCOMPLETE else _reason(text, read.malformed)
-    return [value for _, value in read.found], read.cut_value, rest, reason
+    return [value for _, value in read.found], read.cut_value, reason
 
 
 def cut_string(text: bytes) -> bytes:

@@ -19,6 +19,7 @@ from typing import Final
 from msgspec import Raw
 
 from kubewitness.evidence.failures import unreadable
+from kubewitness.evidence.json_text import INCOMPLETE, ValueEnd
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.sources import audit_event, damaged
@@ -118,11 +119,28 @@ class _Record:
         try:
             fields = fields_of(text)
         except UNDECODABLE:
-            yield from self._damaged_object(text, level)
+            if 0 < ValueEnd(0).advance(text) < len(text):
+                yield from self._glued(text, level)
+            else:
+                yield from self._damaged_object(text, level)
             return
         for key in duplicate_keys(text, fields):
             yield self._note(f"duplicate key {key}: the last one was taken")
         yield from self._fields(fields, text, level)
+
+    def _glued(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        """Several values in one piece: a line end was lost, or a shipper writes none."""
+        at = 0
+        while at < len(text):
+            opens = text.find(b"{", at)
+            gap = text[at : opens if opens >= 0 else len(text)]
+            if gap.strip(_BLANK):
+                yield self._fail("no JSON", gap)
+            if opens < 0:
+                return
+            end = ValueEnd(opens).advance(text)
+            at = end if end != INCOMPLETE else len(text)
+            yield from self._object(text[opens:at], replace(level, original=b""))
 
     def _fields(self, fields: Fields, text: bytes, level: _Level) -> Iterator[Reading]:
         """An object whose members are known."""
@@ -165,11 +183,15 @@ class _Record:
         yield Event(record, place, original)
 
     def _array(self, text: bytes, level: _Level) -> Iterator[Reading]:
-        cut, rest, reason = b"", b"", ""
+        cut, reason = b"", ""
         try:
             elements = [bytes(raw) for raw in elements_of(text)]
         except UNDECODABLE:
-            elements, cut, rest, reason = damaged.save_array(text)
+            if 0 < (end := ValueEnd(0).advance(text)) < len(text):
+                yield from self._array(text[:end], level)
+                yield from self._glued(text[end:], level)
+                return
+            elements, cut, reason = damaged.save_array(text)
         deeper = replace(level, depth=level.depth + 1, original=b"")
         others = 0
         for element in elements:
@@ -181,26 +203,20 @@ class _Record:
             yield self._fail(f"{others} elements of an array are no objects", text)
         if reason:
             yield from self._cut(cut, reason, text, f"{len(elements)} elements before it", deeper)
-        if rest:
-            yield from self._value(rest, level)
 
     def _damaged_object(self, text: bytes, level: _Level) -> Iterator[Reading]:
         saved = damaged.save_object(text)
-        whole = text[: len(text) - len(saved.rest)].rstrip() if saved.rest else text
         known = audit_event.identified(saved.fields) or _source(saved.fields) is not None
         if known:
-            yield from self._fields(saved.fields, whole, replace(level, original=level.original or whole))
+            yield from self._fields(saved.fields, text, replace(level, original=level.original or text))
         kept = ", ".join(saved.fields) if known else ""
         if saved.left_out:
-            yield self._fail(f"unreadable (nested too deeply or malformed): {', '.join(saved.left_out)}", whole, kept)
+            yield self._fail(f"unreadable (nested too deeply or malformed): {', '.join(saved.left_out)}", text, kept)
         if saved.reason:
             deeper = replace(level, depth=level.depth + 1, original=b"")
-            inner = b"" if known else saved.cut_text
-            yield from self._cut(inner, saved.reason, text, kept, deeper)
-        elif not saved.left_out and not known:
-            yield self._fail("malformed JSON object", whole)
-        if saved.rest:
-            yield from self._value(saved.rest.lstrip(_BLANK), replace(level, original=b""))
+            yield from self._cut(b"" if known else saved.cut_text, saved.reason, text, kept, deeper)
+        elif not saved.left_out:
+            yield self._fail("malformed characters in JSON, replaced" if known else "malformed JSON object", text, kept)
 
     def _cut(self, cut: bytes, reason: str, text: bytes, kept: str, deeper: _Level) -> Iterator[Reading]:
         """Damage inside a wrapper: look into the cut member; whoever finds the damage counts it, once."""
