@@ -1,0 +1,1 @@
+"""Claims about derived fields, one concept a file."""
