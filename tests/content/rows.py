@@ -74,8 +74,10 @@ def read_rows(path: Path) -> tuple[Row, ...]:
 
 
 def _row(path: Path, line: int, expected: bool, row: Any) -> Row:
-    if not isinstance(row, dict) or not set(row) <= {"why", "event", "events"} or not row.get("why"):
-        raise ValueError(f"{path}:{line}: a row has why and event (or events)")
+    if not isinstance(row, dict) or not set(row) <= {"why", "event", "events"} or not isinstance(row.get("why"), str):
+        raise ValueError(
+            f"{path}:{line}: a row has why (text, in quotes if it is a word like no) and event (or events)"
+        )
     given = row["events"] if "events" in row else [{"at": 0, "event": row.get("event") or {}}]
     events = tuple(make_event(item.get("event") or {}, item.get("at", 0), i) for i, item in enumerate(given))
     return Row(path, line, str(row["why"]), expected, events)

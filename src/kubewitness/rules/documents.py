@@ -71,7 +71,8 @@ def read_documents(path: Path) -> tuple[Document, ...]:
         _check_depth(text, path)
         return tuple(_compose(text, path))
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        # The end of the text counts as a line of its own; name the last one instead.
+        line = min(error.problem_mark.line, text.rstrip("\n").count("\n")) + 1 if error.problem_mark else 1
         raise ContentError(f"not valid YAML: {error.problem or error.context}", path, line) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ContentError(f"not valid YAML: {str(error).splitlines()[0]}", path, 1) from error

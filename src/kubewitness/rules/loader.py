@@ -19,7 +19,7 @@ import msgspec
 
 from kubewitness.model.errors import ContentError, UsageError
 from kubewitness.rules.ir import AllOf, CorrelationRule, Rule, RuleId, walk_fields
-from kubewitness.rules.sigma import ParsedCorrelation, ParsedFile, ParsedFilter, ParsedRule, parse_file
+from kubewitness.rules.rule_file import ParsedCorrelation, ParsedFile, ParsedFilter, ParsedRule, parse_file
 
 _SUFFIXES = (".yml", ".yaml")
 

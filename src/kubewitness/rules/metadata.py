@@ -27,7 +27,7 @@ from kubewitness.rules.documents import Document
 Choice = TypeVar("Choice", bound=str)
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
-_BLOCK_KEYS = frozenset({"confidence", "kind", "runbook", "zh"})
+_BLOCK_KEYS = frozenset({"confidence", "kind", "runbook", "broad", "zh"})  # broad: why a rule looks at every event
 _ZH_KEYS = frozenset({"title", "description", "runbook", "falsepositives"})
 
 
