@@ -52,6 +52,7 @@ def test_the_kubelet_behind_the_node_proxy_is_a_road_too(uri: str, argv: tuple[s
         "/api/v1/namespaces/dev/pods?command=ls",
         "/api/v1/nodes/n1/proxy/pods?command=ls",
         "/api/v1/namespaces/dev/services/web/proxy/exec/a/b/c?command=ls",
+        "/api/v1/namespaces/dev/services/web/proxy/api/v1/namespaces/dev/pods/p/exec?command=ls",
         "",
     ],
 )

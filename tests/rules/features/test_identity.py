@@ -58,6 +58,7 @@ def test_the_parts_of_a_service_account() -> None:
         ("kubectl/v1.31.0 (linux/amd64) kubernetes/9edcffc", ("kubectl",)),
         ("Go-http-client/2.0", ("go-http-client",)),
         ("python-requests/2.28.1", ("python-requests",)),
+        ("kubectl.exe/v1.27.2 (windows/amd64) kubernetes/7f6f68f", ("kubectl",)),
         ("curl", ("curl",)),
         ("", ()),
     ],

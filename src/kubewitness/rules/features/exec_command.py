@@ -17,8 +17,9 @@ from kubewitness.rules.features.interface import FieldTable, Values, once, one
 from kubewitness.rules.features.request import path_of, query_of
 from kubewitness.rules.features.untyped import MAX_TEXT
 
-_POD_ROAD = re.compile(r"/pods/[^/]+/(exec|attach)/?$")
-_KUBELET_ROAD = re.compile(r"/nodes/[^/]+/proxy/(exec|run|attach)/[^/]*/[^/]*/(?:[^/]*/)??([^/]+)/?$")
+# Anchored: behind the proxy of a service or pod the rest of the path is that service's own affair.
+_POD_ROAD = re.compile(r"^/api/v1/namespaces/[^/]+/pods/[^/]+/(exec|attach)/?$")
+_KUBELET_ROAD = re.compile(r"^/api/v1/nodes/[^/]+/proxy/(exec|run|attach)/[^/]*/[^/]*/(?:[^/]*/)?([^/]+)/?$")
 _SET = frozenset({"1", "t", "T", "true", "TRUE", "True"})  # what Go's strconv.ParseBool takes for true
 
 
@@ -42,8 +43,6 @@ def session_of(event: Event) -> Session | None:
         road = pod[1]
     elif kubelet:
         road, container = kubelet[1], kubelet[2]
-    elif event.resource == "pods" and event.subresource in ("exec", "attach"):
-        road = event.subresource
     else:
         return None
     query = query_of(event)

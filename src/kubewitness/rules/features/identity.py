@@ -58,7 +58,7 @@ def user_kind(event: Event) -> Values:
 
 def agent_family(event: Event) -> Values:
     """The program a client claims to be: `kubectl/v1.31.0 (linux/amd64)` is kubectl."""
-    return one(event.record.userAgent[:256].partition("/")[0].strip().lower())
+    return one(event.record.userAgent[:256].partition("/")[0].strip().lower().removesuffix(".exe"))
 
 
 def _namespace(event: Event) -> Values:
