@@ -65,7 +65,7 @@ def render(
         lines = [*_lay_out(overview(document, language, minimum, limits), width)]
         if len(lines) <= _TWO_SCREENS:
             break
-    lines += [(), line(span(words.DETAILS_BELOW.in_(language), "dim")), ()]
+    lines += [(), *wrap(line(span(words.DETAILS_BELOW.in_(language), "dim")), width), ()]
     lines += [line(span(f"──── {words.DETAILS.in_(language)} ────", "dim")), ()]
     lines += _lay_out(details(document, language, minimum), width)
     return _print(lines, width, colour=colour)

@@ -1,0 +1,154 @@
+"""`kubewitness investigate`: evidence in, report out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from kubewitness.cli import case_folder, pipeline
+from kubewitness.cli.main import FINDINGS, INCOMPLETE, context_settings
+from kubewitness.cli.output import check_writable, is_stdout, to_file, to_stdout
+from kubewitness.cli.session import Session, language_of
+from kubewitness.model.document import Document
+from kubewitness.model.judgement import SEVERITIES, Severity
+from kubewitness.model.text import Language, Text
+from kubewitness.report.formats import FORMATS, Format, View
+
+_EPILOG = """\b
+Examples:
+  kubewitness investigate /var/log/kubernetes/audit/
+  kubewitness investigate 'audit-*.log.gz' --case case-1
+  kubewitness investigate logs.tar.zst --format html --output report.html --lang zh
+  aws logs tail ... | kubewitness investigate - --format json | jq .incidents
+  kubewitness investigate audit.log --rules ./my-sigma-rules
+
+\b
+Exit codes: 0 no incident and no finding of medium severity or above, 1 there is,
+2 wrong call, 3 some evidence could not be read (the report is still written)."""
+
+_HTML_NAME = "kubewitness-report.html"
+_WROTE = Text("Wrote {}", "已写入 {}")
+_WORTH_A_LOOK = SEVERITIES.index("medium")
+
+
+@click.command(epilog=_EPILOG, context_settings=context_settings())
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--case",
+    "case",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write report.json, report.html, report.md and the cited events into DIR (new or empty).",
+)
+@click.option(
+    "--rules",
+    "rules",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="More Sigma rules, besides the shipped ones. May be repeated.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+    help="What to print or write.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it here instead of standard output; the file is readable by you only.",
+)
+@click.option(
+    "--lang", "language", type=click.Choice(["en", "zh"]), help="Language of the report  [default: from the locale]"
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), metavar="N", help="Processes to read with  [default: all cores]"
+)
+@click.option(
+    "--min-severity",
+    "minimum",
+    type=click.Choice(SEVERITIES),
+    default="low",
+    show_default=True,
+    help="Least severity of the findings that text and Markdown list. JSON always has all.",
+)
+@click.option("--name", metavar="CASE", help="Name of the case in the report  [default: from --case or PATH]")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes, only the report and warnings.")
+@click.option("--no-progress", is_flag=True, help="No progress bar.")
+@click.pass_obj
+def investigate(
+    session: Session, *, paths: tuple[str, ...], case: Path | None, rules: tuple[Path, ...], form: str,
+    output: Path | None, language: Language | None, workers: int | None, minimum: Severity, name: str | None,
+    quiet: bool, no_progress: bool,
+) -> int:  # fmt: skip
+    """Investigate audit logs: who came in, through which door, what they did, and what to do now.
+
+    PATH is a file, a folder, a glob, a tar archive or - for standard input; plain, gzip or zstd. What it holds is
+    recognised by its content: audit log lines or lists, exports of EKS, GKE, AKS, Alibaba Cloud and OpenShift.
+    """
+    chosen = language or language_of(os.environ)
+    if output:
+        check_writable(output)
+    if case:
+        case_folder.prepare(case)
+    document = pipeline.investigate(
+        paths, case=name or _name(paths, case), rules=rules, workers=workers or 0, language=chosen,
+        quiet=quiet or no_progress,
+    )  # fmt: skip
+    if case:
+        case_folder.write(case, document, View(language=chosen, minimum=minimum), session)
+        note(_WROTE.in_(chosen).format(f"{case}/"), quiet=quiet)
+    deliver(document, FORMATS[form], output, View(language=chosen, minimum=minimum), session, quiet=quiet)
+    return exit_code(document)
+
+
+def exit_code(document: Document) -> int:
+    """Unread evidence outweighs findings: a report that may be wrong must not look like an answer."""
+    if not document.complete:
+        return INCOMPLETE
+    worth = any(SEVERITIES.index(finding.severity) >= _WORTH_A_LOOK for finding in document.findings)
+    return FINDINGS if document.incidents or worth else 0
+
+
+def deliver(
+    document: Document, form: Format, output: Path | None, view: View, session: Session, *, quiet: bool = False
+) -> None:
+    """Render the document and put it where it belongs."""
+    on_terminal = sys.stdout.isatty()
+    if output is None and form.name == "html" and on_terminal:
+        output = Path(_HTML_NAME)  # a page of markup on a terminal helps nobody
+        check_writable(output)
+    if output is None or is_stdout(output):
+        to_stdout(form.render(document, for_stdout(view)))
+        return
+    to_file(output, form.render(document, view), session)
+    note(_WROTE.in_(view.language).format(output), quiet=quiet)
+
+
+def for_stdout(view: View) -> View:
+    """As wide as the window and coloured if a person sees it; else plain, 100 columns (or COLUMNS)."""
+    width = shutil.get_terminal_size((100, 50)).columns
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return View(view.language, width, colour, view.minimum)
+
+
+def note(message: str, *, quiet: bool) -> None:
+    """A line for the person at the terminal, never mixed into the report."""
+    if not quiet:
+        click.echo(message, err=True)
+
+
+def _name(paths: tuple[str, ...], case: Path | None) -> str:
+    if case:
+        return case.resolve().name
+    first = "stdin" if paths[0] == "-" else Path(paths[0]).name or Path(paths[0]).resolve().name
+    return first if len(paths) == 1 else f"{first} + {len(paths) - 1}"

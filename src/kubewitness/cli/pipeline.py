@@ -1,0 +1,52 @@
+"""From arguments to a result document: loads the rules, says how many could not be loaded, runs the investigation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from kubewitness.cli.progress import progress
+from kubewitness.cli.session import now
+from kubewitness.model.document import Document
+from kubewitness.model.text import Language, Text
+from kubewitness.rules.loader import RuleSet, load_rules
+
+ORIGINALS = 5_000  # cited events kept with their text; the report says how many were left out
+
+
+def investigate(
+    paths: Sequence[str],
+    *,
+    case: str,
+    rules: Sequence[Path] = (),
+    label: Text | None = None,
+    workers: int = 0,
+    language: Language = "en",
+    quiet: bool = False,
+) -> Document:
+    """The document for `paths`, judged by the shipped rules and those of the folders `rules`."""
+    loaded = load_rules(rules, shipped=True)
+    _warn(loaded)
+    module = import_module("kubewitness.incident.investigate")
+    options = module.Options(
+        workers=workers or os.cpu_count() or 1, case=case, now=now(), label=label, keep_original=ORIGINALS
+    )
+    with progress(language, shown=not quiet) as report:
+        document: Document = module.investigate(paths, rules=loaded, options=options, progress=report)
+    return document
+
+
+def _warn(loaded: RuleSet) -> None:
+    if not loaded.errors:
+        return
+    count = len(loaded.errors)
+    what = "1 rule" if count == 1 else f"{count} rules"
+    click.echo(f"Warning: {what} could not be loaded and will not run:", err=True)
+    for error in loaded.errors[:5]:
+        click.echo(f"  {error}", err=True)
+    if count > 5:
+        click.echo(f"  ... and {count - 5} more; the report lists them all", err=True)
