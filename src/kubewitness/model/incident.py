@@ -13,6 +13,7 @@ from kubewitness.model.evidence import EvidenceItem, Note
 from kubewitness.model.judgement import Confidence, Kind, Severity
 from kubewitness.model.text import Text
 
+LifeRole = Literal["cause", "backdoor", "workload", "secret", "other"]  # what an object is to the chain
 # How a step touches its object; drawn and worded differently (see the picture's legend).
 Act = Literal["read", "create", "change", "delete", "execute", "refused", "effect"]
 
@@ -129,7 +130,7 @@ class ObjectLife(Struct, frozen=True):
     changed_steps: tuple[int, ...] = ()
     read_steps: tuple[int, ...] = ()
     missing_steps: tuple[int, ...] = ()  # named by a request that found nothing (404)
-    role: Literal["cause", "backdoor", "workload", "secret", "other"] = "other"
+    role: LifeRole = "other"
     grants: str = ""  # identity whose power this object is ("system:anonymous"), for bindings
 
 

@@ -1,0 +1,147 @@
+"""Pass 2: every event of the suspects, not only those a rule matched.
+
+Pass 1 noted in which granules of the evidence each accessor occurs, so only those are read again. Events that others
+caused on the suspects' behalf (a controller making the pods of an intruder's DaemonSet) are found by searching the names
+of the suspects' objects in the granules of that time, as bytes, before anything is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from kubewitness.detect.profile import AccessorKey
+from kubewitness.detect.run import Scan
+from kubewitness.detect.scan import Granule
+from kubewitness.evidence.documents import frame_documents
+from kubewitness.evidence.opening import Source
+from kubewitness.model.event import AuditRecord, Event
+from kubewitness.model.evidence import ParseFailure, Place
+from kubewitness.sources.records import read_record
+
+KEPT = 20_000  # events kept with their bodies; later ones lose them but are kept
+_decoder = msgspec.json.Decoder(AuditRecord)
+Wanted = Callable[[Event], bool]
+
+
+class Needle(msgspec.Struct, frozen=True):
+    """A name to search for, and the time in which to search (RFC 3339 text)."""
+
+    name: str
+    first: str
+    last: str
+
+
+def collect(scan: Scan, suspects: Iterable[AccessorKey]) -> list[Event]:
+    """All events of the accessors in `suspects`, each once, in time order."""
+    keys = set(suspects)
+    numbers: set[int] = set()
+    for key in keys:
+        profile = scan.profile(key)
+        if profile is not None:
+            numbers.update(profile.granules)
+
+    def wanted(event: Event) -> bool:
+        return AccessorKey(event.identity, event.address, event.record.userAgent) in keys
+
+    return _gather(scan, sorted(numbers), wanted, ())
+
+
+def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]:
+    """Events that name one of `needles` in its time and are `wanted`, each once, in time order."""
+    if not needles:
+        return []
+    first, last = min(n.first for n in needles), max(n.last for n in needles)
+    numbers = [
+        number
+        for number, (_, granule) in enumerate(scan.granules)
+        if granule.length < 0 or not granule.first or (granule.first <= last and granule.last >= first)
+    ]
+    return _gather(scan, numbers, wanted, tuple(needle.name.encode() for needle in needles))
+
+
+def _gather(scan: Scan, numbers: Sequence[int], wanted: Wanted, needles: tuple[bytes, ...]) -> list[Event]:
+    by_source: dict[int, list[Granule]] = {}
+    for number in numbers:
+        source, granule = scan.granules[number]
+        by_source.setdefault(source, []).append(granule)
+    found: dict[tuple[str, str], Event] = {}
+    for source, granules in sorted(by_source.items()):
+        for event in _events(scan.sources[source], granules, needles):
+            key = (event.audit_id, event.stage)
+            if (not event.audit_id or key not in found) and wanted(event):
+                found[key if event.audit_id else (str(event.place.line), str(event.place.offset))] = event
+                if len(found) > KEPT:
+                    _strip(event)
+    return sorted(found.values(), key=time_order)
+
+
+def time_order(event: Event) -> tuple[str, str, str, int]:
+    """Sort key: when the request arrived, then its stages in order."""
+    record = event.record
+    return (record.requestReceivedTimestamp, event.place.item, record.stageTimestamp, event.place.line)
+
+
+def _strip(event: Event) -> None:
+    record, empty = event.record, AuditRecord()
+    record.requestObject, record.responseObject = empty.requestObject, empty.responseObject
+    event.original = b""
+
+
+def _events(source: Source, granules: Sequence[Granule], needles: tuple[bytes, ...]) -> Iterator[Event]:
+    if any(granule.length < 0 for granule in granules):
+        yield from _documents(source, needles)
+        return
+    for granule, chunk in _chunks(source, granules):
+        if needles and not any(needle in chunk for needle in needles):
+            continue
+        offset = granule.offset
+        for number, line in enumerate(chunk.split(b"\n")):
+            text = line.rstrip(b"\r")
+            if text.strip() and (not needles or any(needle in text for needle in needles)):
+                yield from _decode(text, Place(source.name, granule.line + number, offset, len(text)))
+            offset += len(line) + 1
+
+
+def _decode(text: bytes, place: Place) -> Iterator[Event]:
+    try:
+        record = _decoder.decode(text)
+        if record.auditID and record.requestReceivedTimestamp:
+            yield Event(record, place, text)
+            return
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    for found in read_record(text, place):
+        if isinstance(found, Event):
+            yield found
+
+
+def _documents(source: Source, needles: tuple[bytes, ...]) -> Iterator[Event]:
+    for frame in frame_documents(iter(source.open()), source.name):
+        if not isinstance(frame, ParseFailure) and (not needles or any(needle in frame.data for needle in needles)):
+            yield from _decode(frame.data, frame.place)
+
+
+def _chunks(source: Source, granules: Sequence[Granule]) -> Iterator[tuple[Granule, bytes]]:
+    """The granules' bytes, in the order of the source."""
+    ordered = sorted(granules, key=lambda granule: granule.offset)
+    if source.path is not None:
+        with source.path.open("rb") as file:
+            for granule in ordered:
+                file.seek(granule.offset)
+                yield granule, file.read(granule.length)
+        return
+    held, start = b"", 0  # a window over the decompressed stream, and where it begins
+    blocks = iter(source.open())
+    for granule in ordered:
+        end = granule.offset + granule.length
+        while start + len(held) < end:
+            block = next(blocks, b"")
+            if not block:
+                break
+            if start + len(held) < granule.offset:
+                skip = min(len(held), granule.offset - start)
+                held, start = held[skip:], start + skip
+            held += block
+        yield granule, held[granule.offset - start : end - start]

@@ -1,0 +1,108 @@
+"""Detections: what pass 1's matches and correlations amount to, one for each rule and accessor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from kubewitness.detect.profile import AccessorKey
+from kubewitness.detect.run import Scan
+from kubewitness.model.evidence import Place
+from kubewitness.model.incident import ObjectName
+from kubewitness.rules.ir import CorrelationRule, Rule
+
+_OBJECTS = 50
+
+
+class Detection(msgspec.Struct, frozen=True):
+    """All matches of one rule by one identity from one address."""
+
+    rule: Rule | CorrelationRule
+    identity: str
+    address: str
+    accessors: tuple[AccessorKey, ...]  # with their agents
+    count: int  # requests
+    first: str
+    last: str
+    audit_ids: frozenset[str]
+    objects: tuple[ObjectName, ...]
+    places: tuple[tuple[Place, bytes], ...]  # first few, with their original bytes where already at hand
+
+
+def detections(scan: Scan, rules: Iterable[Rule]) -> list[Detection]:
+    """Every detection of pass 1, by time, then rule."""
+    ordered = tuple(rules)
+    found = _by_rule(scan, ordered)
+    for fired in scan.fired:
+        by_pair: dict[tuple[str, str], list[int]] = {}
+        for number, member in enumerate(fired.members):
+            by_pair.setdefault((member.accessor.identity, member.accessor.address), []).append(number)
+        for (identity, address), numbers in by_pair.items():
+            members = [fired.members[n] for n in numbers]
+            found.append(
+                Detection(
+                    fired.rule,
+                    identity,
+                    address,
+                    tuple(sorted({m.accessor for m in members})),
+                    max(len({m.audit_id for m in members}), fired.total if len(by_pair) == 1 else 0),
+                    _text(members[0].time),
+                    _text(members[-1].time),
+                    frozenset(m.audit_id for m in members),
+                    (),
+                    tuple((m.place, b"") for m in members[:5]),
+                )
+            )
+    return sorted(found, key=lambda d: (d.first, d.rule.id, d.identity, d.address))
+
+
+def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:
+    out: list[Detection] = []
+    merged: dict[tuple[int, str, str], _Merge] = {}
+    for key, group in scan.matches.items():
+        resource = key.request.resource + (f"/{key.request.subresource}" if key.request.subresource else "")
+        names = [ObjectName(resource, key.namespace, name, key.request.group) for name in group.names or [""]]
+        mask = key.rules
+        while mask:
+            bit = mask & -mask
+            mask ^= bit
+            slot = (bit.bit_length() - 1, key.accessor.identity, key.accessor.address)
+            merge = merged.setdefault(slot, _Merge())
+            merge.accessors.add(key.accessor)
+            merge.audit_ids |= group.audit_ids.keys()
+            merge.count += group.count
+            merge.objects.update(dict.fromkeys(names))
+            merge.places.extend(group.samples)
+            merge.first, merge.last = min(merge.first, group.first), max(merge.last, group.last)
+    for (number, identity, address), merge in merged.items():
+        out.append(
+            Detection(
+                rules[number],
+                identity,
+                address,
+                tuple(sorted(merge.accessors)),
+                merge.count,
+                merge.first,
+                merge.last,
+                frozenset(merge.audit_ids),
+                tuple(merge.objects)[:_OBJECTS] if any(o.kind for o in merge.objects) else (),
+                tuple(sorted(merge.places)[:5]),
+            )
+        )
+    return out
+
+
+class _Merge:
+    def __init__(self) -> None:
+        self.accessors: set[AccessorKey] = set()
+        self.audit_ids: set[str] = set()
+        self.count = 0
+        self.objects: dict[ObjectName, None] = {}
+        self.places: list[tuple[Place, bytes]] = []
+        self.first, self.last = "~", ""
+
+
+def _text(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,108 @@
+"""Profiles of accessors: one identity, from one address, with one agent: what it asked for, how often, when.
+
+A profile is kept for every accessor of the log, so its size must not grow with the log but with its variety, and the
+variety is bounded too: an intruder who invents a new agent for every request fills `LIMIT` profiles, then shares one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from typing import NamedTuple
+
+LIMIT = 50_000
+MANY = "(many)"
+
+
+class RequestKind(NamedTuple):
+    """What was asked: the request line without the object's name."""
+
+    verb: str
+    resource: str
+    subresource: str
+    group: str
+    level: str
+    stage: str
+
+
+class AccessorKey(NamedTuple):
+    """Who asked, from where, with what."""
+
+    identity: str
+    address: str
+    agent: str
+
+
+class Profile:
+    """Counts of one accessor. `granules` lists the parts of the evidence it occurs in, for the second pass."""
+
+    __slots__ = ("allowed", "first", "granules", "key", "last", "last_granule", "refused")
+
+    def __init__(self, key: AccessorKey) -> None:
+        self.key = key
+        self.allowed: dict[RequestKind, int] = {}
+        self.refused: dict[RequestKind, int] = {}
+        self.first = "~"  # after every digit
+        self.last = ""
+        self.granules = array("L")
+        self.last_granule = -1
+
+    def __getstate__(self) -> tuple[object, ...]:
+        return (self.key, self.allowed, self.refused, self.first, self.last, self.granules)
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        self.key, self.allowed, self.refused, self.first, self.last, self.granules = state  # type: ignore[assignment]
+        self.last_granule = -1
+
+    @property
+    def requests(self) -> int:
+        """Requests, refused ones included; a request logged at several stages counts once."""
+        return sum(n for kinds in (self.allowed, self.refused) for kind, n in kinds.items() if counts(kind))
+
+    @property
+    def refusals(self) -> int:
+        """Requests answered 401 or 403."""
+        return sum(n for kind, n in self.refused.items() if counts(kind) or kind.stage == "ResponseStarted")
+
+    def tally(self, field: str) -> Counter[str]:
+        """Requests by one field of `RequestKind`; resources with their subresource."""
+        tally: Counter[str] = Counter()
+        for kinds in (self.allowed, self.refused):
+            for kind, n in kinds.items():
+                if counts(kind):
+                    value = str(getattr(kind, field))
+                    if field == "resource" and kind.subresource:
+                        value += "/" + kind.subresource
+                    tally[value] += n
+        return tally
+
+    def absorb(self, other: Profile, granule_offset: int) -> None:
+        """Add another worker's counts; its granules are renumbered."""
+        for mine, theirs in ((self.allowed, other.allowed), (self.refused, other.refused)):
+            for kind, n in theirs.items():
+                mine[kind] = mine.get(kind, 0) + n
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.granules.extend(g + granule_offset for g in other.granules)
+
+
+def counts(kind: RequestKind) -> bool:
+    """Each request has exactly one such stage, unless the log is cut: its end (Panic ends it too)."""
+    return kind.stage not in ("RequestReceived", "ResponseStarted")
+
+
+class Profiles:
+    """All accessors seen, bounded."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[AccessorKey, Profile] = {}
+
+    def of(self, key: AccessorKey) -> Profile:
+        """The profile for `key`; past the limit, one that many agents and addresses of an identity share."""
+        profile = self.by_key.get(key)
+        if profile is None:
+            if len(self.by_key) >= LIMIT:
+                key = AccessorKey(key.identity if len(self.by_key) < LIMIT * 2 else MANY, MANY, MANY)
+                if (profile := self.by_key.get(key)) is not None:
+                    return profile
+            profile = self.by_key[key] = Profile(key)
+        return profile

@@ -1,0 +1,309 @@
+"""What to do now, in the order that keeps evidence: snapshot, isolate, dump, stop, revoke, fix, verify.
+
+Nothing here is run. Every name comes out of hostile evidence and is quoted for the shell. An action is `safe` only if
+nobody can depend on what it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from shlex import quote
+
+from kubewitness.incident.blast import Touched
+from kubewitness.incident.deeds import BINDINGS, ROLES
+from kubewitness.incident.story import workloads_left
+from kubewitness.model.incident import Action, ObjectName, RootCause, Secret
+from kubewitness.model.text import Text
+from kubewitness.rules.features.address import scope_of
+from kubewitness.rules.features.identity import kind_of_name
+
+_EACH = 12
+
+
+def advice(
+    causes: Sequence[RootCause],
+    touched: Touched,
+    pods: Sequence[ObjectName],
+    nodes: Sequence[str],
+    secrets: Sequence[Secret],
+    addresses: Sequence[str],
+    identities: Sequence[str],
+) -> tuple[Action, ...]:
+    """The actions of one incident."""
+    left = workloads_left(touched)
+    actions = [_snapshot(left, causes)]
+    actions += _isolate(left, addresses)
+    if pods or left:
+        actions.append(_dump(pods, nodes))
+    actions += _stop(left)
+    actions += _revoke(touched, secrets)
+    actions += _fix(causes)
+    actions.append(_verify(causes, identities))
+    return tuple(actions)
+
+
+def _target(name: ObjectName) -> str:
+    where = f"-n {quote(name.namespace)} " if name.namespace else ""
+    resource = name.kind.partition("/")[0]
+    if name.group and resource not in ("pods", "deployments", "daemonsets", "jobs", "cronjobs", "statefulsets"):
+        resource += "." + name.group
+    return f"{where}{quote(resource)} {quote(name.name)}"
+
+
+def _snapshot(left: Sequence[ObjectName], causes: Sequence[RootCause]) -> Action:
+    lines = ["mkdir -p evidence && cd evidence"]
+    lines += [f"kubectl get {_target(o)} -o yaml > {quote(o.kind + '-' + o.name)}.yaml" for o in left[:_EACH]]
+    lines += [
+        "kubectl get clusterrolebindings,clusterroles -o yaml > rbac-cluster.yaml",
+        "kubectl get rolebindings,roles,serviceaccounts -A -o yaml > rbac-namespaced.yaml",
+        "kubectl get pods -A -o wide > pods.txt && kubectl get events -A -o yaml > events.yaml",
+    ]
+    del causes
+    return Action(
+        "snapshot",
+        Text("Keep what the next steps will change", "先保存后续步骤会改动的内容"),
+        Text(
+            "Kube Events expire after an hour; copy the audit log off the machine too.",
+            "Kube Event 一小时后过期；审计日志也应复制到其他机器。",
+        ),
+        "\n".join(lines),
+        safe=True,
+        breaks=Text("Nothing", "无"),
+        undo=Text("Delete the copies", "删除副本"),
+    )
+
+
+def _isolate(left: Sequence[ObjectName], addresses: Sequence[str]) -> list[Action]:
+    actions = []
+    outside = [a for a in addresses if a and scope_of(a) == "public"]
+    if outside:
+        rules = [f"iptables -I INPUT -s {quote(a)} -p tcp --dport 6443 -j DROP" for a in outside[:_EACH]]
+        actions.append(
+            Action(
+                "isolate",
+                Text("Keep the intruder's addresses from the API server", "阻断入侵者地址访问 API server"),
+                Text(
+                    "On every control-plane node, or in the cloud's security group. An intruder can change address: this buys time.",
+                    "在每个控制平面节点或云安全组上执行。入侵者可以更换地址，此举只为争取时间。",
+                ),
+                "\n".join(rules),
+                safe=True,
+                breaks=Text("Only these addresses", "仅影响上述地址"),
+                undo=Text("The same rules with -D", "将规则中的 -I 换成 -D"),
+            )
+        )
+    namespaces = sorted({o.namespace for o in left if o.namespace})
+    for namespace in namespaces[:3]:
+        names = ", ".join(o.name for o in left if o.namespace == namespace)
+        actions.append(
+            Action(
+                "isolate",
+                Text(f"Cut {names} off the network", f"切断 {names} 的网络"),
+                Text(
+                    "Label the pods and deny their traffic, so that the processes stay for the dump. Pods on the host "
+                    "network ignore a NetworkPolicy; some CNI plugins ignore all of them.",
+                    "给 Pod 打标签并拒绝其流量，保留进程以便取证。hostNetwork 的 Pod 不受 NetworkPolicy 约束，部分 CNI 不支持 NetworkPolicy。",
+                ),
+                _deny(namespace, [o for o in left if o.namespace == namespace]),
+                safe=False,
+                breaks=Text("Network of the labelled pods", "被标记 Pod 的网络"),
+                undo=Text(
+                    "kubectl delete networkpolicy kubewitness-quarantine",
+                    "kubectl delete networkpolicy kubewitness-quarantine",
+                ),
+            )
+        )
+    return actions
+
+
+def _deny(namespace: str, left: Sequence[ObjectName]) -> str:
+    lines = [f"# pods of {', '.join(quote(o.name) for o in left)}"]
+    for o in left[:_EACH]:
+        lines.append(
+            f"kubectl -n {quote(namespace)} get pods -o name | grep -F {quote('/' + o.name)} | "
+            f"xargs -r -I{{}} kubectl -n {quote(namespace)} label {{}} kubewitness/quarantine=true --overwrite"
+        )
+    return "\n".join(
+        [
+            *lines,
+            f"kubectl -n {quote(namespace)} apply -f - <<'EOF'",
+            "apiVersion: networking.k8s.io/v1",
+            "kind: NetworkPolicy",
+            "metadata: {name: kubewitness-quarantine}",
+            "spec:",
+            "  podSelector: {matchLabels: {kubewitness/quarantine: 'true'}}",
+            "  policyTypes: [Ingress, Egress]",
+            "EOF",
+        ]
+    )
+
+
+def _dump(pods: Sequence[ObjectName], nodes: Sequence[str]) -> Action:
+    where = Text(
+        f"On {', '.join(nodes[:8])}" if nodes else "On every node that ran the pods",
+        f"在 {'、'.join(nodes[:8])} 上" if nodes else "在运行过这些 Pod 的每个节点上",
+    )
+    names = [o.name for o in pods[:_EACH]]
+    filter_ = " ".join(f"-e {quote(name)}" for name in names) or "-e ."
+    return Action(
+        "dump",
+        Text("Copy the running programs before they stop", "停止之前先转储正在运行的程序"),
+        Text(
+            f"{where.en}: executable, command line and open sockets of each container. Stopping the runtime destroys them.",
+            f"{where.zh}：保存每个容器的可执行文件、命令行与套接字。停止容器运行时会销毁这些证据。",
+        ),
+        "\n".join(
+            [
+                f'crictl ps -o json | grep -o \'"id": "[0-9a-f]*"\' > containers.txt  # pods: grep {filter_}',
+                "for id in $(crictl ps -q); do",
+                "  pid=$(crictl inspect --output go-template --template '{{.info.pid}}' \"$id\") || continue",
+                '  mkdir -p "dump/$id" && cp "/proc/$pid/exe" "dump/$id/exe"',
+                '  tr \'\\0\' \' \' < "/proc/$pid/cmdline" > "dump/$id/cmdline"; nsenter -t "$pid" -n ss -tunap > "dump/$id/ss"',
+                "done",
+            ]
+        ),
+        safe=True,
+        breaks=Text("Nothing; needs root and disk space", "无；需要 root 权限与磁盘空间"),
+        undo=Text("Delete the copies", "删除副本"),
+    )
+
+
+def _stop(left: Sequence[ObjectName]) -> list[Action]:
+    if not left:
+        return []
+    return [
+        Action(
+            "stop",
+            Text("Remove what the intruder deployed", "删除入侵者部署的工作负载"),
+            Text(
+                "Only after the dump: deleting the pods deletes the evidence in them.",
+                "务必在转储之后：删除 Pod 会一并删除其中的证据。",
+            ),
+            "\n".join(f"kubectl delete {_target(o)} --cascade=foreground" for o in left[:_EACH]),
+            safe=False,
+            breaks=Text("The named workloads", "所列工作负载"),
+            undo=Text("kubectl apply -f of the snapshot", "用快照执行 kubectl apply -f"),
+        )
+    ]
+
+
+def _revoke(touched: Touched, secrets: Sequence[Secret]) -> list[Action]:
+    actions = []
+    gone = set(touched.deleted)
+    backdoors = [o for o in touched.created if o.kind in BINDINGS | ROLES | {"serviceaccounts"} and o not in gone]
+    if backdoors:
+        actions.append(
+            Action(
+                "revoke",
+                Text("Remove the back doors", "清除后门"),
+                Text(
+                    "Accounts, roles and bindings the intruder made and left.", "入侵者创建并遗留的账号、角色与绑定。"
+                ),
+                "\n".join(f"kubectl delete {_target(o)}" for o in backdoors[:_EACH]),
+                safe=False,
+                breaks=Text("Whoever has come to rely on them", "已依赖它们的使用者"),
+                undo=Text("kubectl apply -f of the snapshot", "用快照执行 kubectl apply -f"),
+            )
+        )
+    if secrets:
+        wide = any(not s.name and not s.namespace for s in secrets)
+        listed = "\n".join(
+            f"# {s.namespace or 'all namespaces'}/{s.name or '(every Secret)'}: {s.description.en}"
+            for s in secrets[:30]
+        )
+        actions.append(
+            Action(
+                "revoke",
+                Text(
+                    "Rotate every credential of the cluster" if wide else f"Rotate {len(secrets)} credentials",
+                    "轮换集群中的全部凭据" if wide else f"轮换 {len(secrets)} 项凭据",
+                ),
+                Text(
+                    "A Secret read once stays known: change it where it is used (databases, registries, clouds), not only here. "
+                    "Deleting a ServiceAccount voids all its tokens.",
+                    "被读取过的 Secret 永远视为泄露：须在其使用处（数据库、镜像仓库、云账号）更换，而不只是在集群内。删除 ServiceAccount 会使其全部令牌失效。",
+                ),
+                listed,
+                safe=False,
+                breaks=Text("Whatever uses the old value until it has the new one", "仍在使用旧值的系统，直至换成新值"),
+                undo=Text("None: do not go back to a known secret", "无：不要恢复已泄露的凭据"),
+            )
+        )
+    return actions
+
+
+def _fix(causes: Sequence[RootCause]) -> list[Action]:
+    actions = []
+    for cause in causes:
+        if cause.kind.endswith("Binding"):
+            where = f"-n {quote(cause.namespace)} " if cause.namespace else ""
+            kind = cause.kind.lower()
+            state = Text(
+                " It was deleted during the incident: make sure nothing applies it again.",
+                "它已在事件中被删除：确认不会被重新下发。",
+            )
+            actions.append(
+                Action(
+                    "fix",
+                    Text(f"Close the way in: {cause.kind} {cause.name}", f"关闭入口：{cause.kind} {cause.name}"),
+                    Text(
+                        f"It gives {cause.role} to {cause.subject}." + (state.en if cause.deleted else ""),
+                        f"它将 {cause.role} 授予 {cause.subject}。" + (state.zh if cause.deleted else ""),
+                    ),
+                    f"kubectl {where}get {kind} {quote(cause.name)} -o yaml > {quote(cause.name)}.yaml\n"
+                    f"kubectl {where}delete {kind} {quote(cause.name)} --ignore-not-found",
+                    safe=False,
+                    breaks=Text(
+                        f"Whatever legitimately acts as {cause.subject}", f"以 {cause.subject} 身份正常工作的系统"
+                    ),
+                    undo=Text("kubectl apply -f of the saved copy", "用保存的副本执行 kubectl apply -f"),
+                )
+            )
+        elif cause.kind == "Credential":
+            actions.append(_fix_credential(cause))
+    return actions
+
+
+def _fix_credential(cause: RootCause) -> Action:
+    if kind_of_name(cause.name) == "serviceaccount":
+        namespace, _, name = cause.name.removeprefix("system:serviceaccount:").partition(":")
+        command = f"kubectl -n {quote(namespace)} delete serviceaccount {quote(name)}\n# then create it again and restart its pods"
+        detail = Text("Deleting the account voids every token of it.", "删除账号会使其所有令牌失效。")
+    else:
+        command = f"kubectl get clusterrolebindings,rolebindings -A -o wide | grep -F {quote(cause.name)}"
+        detail = Text(
+            "A client certificate cannot be revoked one by one: remove every binding of the user and its groups, or re-key the CA.",
+            "客户端证书无法单独吊销：删除该用户及其组的全部绑定，或更换 CA。",
+        )
+    return Action(
+        "fix",
+        Text(f"Void the credential of {cause.name}", f"作废 {cause.name} 的凭据"),
+        detail,
+        command,
+        safe=False,
+        breaks=Text(f"Everything that uses {cause.name}", f"所有使用 {cause.name} 的系统"),
+        undo=Text("Recreate the account; its old tokens stay void", "重新创建账号；旧令牌仍然无效"),
+    )
+
+
+def _verify(causes: Sequence[RootCause], identities: Sequence[str]) -> Action:
+    del causes
+    lines = []
+    for identity in [i for i in identities if i][:4]:
+        group = " --as-group=system:unauthenticated" if identity == "system:anonymous" else ""
+        lines.append(f"kubectl auth can-i --list --as={quote(identity)}{group}")
+    lines.append(
+        "curl -sk -o /dev/null -w '%{http_code}\\n' https://API_SERVER:6443/api/v1/secrets  # 401 or 403 expected"
+    )
+    return Action(
+        "verify",
+        Text("Prove that it is closed", "验证入口已关闭"),
+        Text(
+            "From outside, as the intruder would. Then run kubewitness again over the log of the next hours.",
+            "从外部以入侵者的方式验证；随后对之后数小时的日志再次运行 kubewitness。",
+        ),
+        "\n".join(lines),
+        safe=True,
+        breaks=Text("Nothing", "无"),
+        undo=Text("Not needed", "无需"),
+    )

@@ -1,0 +1,190 @@
+"""Puts an incident together: cluster → all its events → requests → steps → cause, effects, words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kubewitness.detect.collect import collect
+from kubewitness.detect.run import Scan
+from kubewitness.incident.advice import advice
+from kubewitness.incident.blast import Touched, exposed, lives
+from kubewitness.incident.cascade import Effect, cascades
+from kubewitness.incident.cause import credential_ids, entry_point, opens, root_causes
+from kubewitness.incident.citing import Citer
+from kubewitness.incident.requests import Request, requests_of
+from kubewitness.incident.steps import StepDraft, drafts, matched, worst
+from kubewitness.incident.story import headline, status, story
+from kubewitness.incident.suspects import Cluster, Suspects
+from kubewitness.incident.verdict import verdict
+from kubewitness.model.incident import Actor, Incident, ObjectName, Step
+from kubewitness.model.judgement import SEVERITIES, Confidence
+from kubewitness.model.text import Text
+from kubewitness.rules.attack import technique
+from kubewitness.rules.compile import Matcher
+from kubewitness.rules.ir import Rule
+
+_ROUNDS = 4  # of growth over credentials; each joins at least one accessor
+_OBJECTS = 30  # named in one step
+
+
+def gather(scan: Scan, suspects: Suspects, clusters: list[Cluster]) -> list[tuple[Cluster, list[Request]]]:
+    """Every cluster grown to its end, with all its requests; those that nobody let in are dropped."""
+    out: list[tuple[Cluster, list[Request]]] = []
+    for cluster in clusters:
+        if not cluster.pairs:
+            continue
+        requests = requests_of(collect(scan, cluster.accessors))
+        for _ in range(_ROUNDS):
+            if not suspects.grow(cluster, requests, clusters):
+                break
+            requests = requests_of(collect(scan, cluster.accessors))
+        out.append((cluster, requests))
+    return [(c, requests) for c, requests in out if c.pairs and any(opens(request) for request in requests)]
+
+
+def build(
+    scan: Scan, matcher: Matcher, cluster: Cluster, requests: Sequence[Request], name: str, citer: Citer
+) -> Incident:
+    """The incident of one cluster."""
+    by_request = {request.audit_id: matcher.match(request.final) for request in requests}
+    steps = drafts(requests)
+    effects = cascades(scan, steps)
+    causes = root_causes(requests, scan.ledger, citer)
+    touched = Touched(requests)
+    entry = entry_point(steps, citer)
+    made = tuple(
+        _step(number, draft, matched(draft, by_request), effects.get(number - 1), citer)
+        for number, draft in enumerate(steps, 1)
+    )
+    secrets = exposed(requests, citer)
+    pods = tuple(sorted({pod for effect in effects.values() for pod in effect.pods} | set(_touched_pods(requests))))
+    nodes = tuple(sorted({node for effect in effects.values() for node in effect.nodes}))
+    rules = {rule.id: rule for found in by_request.values() for rule in found}
+    mining = any(t.startswith("T1496") for rule in rules.values() for t in rule.techniques)
+    actor = _actor(cluster, requests)
+    top = max((SEVERITIES.index(d.rule.severity) for d in cluster.detections), default=2)
+    severity = SEVERITIES[min(max(top, 2 if not touched.created else 3), 4)]
+    return Incident(
+        id=name,
+        severity=severity,
+        confidence=_confidence(cluster),
+        title=headline(requests, causes, touched, mining),
+        story=story(steps, effects, causes),
+        first=requests[0].time,
+        last=max(request.time for request in requests),
+        actors=(actor,),
+        entry_point=entry,
+        root_causes=causes,
+        steps=made,
+        status=status(causes, touched, secrets, effects, scan.last),
+        lives=lives(steps, causes),
+        created=touched.created,
+        changed=touched.changed,
+        deleted=touched.deleted,
+        read=touched.read,
+        pods=pods,
+        nodes=nodes,
+        secrets=secrets,
+        verdict=verdict(requests, steps),
+        actions=advice(causes, touched, pods, nodes, secrets, actor.addresses, actor.identities),
+        limitations=_limitations(requests),
+        audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),
+    )
+
+
+def _confidence(cluster: Cluster) -> Confidence:
+    strong = [d for d in cluster.detections if d.rule.kind == "intrusion"]
+    if any(d.rule.confidence == "high" for d in strong):
+        return "high"
+    return "medium" if strong else "low"
+
+
+def _touched_pods(requests: Sequence[Request]) -> list[ObjectName]:
+    return [
+        ObjectName("pods", request.namespace, request.name)
+        for request in requests
+        if request.resource == "pods" and request.subresource in ("exec", "attach", "portforward") and request.succeeded
+    ]
+
+
+def _actor(cluster: Cluster, requests: Sequence[Request]) -> Actor:
+    def ordered(values: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value for value in values if value))
+
+    return Actor(
+        addresses=ordered([request.address for request in requests]),
+        identities=ordered([request.identity for request in requests]),
+        credentials=ordered([c for request in requests for c in credential_ids(request)])[:50],
+        agents=ordered([request.agent for request in requests])[:50],
+        claimed_addresses=ordered([ip for request in requests for ip in request.final.source_ips[:-1]])[:50],
+        why=tuple(cluster.why),
+        requests=len(requests),
+        first=requests[0].time,
+        last=max(request.time for request in requests),
+    )
+
+
+def _step(number: int, draft: StepDraft, rules: Sequence[Rule], effect: Effect | None, citer: Citer) -> Step:
+    first, requests = draft.first, draft.requests
+    objects = tuple(dict.fromkeys(r.object for r in requests if r.resource))[:_OBJECTS]
+    agents: Mapping[str, None] = dict.fromkeys(r.agent for r in requests)
+    return Step(
+        number=number,
+        time=first.time,
+        last=requests[-1].time,
+        act=draft.deed.act,
+        identity=first.identity,
+        address=first.address,
+        agent=next(iter(agents)),
+        description=draft.phrase(),
+        why=_why(first, rules),
+        techniques=tuple(technique(t) for t in draft.technique_ids(rules)),
+        severity=worst(rules, draft.deed.act == "refused"),
+        objects=objects,
+        requests=len(requests),
+        succeeded=sum(r.succeeded for r in requests),
+        rules=tuple(rule.id for rule in rules),
+        effects=effect.texts() if effect else (),
+        effect_events=len(effect.events) if effect else 0,
+        command=first.command,
+        evidence=citer.requests(requests, rules),
+    )
+
+
+def _why(first: Request, rules: Sequence[Rule]) -> Text:
+    by = first.identity or "(rejected credential)"
+    at = first.address or "?"
+    titles = [rule for rule in rules if rule.kind != "context"]
+    if titles:
+        en = "; ".join(rule.title.en for rule in titles[:3])
+        zh = "；".join(rule.title.zh for rule in titles[:3])
+        return Text(f"By the intruder ({by} from {at}); {en}.", f"入侵者（{at} 的 {by}）所为；{zh}。")
+    return Text(f"By the intruder ({by} from {at}).", f"入侵者（{at} 的 {by}）所为。")
+
+
+def _limitations(requests: Sequence[Request]) -> tuple[Text, ...]:
+    out = []
+    writes = [r for r in requests if r.succeeded and r.verb in ("create", "update", "patch") and r.resource]
+    blind = [r for r in writes if r.final.request_object is None and not r.subresource]
+    if blind:
+        out.append(
+            Text(
+                f"{len(blind)} of {len(writes)} writes were logged without their body: what they contained is not known.",
+                f"{len(writes)} 次写操作中有 {len(blind)} 次未记录请求体：内容不得而知。",
+            )
+        )
+    if any(len(r.final.source_ips) > 1 for r in requests):
+        out.append(
+            Text(
+                "Some requests name earlier addresses (X-Forwarded-For): the client can invent those, only the last is fact.",
+                "部分请求带有更早的地址（X-Forwarded-For）：可由客户端伪造，只有最后一个是事实。",
+            )
+        )
+    if any(r.command.split(" ")[0].rpartition("/")[2] in ("sh", "bash", "ash", "zsh") for r in requests if r.command):
+        out.append(
+            Text(
+                "What was typed into an interactive shell is not in the audit log.",
+                "交互式 shell 中输入的内容不在审计日志中。",
+            )
+        )
+    return tuple(out)

@@ -1,0 +1,218 @@
+"""The way in and what opened it.
+
+The authorizer writes into each audit event which binding allowed the request; that string is the proof. The bindings that
+allowed an intruder's requests, less the ones the intruder made itself and the ones every cluster grants everybody, are
+root causes. For a named identity the credential comes first: the binding did what it should, in the wrong hands.
+
+Source: the reason format of k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac (RuleAllows).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from kubewitness.detect.ledger import Entry, Ledger
+from kubewitness.incident.citing import Citer
+from kubewitness.incident.requests import Request
+from kubewitness.incident.steps import StepDraft
+from kubewitness.model.event import AuditRecord, Event
+from kubewitness.model.incident import EntryPoint, Evidence, RootCause
+from kubewitness.model.text import Text
+from kubewitness.rules.attack import technique
+from kubewitness.rules.features.identity import kind_of_name
+
+_REASON = re.compile(
+    r'^RBAC: allowed by (?P<kind>ClusterRoleBinding|RoleBinding) "(?P<name>[^"]+)" of (?P<role_kind>ClusterRole|Role) '
+    r'"(?P<role>[^"]+)" to (?P<subject_kind>User|Group|ServiceAccount) "(?P<subject>[^"]+)"'
+)
+_RESOURCES = {"ClusterRoleBinding": "clusterrolebindings", "RoleBinding": "rolebindings"}
+# What Kubernetes grants everybody; being let in by these is no way in.
+_EVERYBODY = frozenset(
+    ("system:public-info-viewer", "system:discovery", "system:basic-user", "kubeadm:bootstrap-signer-clusterinfo",
+     "system:service-account-issuer-discovery", "system:openshift:public-info-viewer")
+)  # fmt: skip
+
+
+class Binding(NamedTuple):
+    """A binding as the authorizer names it."""
+
+    kind: str
+    namespace: str
+    name: str
+    role: str
+    subject: str
+
+
+def binding_of(request: Request) -> Binding | None:
+    """The binding that allowed the request, None if RBAC did not (system:masters, Node authorizer, not logged)."""
+    match = _REASON.match(request.final.reason)
+    if match is None:
+        return None
+    name, namespace = match["name"], ""
+    if match["kind"] == "RoleBinding":
+        # Written as "name/namespace".
+        name, _, namespace = name.rpartition("/") if "/" in name else (name, "", request.namespace)
+    subject = f"{match['subject_kind']} {match['subject']}"
+    return Binding(match["kind"], namespace, name, f"{match['role_kind']} {match['role']}", subject)
+
+
+def opens(request: Request) -> bool:
+    """A request that proves the way in: carried out, and not merely what everybody may ask."""
+    if not request.succeeded or request.path.startswith(("/healthz", "/livez", "/readyz", "/version")):
+        return False
+    binding = binding_of(request)
+    if binding is not None and binding.name in _EVERYBODY:
+        return False
+    return bool(request.resource) or kind_of_name(request.identity) != "anonymous" or binding is not None
+
+
+def entry_point(steps: Sequence[StepDraft], citer: Citer) -> EntryPoint | None:
+    """The first request of the intruder that was let through."""
+    candidates = [(request.time, request, draft) for draft in steps for request in draft.requests if opens(request)]
+    if not candidates:
+        return None
+    _, request, draft = min(candidates, key=lambda c: (c[0], c[1].audit_id))
+    kind = kind_of_name(request.identity)
+    phrase = draft.deed.phrase
+    who = {
+        "anonymous": Text("without any credential", "未使用任何凭据"),
+        "serviceaccount": Text("with a service account's token", "使用 ServiceAccount 令牌"),
+    }.get(kind, Text("with valid credentials", "使用有效凭据"))
+    techniques = {
+        "anonymous": ("T1190", "T1078.001"),
+        "serviceaccount": ("T1078", "T1528"),
+    }.get(kind, ("T1078",))
+    description = Text(
+        f"{request.identity} came in from {request.address or 'an unrecorded address'} {who.en} and {phrase.en}.",
+        f"{request.identity} 从 {request.address or '未记录的地址'} {who.zh}进入，并{phrase.zh}。",
+    )
+    return EntryPoint(
+        request.time,
+        request.identity,
+        request.address,
+        description,
+        tuple(technique(t) for t in techniques),
+        (citer.event(request.final, ("annotations.authorization.k8s.io/reason",)),),
+    )
+
+
+def root_causes(requests: Sequence[Request], ledger: Ledger, citer: Citer) -> tuple[RootCause, ...]:
+    """What opened the way in, first cause first."""
+    allowed = [request for request in requests if opens(request)]
+    if not allowed:
+        return ()
+    made_here = {
+        r.object.name for r in requests if r.succeeded and r.resource in _RESOURCES.values() and r.verb == "create"
+    }
+    mine = {r.audit_id for r in requests}
+    first = allowed[0]
+    causes: list[RootCause] = []
+    if kind_of_name(first.identity) != "anonymous":
+        causes.append(_credential(first, allowed, citer))
+    groups: dict[Binding, list[Request]] = {}
+    for request in allowed:
+        binding = binding_of(request)
+        if binding is not None:
+            groups.setdefault(binding, []).append(request)
+    for binding, authorised in groups.items():
+        entries = ledger.of(_RESOURCES[binding.kind], binding.namespace, binding.name)
+        if binding.name in made_here or any(entry.made and entry.audit_id in mine for entry in entries):
+            continue
+        causes.append(_binding(binding, authorised, len(allowed), entries, citer))
+    if not causes:
+        causes.append(_setting(first, allowed, citer))
+    return tuple(causes)
+
+
+def _binding(
+    binding: Binding, authorised: Sequence[Request], total: int, entries: Sequence[Entry], citer: Citer
+) -> RootCause:
+    made = next((entry for entry in entries if entry.made), None)
+    gone = next((entry for entry in reversed(entries) if entry.verb in ("delete", "deletecollection")), None)
+    place = f"{binding.namespace}/{binding.name}" if binding.namespace else binding.name
+    en = (
+        f"{binding.kind} {place} gave {binding.role} to {binding.subject}. "
+        f"It authorised {len(authorised)} of the {total} requests the intruder was allowed."
+    )
+    zh = (
+        f"{binding.kind} {place} 将 {binding.role} 授予 {binding.subject}；"
+        f"入侵者获准的 {total} 次请求中有 {len(authorised)} 次由它授权。"
+    )
+    if made is None:
+        en += " It is older than this log, or its making was not logged."
+        zh += "它早于本日志，或其创建未被记录。"
+    evidence = [citer.event(authorised[0].final, ("annotations.authorization.k8s.io/reason",))]
+    evidence += [cite_entry(entry, citer) for entry in (made, gone) if entry is not None]
+    return RootCause(
+        binding.kind,
+        binding.name,
+        binding.namespace,
+        binding.role,
+        binding.subject,
+        Text(en, zh),
+        len(authorised),
+        total,
+        made.time if made else "",
+        made.identity if made else "",
+        gone.time if gone else "",
+        gone.identity if gone else "",
+        tuple(evidence),
+    )
+
+
+def cite_entry(entry: Entry, citer: Citer) -> Evidence:
+    """Cite a ledger entry."""
+    try:
+        record = msgspec.json.decode(entry.original, type=AuditRecord)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        record = AuditRecord(auditID=entry.audit_id, requestReceivedTimestamp=entry.time, verb=entry.verb)
+    return citer.event(Event(record, entry.place, entry.original), ("requestObject",))
+
+
+def credential_ids(request: Request) -> tuple[str, ...]:
+    """Credential ids of a request (Kubernetes 1.30 and later for tokens, 1.32 for certificates)."""
+    value = request.final.user.extra.get("authentication.kubernetes.io/credential-id")
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
+
+
+def _credential(first: Request, allowed: Sequence[Request], citer: Citer) -> RootCause:
+    same = [request for request in allowed if request.identity == first.identity]
+    ids = credential_ids(first)
+    token = kind_of_name(first.identity) == "serviceaccount"
+    masters = "system:masters" in first.final.user.groups
+    what = Text("A token of service account", "ServiceAccount 令牌") if token else Text("A credential of", "凭据")
+    shown = f" ({', '.join(ids)})" if ids else ""
+    en = f"{what.en} {first.identity}{shown} was used by the intruder from {first.address or 'an unrecorded address'}."
+    zh = f"入侵者从 {first.address or '未记录的地址'} 使用了 {first.identity} 的{what.zh}{shown}。"
+    if masters:
+        en += " It belongs to system:masters, which no RBAC change can restrain: only a new CA revokes it."
+        zh += "它属于 system:masters，任何 RBAC 修改都无法限制，只有更换 CA 才能吊销。"
+    return RootCause(
+        "Credential",
+        first.identity,
+        subject=", ".join(ids),
+        description=Text(en, zh),
+        requests_authorised=len(same),
+        requests_total=len(allowed),
+        evidence=(citer.event(first.final),),
+    )
+
+
+def _setting(first: Request, allowed: Sequence[Request], citer: Citer) -> RootCause:
+    return RootCause(
+        "Setting",
+        "authorization",
+        subject=f"User {first.identity}",
+        description=Text(
+            f"{first.identity} was allowed without a named binding: the authorizer gives no reason in this log. "
+            "Look at --authorization-mode, --anonymous-auth and webhook authorizers of the API server.",
+            f"{first.identity} 被放行，但日志未给出绑定。请检查 API server 的 --authorization-mode、--anonymous-auth 与鉴权 webhook。",
+        ),
+        requests_authorised=len(allowed),
+        requests_total=len(allowed),
+        evidence=(citer.event(first.final),),
+    )

@@ -1,0 +1,150 @@
+"""What was looked at and what could not be seen. Not knowing is said out loud, with what the missing would have shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from kubewitness.detect.run import Scan
+from kubewitness.model.event import parse_time
+from kubewitness.model.incident import Coverage, Gap
+from kubewitness.model.text import Text
+from kubewitness.rules.loader import RuleSet
+
+_QUIET = 300.0  # seconds: a busy API server is never silent for this long
+_RHYTHM = 50  # a silence is a gap if it is this many times the usual distance of two granules
+_GAPS = 50
+
+
+def coverage(scan: Scan, rules: RuleSet) -> Coverage:
+    """The statement of coverage."""
+    levels: Counter[str] = Counter()
+    stages: Counter[str] = Counter()
+    requests = 0
+    for profile in scan.profiles.by_key.values():
+        requests += profile.requests
+        for kinds in (profile.allowed, profile.refused):
+            for kind, n in kinds.items():
+                levels[kind.level or "(none)"] += n
+                stages[kind.stage or "(none)"] += n
+    formats: Counter[str] = Counter()
+    for item in scan.items:
+        formats[item.format or "unrecognised"] += item.events
+    gaps = find_gaps(scan)
+    return Coverage(
+        first="" if scan.first == "~" else scan.first,
+        last=scan.last,
+        events=scan.events,
+        requests=requests,
+        duplicates=scan.duplicates,
+        levels=dict(sorted(levels.items())),
+        stages=dict(sorted(stages.items())),
+        formats=dict(sorted(formats.items())),
+        items=tuple(scan.items),
+        gaps=gaps,
+        limitations=tuple(_limitations(scan, levels, stages, gaps)),
+        notes=tuple(scan.notes[:200]),
+        rules_loaded=len(rules.rules) + len(rules.correlations),
+        rules_failed=tuple(str(error) for error in rules.errors),
+    )
+
+
+def find_gaps(scan: Scan) -> tuple[Gap, ...]:
+    """Silences longer than the log's rhythm explains, between the parts of the evidence in time order."""
+    spans = sorted((g.first, g.last) for _, g in scan.granules if g.first and g.last)
+    silences: list[tuple[float, str, str]] = []
+    lengths: list[float] = []
+    reached = ""
+    for first, last in spans:
+        if reached and first > reached:
+            silences.append((_seconds(reached, first), reached, first))
+        lengths.append(_seconds(first, last))
+        reached = max(reached, last)
+    usual = sorted(lengths)[len(lengths) // 2] if lengths else 0.0
+    limit = max(_QUIET, _RHYTHM * usual / 10)
+    gaps = [Gap(first, last, seconds) for seconds, first, last in silences if seconds > limit]
+    return tuple(gaps[:_GAPS])
+
+
+def _seconds(first: str, last: str) -> float:
+    start, end = parse_time(first), parse_time(last)
+    return (end - start).total_seconds() if start and end else 0.0
+
+
+def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: Sequence[Gap]) -> list[Text]:
+    out: list[Text] = []
+    if not scan.events:
+        return [
+            Text(
+                "No audit event was found. A kubeadm cluster writes no audit log unless --audit-policy-file is set: "
+                "this says nothing about whether an intrusion took place.",
+                "未找到任何审计事件。kubeadm 集群在未设置 --audit-policy-file 时不写审计日志：这并不说明没有发生入侵。",
+            )
+        ]
+    total = sum(levels.values()) or 1
+    bodies = levels["Request"] + levels["RequestResponse"]
+    if not bodies:
+        out.append(
+            Text(
+                "All events are at level Metadata: request bodies were not logged. Images, commands, privileged settings, "
+                "role contents and binding subjects of what was created cannot be seen; rules that need them could not fire.",
+                "所有事件均为 Metadata 级别，未记录请求体：无法看到所创建对象的镜像、命令、特权设置、角色内容和绑定主体，依赖它们的规则无法触发。",
+            )
+        )
+    elif bodies < total / 100:
+        out.append(
+            Text(
+                f"Only {bodies:,} of {total:,} events carry a request body: for the others, contents cannot be seen.",
+                f"{total:,} 条事件中仅 {bodies:,} 条带有请求体，其余无法看到内容。",
+            )
+        )
+    if levels["RequestResponse"] == 0 and bodies:
+        out.append(
+            Text(
+                "Response bodies were not logged: which values a list or get returned (secrets above all) is not known.",
+                "未记录响应体：无法得知 list 或 get（尤其是 Secret）返回了哪些内容。",
+            )
+        )
+    if not stages["ResponseComplete"] and not stages["Panic"]:
+        out.append(
+            Text(
+                "Stage ResponseComplete is missing: how requests ended is known only in part.",
+                "缺少 ResponseComplete 阶段：请求的最终结果仅部分可知。",
+            )
+        )
+    for gap in gaps[:5]:
+        out.append(
+            Text(
+                f"Nothing was logged between {gap.first} and {gap.last} ({gap.seconds / 60:.0f} min): "
+                "rotation, a stopped API server, or removed lines. What happened then is not known.",
+                f"{gap.first} 至 {gap.last}（{gap.seconds / 60:.0f} 分钟）没有任何记录：可能是日志轮转、API server 停止或日志被删除，其间发生的事不得而知。",
+            )
+        )
+    if scan.failures_total:
+        out.append(
+            Text(
+                f"{scan.failures_total:,} pieces of evidence could not be read; each is listed with file, line and reason.",
+                f"有 {scan.failures_total:,} 处证据无法读取，均已列出文件、行号与原因。",
+            )
+        )
+    if scan.overflowed:
+        out.append(
+            Text(
+                "More distinct groups than can be counted: some bursts may have been missed.",
+                "不同分组过多，超出计数上限：部分突发行为可能遗漏。",
+            )
+        )
+    out.append(
+        Text(
+            "Requests sent to a kubelet directly (port 10250) never reach the API server and are in no audit log. Kubelet and "
+            "container runtime logs of the nodes would show them.",
+            "直接发往 kubelet（10250 端口）的请求不经过 API server，不会出现在任何审计日志中；需查看节点的 kubelet 与容器运行时日志。",
+        )
+    )
+    out.append(
+        Text(
+            "What ran inside containers and on nodes (processes, connections, files) is not in an audit log.",
+            "审计日志不包含容器内和节点上实际运行的内容（进程、连接、文件）。",
+        )
+    )
+    return out

@@ -1,0 +1,177 @@
+"""The whole road once: evidence → pass 1 → detections → suspects → pass 2 → incidents → document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from msgspec.structs import replace
+
+from kubewitness import __version__
+from kubewitness.detect.detection import Detection, detections
+from kubewitness.detect.run import Scan, scan
+from kubewitness.evidence.opening import walk
+from kubewitness.incident.build import build, gather
+from kubewitness.incident.citing import Citer
+from kubewitness.incident.coverage import coverage
+from kubewitness.incident.findings import findings
+from kubewitness.incident.requests import Request
+from kubewitness.incident.suspects import Cluster, Suspects
+from kubewitness.model.document import SCHEMA_VERSION, Document
+from kubewitness.model.event import parse_time
+from kubewitness.model.incident import Accessor, Incident
+from kubewitness.model.text import Text
+from kubewitness.rules.compile import Matcher
+from kubewitness.rules.loader import RuleSet
+
+_ACCESSORS = 300
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to investigate. `now` is injected so that the same input gives the same bytes."""
+
+    workers: int = 1
+    case: str = ""
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    label: Text | None = None
+    keep_original: int = 400  # originals embedded in the document
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is. `bytes_total` counts raw bytes, compressed where compressed."""
+
+    bytes_done: int
+    bytes_total: int
+    events: int
+    phase: str  # "read", "trace", "write"
+
+
+def investigate(
+    paths: Sequence[str],
+    *,
+    rules: RuleSet,
+    options: Options,
+    progress: Callable[[Progress], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Document:
+    """Investigate evidence.
+
+    Args:
+        paths: files, directories, globs, "-" for `stdin`, archives.
+        rules: the detection rules and correlations to judge by.
+        options: see `Options`.
+        progress: called now and then while reading.
+        stdin: what "-" means.
+
+    Raises:
+        EvidenceError: nothing of what was named can be opened.
+    """
+    sources = list(walk(paths, stdin))
+    total = sum(source.size for source in sources)
+
+    def report(done: int, events: int) -> None:
+        if progress:
+            progress(Progress(done, total, events, "read"))
+
+    first_pass = scan(sources, rules, options.workers, report)
+    if progress:
+        progress(Progress(total, total, first_pass.events, "trace"))
+    found = detections(first_pass, rules.rules)
+    hashes = {item.name: item.sha256 for item in first_pass.items}
+    citer = Citer(hashes, options.keep_original)
+    suspects = Suspects(first_pass, found)
+    gathered = gather(first_pass, suspects, suspects.clusters())
+    incidents = _incidents(first_pass, Matcher(rules.rules), gathered, citer)
+    incident_of = _membership(found, gathered, incidents)
+    known = {request.audit_id: request.final for _, requests in gathered for request in requests}
+    listed = findings(found, incident_of, citer, known)
+    incidents = [
+        replace(incident, findings=tuple(f.id for f in listed if f.incident == incident.id)) for incident in incidents
+    ]
+    skipped = any(item.skipped for item in first_pass.items)
+    return Document(
+        schema_version=SCHEMA_VERSION,
+        tool=f"kubewitness {__version__}",
+        generated=options.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        case=options.case,
+        label=options.label,
+        incidents=tuple(incidents),
+        findings=listed,
+        accessors=_accessors(first_pass, gathered, incidents),
+        coverage=coverage(first_pass, rules),
+        parse_failures=tuple(first_pass.failures),
+        parse_failures_total=first_pass.failures_total,
+        complete=not first_pass.failures_total and not skipped,
+    )
+
+
+def _incidents(
+    first_pass: Scan, matcher: Matcher, gathered: Sequence[tuple[Cluster, list[Request]]], citer: Citer
+) -> list[Incident]:
+    gathered = sorted(gathered, key=lambda pair: (pair[1][0].time, pair[0].identities))
+    per_day: dict[str, int] = {}
+    out = []
+    for cluster, requests in gathered:
+        when = parse_time(requests[0].time)
+        day = when.strftime("%Y%m%d") if when else "00000000"
+        per_day[day] = per_day.get(day, 0) + 1
+        out.append(build(first_pass, matcher, cluster, requests, f"INC-{day}-{per_day[day]:02}", citer))
+    return out
+
+
+def _membership(
+    found: Sequence[Detection], gathered: Sequence[tuple[Cluster, list[Request]]], incidents: Sequence[Incident]
+) -> dict[int, str]:
+    """Index of a detection → id of the incident whose requests it is about."""
+    owner = {audit_id: incident.id for incident in incidents for audit_id in incident.audit_ids}
+    del gathered
+    out = {}
+    for index, detection in enumerate(found):
+        ids = sorted({owner[audit_id] for audit_id in detection.audit_ids if audit_id in owner})
+        if ids:
+            out[index] = ids[0]
+    return out
+
+
+def _accessors(
+    first_pass: Scan, gathered: Sequence[tuple[Cluster, list[Request]]], incidents: Sequence[Incident]
+) -> tuple[Accessor, ...]:
+    owner = {}
+    for incident in incidents:
+        for cluster, requests in gathered:
+            if requests[0].audit_id in incident.audit_ids[:1]:
+                owner.update(dict.fromkeys(cluster.accessors, incident.id))
+    pairs: dict[tuple[str, str], Accessor] = {}
+    for key, profile in first_pass.profiles.by_key.items():
+        pair = (key.identity, key.address)
+        known = pairs.get(pair)
+        verbs, resources = profile.tally("verb"), profile.tally("resource")
+        if known is not None:
+            verbs.update(known.verbs)
+            resources.update(known.resources)
+        pairs[pair] = Accessor(
+            identity=key.identity,
+            address=key.address,
+            agents=tuple(sorted({key.agent, *(known.agents if known else ())}))[:10],
+            requests=profile.requests + (known.requests if known else 0),
+            refused=profile.refusals + (known.refused if known else 0),
+            first=min(profile.first, known.first) if known else profile.first,
+            last=max(profile.last, known.last) if known else profile.last,
+            verbs=dict(verbs),
+            resources=dict(resources),
+            incident=owner.get(key, known.incident if known else ""),
+        )
+    ordered = sorted(pairs.values(), key=lambda a: (not a.incident, -a.requests, a.identity, a.address))
+    return tuple(
+        replace(
+            accessor,
+            first="" if accessor.first == "~" else accessor.first,
+            verbs=dict(sorted(accessor.verbs.items(), key=lambda item: (-item[1], item[0]))[:10]),
+            resources=dict(sorted(accessor.resources.items(), key=lambda item: (-item[1], item[0]))[:10]),
+        )
+        for accessor in ordered[:_ACCESSORS]
+    )

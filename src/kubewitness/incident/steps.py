@@ -1,0 +1,101 @@
+"""Steps: an intruder's requests in order, like ones folded.
+
+Requests fold into one step if they are the same sort of deed by the same actor and follow each other within `PAUSE`; what
+others do in between does not break a step. Writes to different objects never fold. A step carries every request it
+stands for, so nothing the intruder did is left out of the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from kubewitness.incident.deeds import Deed, deed_of
+from kubewitness.incident.requests import Request
+from kubewitness.model.event import parse_time
+from kubewitness.model.judgement import SEVERITIES, Severity
+from kubewitness.model.text import Text
+from kubewitness.rules.attack import techniques
+from kubewitness.rules.ir import Rule
+
+PAUSE = timedelta(minutes=10)
+_NAMES = 6
+
+
+class StepDraft:
+    """Requests that are one step, before words and citations."""
+
+    def __init__(self, deed: Deed, request: Request) -> None:
+        self.deed = deed
+        self.requests = [request]
+
+    @property
+    def first(self) -> Request:
+        """The earliest request."""
+        return self.requests[0]
+
+    def takes(self, request: Request) -> bool:
+        """Whether `request` continues this step."""
+        before, now = parse_time(self.requests[-1].time), parse_time(request.time)
+        return bool(before and now and now - before <= PAUSE)
+
+    def phrase(self) -> Text:
+        """What was done, in words."""
+        n = len(self.requests)
+        many = self.deed.many
+        if n == 1 or many is None:
+            return self.deed.phrase
+        names = list(dict.fromkeys(_label(request, self.deed) for request in self.requests))
+        listed = ", ".join(names[:_NAMES]) + (", …" if len(names) > _NAMES else "")
+        if len(names) == 1 and self.deed.act == "read":
+            return self.deed.phrase
+        return Text(*(text.replace("{n}", str(n)).replace("{names}", listed) for text in (many.en, many.zh)))
+
+    def technique_ids(self, rules: Sequence[Rule]) -> tuple[str, ...]:
+        """Techniques of the rules that matched, most severe first; else the deed's own."""
+        ordered = sorted(rules, key=lambda rule: -SEVERITIES.index(rule.severity))
+        found = dict.fromkeys(t for rule in ordered if rule.severity != "informational" for t in rule.techniques)
+        if self.deed.technique:
+            found = (
+                dict.fromkeys([self.deed.technique, *found])
+                if self.deed.act != "refused"
+                else {self.deed.technique: None}
+            )
+        return tuple(t for t in found if t in techniques())[:4]
+
+
+def _label(request: Request, deed: Deed) -> str:
+    if deed.act == "refused":
+        return f"{request.verb} {request.resource or request.path}"
+    if deed.act == "delete" or (request.resource == "secrets" and request.name):
+        return "/".join(part for part in (request.resource, request.namespace, request.name) if part)
+    return request.resource or request.path
+
+
+def drafts(requests: Sequence[Request]) -> list[StepDraft]:
+    """Steps in the order of their first requests."""
+    out: list[StepDraft] = []
+    open_: dict[tuple[str, ...], StepDraft] = {}
+    for request in requests:
+        deed = deed_of(request)
+        key = (request.identity, request.address, deed.act, *deed.fold)
+        current = open_.get(key) if deed.fold else None
+        if current is not None and current.takes(request):
+            current.requests.append(request)
+            continue
+        draft = StepDraft(deed, request)
+        out.append(draft)
+        open_[key] = draft
+    return out
+
+
+def matched(draft: StepDraft, by_request: Mapping[str, tuple[Rule, ...]]) -> tuple[Rule, ...]:
+    """Rules that matched any request of the step, by id."""
+    rules = {rule.id: rule for request in draft.requests for rule in by_request.get(request.audit_id, ())}
+    return tuple(rules[rule_id] for rule_id in sorted(rules))
+
+
+def worst(rules: Sequence[Rule], refused: bool) -> Severity:
+    """The highest severity among the rules; a refused step is never above low."""
+    top = max((SEVERITIES.index(rule.severity) for rule in rules), default=0)
+    return SEVERITIES[min(top, 1) if refused else top]

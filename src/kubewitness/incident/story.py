@@ -1,0 +1,132 @@
+"""The incident in words: headline (cause, actor, present state), sentences in order, status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kubewitness.incident.blast import Touched
+from kubewitness.incident.cascade import Effect
+from kubewitness.incident.deeds import WORKLOADS, kind_of
+from kubewitness.incident.requests import Request
+from kubewitness.incident.steps import StepDraft
+from kubewitness.model.incident import ObjectName, RootCause, Secret
+from kubewitness.model.text import Text
+from kubewitness.rules.features.identity import kind_of_name
+
+_SENTENCES = 8
+
+
+def workloads_left(touched: Touched) -> list[ObjectName]:
+    """Workloads the intruder made and nobody was seen to delete."""
+    gone = set(touched.deleted)
+    return [o for o in touched.created if o.kind in WORKLOADS and o not in gone]
+
+
+def headline(requests: Sequence[Request], causes: Sequence[RootCause], touched: Touched, mining: bool) -> Text:
+    """Cause, actor and state in one line."""
+    first = requests[0]
+    allowed = next((r for r in requests if r.succeeded and kind_of_name(r.identity) != "rejected"), first)
+    kind = kind_of_name(allowed.identity)
+    if not any(r.succeeded for r in requests):
+        return Text(
+            f"{allowed.address or 'Somebody'} tried to get in and was refused",
+            f"{allowed.address or '某来源'} 尝试入侵但被拒绝",
+        )
+    binding = next((c for c in causes if c.kind.endswith("Binding")), None)
+    role = binding.role.partition(" ")[2] if binding else ""
+    if kind == "anonymous":
+        power = Text(f"was {role}" if role else "was let in", f"拥有 {role} 权限" if role else "被放行")
+        en, zh = f"Anyone without credentials {power.en}", f"任何人无需凭据即{power.zh}"
+    elif kind == "serviceaccount":
+        en = f"A token of {allowed.identity.removeprefix('system:serviceaccount:')} is in an intruder's hands"
+        zh = f"{allowed.identity.removeprefix('system:serviceaccount:')} 的令牌落入入侵者之手"
+    else:
+        en, zh = (
+            f"The credential of {allowed.identity} is in an intruder's hands",
+            f"{allowed.identity} 的凭据落入入侵者之手",
+        )
+    left = workloads_left(touched)
+    if left:
+        what = (
+            Text("a miner", "挖矿程序")
+            if mining
+            else Text(f"{kind_of(left[0].kind)} {left[0].name}", f"{kind_of(left[0].kind)} {left[0].name}")
+        )
+        en += f"; {what.en} was deployed and not seen removed"
+        zh += f"；已部署{what.zh}，未见被删除"
+    elif touched.created:
+        en, zh = en + f"; {len(touched.created)} objects were created", zh + f"；创建了 {len(touched.created)} 个对象"
+    elif touched.read:
+        en, zh = en + "; Secrets were read", zh + "；Secret 已被读取"
+    return Text(en, zh)
+
+
+def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Sequence[RootCause]) -> tuple[Text, ...]:
+    """Sentences in order: the steps that matter, then what opened the way."""
+    shown = [(i, draft) for i, draft in enumerate(steps) if _matters(draft)] or list(enumerate(steps))[:3]
+    sentences = []
+    for index, draft in shown[:_SENTENCES]:
+        request, phrase = draft.first, draft.phrase()
+        who = request.identity or "(rejected credential)"
+        clock = request.time[11:19]
+        effect = effects.get(index)
+        extra = effect.texts()[0] if effect and effect.pods else None
+        en = f"At {clock} {who} from {request.address or '?'} {phrase.en}" + (f"; {extra.en}" if extra else "") + "."
+        zh = f"{clock}，{request.address or '?'} 以 {who} 身份{phrase.zh}" + (f"；{extra.zh}" if extra else "") + "。"
+        sentences.append(Text(en, zh))
+    if len(shown) > _SENTENCES:
+        more = len(shown) - _SENTENCES
+        sentences.append(Text(f"{more} further steps follow.", f"其后还有 {more} 个步骤。"))
+    if causes:
+        sentences.append(causes[0].description)
+    return tuple(sentences)
+
+
+def _matters(draft: StepDraft) -> bool:
+    deed = draft.deed
+    return (
+        deed.act in ("create", "change", "execute", "delete")
+        or draft.first.resource == "secrets"
+        and deed.act == "read"
+    )
+
+
+def status(
+    causes: Sequence[RootCause], touched: Touched, secrets: Sequence[Secret], effects: Mapping[int, Effect], end: str
+) -> tuple[tuple[Text, Text], ...]:
+    """Effect, way in, credentials: their state when the evidence ends."""
+    left = workloads_left(touched)
+    nodes = {node for effect in effects.values() for node in effect.nodes}
+    out: list[tuple[Text, Text]] = []
+    if left:
+        names = ", ".join(f"{kind_of(o.kind)} {o.namespace}/{o.name}" for o in left[:3])
+        on = Text(f", on {len(nodes)} nodes" if nodes else "", f"，分布在 {len(nodes)} 个节点" if nodes else "")
+        effect = Text(f"Not seen removed: {names}{on.en}", f"未见删除：{names}{on.zh}")
+    elif touched.created:
+        effect = Text(
+            "Workloads the intruder made were removed, or none were made", "入侵者创建的工作负载已删除，或未创建"
+        )
+    else:
+        effect = Text("Nothing was created", "未创建任何对象")
+    out.append((Text("Effect", "影响"), effect))
+    if causes:
+        out.append((Text("Way in", "入侵入口"), _way_in(causes[0], end)))
+    n = len(secrets)
+    credentials = Text(f"{n} to rotate", f"{n} 项需轮换") if n else Text("None seen read or made", "未见被读取或签发")
+    out.append((Text("Credentials", "凭据"), credentials))
+    return tuple(out)
+
+
+def _way_in(cause: RootCause, end: str) -> Text:
+    if cause.kind == "Credential":
+        return Text(f"Credential of {cause.name}: valid until revoked", f"{cause.name} 的凭据：吊销前一直有效")
+    if cause.deleted:
+        by = cause.deleted_by or "?"
+        return Text(
+            f"{cause.kind} {cause.name}: deleted {cause.deleted} by {by}",
+            f"{cause.kind} {cause.name}：{cause.deleted} 被 {by} 删除",
+        )
+    return Text(
+        f"{cause.kind} {cause.name}: open when the evidence ends ({end[:19]}Z)",
+        f"{cause.kind} {cause.name}：证据结束时（{end[:19]}Z）仍然敞开",
+    )

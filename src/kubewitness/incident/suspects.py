@@ -1,0 +1,238 @@
+"""Who belongs to one intruder: from detections to clusters of accessors.
+
+A *seed* is an identity at an address whose acts betray an intruder (a rule of kind `intrusion`), or one that came new into
+the log and did several unlike suspicious things. Seeds at one address are one intruder. From there a cluster grows over
+what cannot be chance: other names and agents used from the same address after it turned bad, and credentials the
+intruder made, minted or armed with rights that are then used from an unaccustomed place.
+
+What is *established* never joins: an accessor that was there long before the first suspicious act, and gave no cause
+itself, is somebody else (a health probe behind the same balancer, the administrator in the same office). Addresses that
+many identities share (`hub`) glue nobody together. Nothing joins by nearness in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+
+from kubewitness.detect.detection import Detection
+from kubewitness.detect.profile import AccessorKey, Profile
+from kubewitness.detect.run import Scan
+from kubewitness.incident.requests import Request
+from kubewitness.model.event import parse_time
+from kubewitness.model.judgement import Confidence, Severity
+from kubewitness.model.text import Text
+from kubewitness.rules.attack import technique
+from kubewitness.rules.features.address import scope_of
+from kubewitness.rules.features.identity import kind_of_name, service_account
+from kubewitness.rules.features.rbac import grant_of
+
+_HUB = 6  # identities at one address that make it shared
+_POINTS: dict[Severity, float] = {"informational": 0, "low": 1, "medium": 3, "high": 6, "critical": 10}
+_TRUST: dict[Confidence, float] = {"low": 0.5, "medium": 0.75, "high": 1.0}
+_SEED_POINTS, _SEED_TACTICS = 9.0, 3
+_ACCUSTOMED = timedelta(minutes=30)
+_HANDS = ("kubectl", "curl", "wget", "python", "go-http-client", "peirates", "helm", "k9s")
+
+Pair = tuple[str, str]  # identity, address
+
+
+class Cluster:
+    """The accessors of one intruder, why each joined, and the detections among them."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self.pairs = set(pairs)
+        self.accessors: set[AccessorKey] = set()
+        self.why: list[Text] = []
+        self.detections: list[Detection] = []
+        self.first = "~"
+
+    @property
+    def identities(self) -> list[str]:
+        """Names used, sorted."""
+        return sorted({identity for identity, _ in self.pairs})
+
+
+class Suspects:
+    """Finds clusters. Holds the views over all profiles that the rules above need."""
+
+    def __init__(self, scan: Scan, detections: Sequence[Detection]) -> None:
+        self._scan = scan
+        self._detections = detections
+        self._by_pair: dict[Pair, list[Profile]] = {}
+        self._at: dict[str, set[str]] = {}
+        for key, profile in scan.profiles.by_key.items():
+            self._by_pair.setdefault((key.identity, key.address), []).append(profile)
+            self._at.setdefault(key.address, set()).add(key.identity)
+        self._detected: dict[Pair, list[Detection]] = {}
+        for detection in detections:
+            self._detected.setdefault((detection.identity, detection.address), []).append(detection)
+        start, end = parse_time(scan.first), parse_time(scan.last)
+        self._start = start
+        self._span = end - start if start and end else timedelta(0)
+
+    # -- views -------------------------------------------------------------------------------------------------------
+
+    def is_hub(self, address: str) -> bool:
+        """Shared by many identities, or a machine of the cluster itself: proves nothing about who is behind it."""
+        identities = self._at.get(address, set())
+        kinds = {kind_of_name(identity) for identity in identities}
+        return not address or len(identities) >= _HUB or bool(kinds & {"node", "controlPlane"})
+
+    def _since(self, pair: Pair) -> str:
+        return min((profile.first for profile in self._by_pair.get(pair, ())), default="~")
+
+    def _established(self, first: str, bad_since: str) -> bool:
+        """Was there well before things turned bad."""
+        then, bad = parse_time(first), parse_time(bad_since)
+        return bool(then and bad and bad - then > max(_ACCUSTOMED, self._span / 20))
+
+    def _is_new(self, pair: Pair) -> bool:
+        """Came into the log late, from where its identity had not been: the mark of a credential in other hands."""
+        first = parse_time(self._since(pair))
+        if first is None or self._start is None or first - self._start <= max(timedelta(minutes=5), self._span / 50):
+            return False
+        identity, address = pair
+        elsewhere = any(i == identity and a != address for i, a in self._by_pair)
+        return elsewhere or scope_of(address) == "public" or self._by_hand(pair) and bool(service_account(identity))
+
+    def _by_hand(self, pair: Pair) -> bool:
+        return any(profile.key.agent.lower().startswith(_HANDS) for profile in self._by_pair.get(pair, ()))
+
+    # -- seeds -------------------------------------------------------------------------------------------------------
+
+    def _is_seed(self, pair: Pair, found: Sequence[Detection]) -> bool:
+        if any(
+            d.rule.kind == "intrusion" and d.rule.confidence != "low" and _POINTS[d.rule.severity] >= 3 for d in found
+        ):
+            return True
+        if kind_of_name(pair[0]) in ("controlPlane", "node"):
+            return False
+        rules = {d.rule.id: d.rule for d in found if d.rule.kind != "context"}
+        points = sum(_POINTS[rule.severity] * _TRUST[rule.confidence] for rule in rules.values())
+        tactics = {tactic for rule in rules.values() for t in rule.techniques for tactic in technique(t).tactics}
+        return points >= _SEED_POINTS and len(tactics) >= _SEED_TACTICS and self._is_new(pair)
+
+    def clusters(self) -> list[Cluster]:
+        """Clusters before growth over credentials: seeds joined by address, with their agents and companions."""
+        seeds = [pair for pair, found in sorted(self._detected.items()) if self._is_seed(pair, found)]
+        clusters: list[Cluster] = []
+        by_address: dict[str, Cluster] = {}
+        for pair in seeds:
+            shared = self.is_hub(pair[1])
+            home = None if shared else by_address.get(pair[1])
+            if home is None:
+                home = Cluster([pair])
+                clusters.append(home)
+                if not shared:
+                    by_address[pair[1]] = home
+            home.pairs.add(pair)
+        for cluster in clusters:
+            cluster.first = self._turned_bad(cluster)
+            self._companions(cluster)
+            self._fill(cluster)
+        return clusters
+
+    def _turned_bad(self, cluster: Cluster) -> str:
+        return min(
+            (d.first for pair in cluster.pairs for d in self._detected.get(pair, ()) if _POINTS[d.rule.severity] > 0),
+            default="~",
+        )
+
+    def _companions(self, cluster: Cluster) -> None:
+        """Other identities at the intruder's own addresses that came when, or after, things turned bad there."""
+        for address in sorted({address for _, address in cluster.pairs}):
+            if self.is_hub(address):
+                continue
+            for identity in sorted(self._at.get(address, ())):
+                pair = (identity, address)
+                if pair in cluster.pairs or self._established(self._since(pair), cluster.first):
+                    continue
+                cluster.pairs.add(pair)
+            names = [identity or "(rejected credential)" for identity, a in sorted(cluster.pairs) if a == address]
+            if len(names) > 1:
+                listed = ", ".join(names)
+                cluster.why.append(
+                    Text(
+                        en=f"Same address {address}: {listed}. Nobody else uses it, and none was there long before.",
+                        zh=f"同一来源地址 {address}：{listed}。没有其他人使用该地址，且此前均未出现过。",
+                    )
+                )
+
+    def _fill(self, cluster: Cluster) -> None:
+        """The accessors (with agents) of the cluster's pairs, without established bystanders under the same name."""
+        cluster.accessors = set()
+        for pair in cluster.pairs:
+            accused = {key for d in self._detected.get(pair, ()) for key in d.accessors}
+            for profile in self._by_pair.get(pair, ()):
+                if profile.key in accused or not self._established(profile.first, cluster.first):
+                    cluster.accessors.add(profile.key)
+        cluster.detections = [d for d in self._detections if cluster.accessors.intersection(d.accessors)]
+
+    # -- growth over credentials -------------------------------------------------------------------------------------
+
+    def grow(self, cluster: Cluster, requests: Sequence[Request], others: Sequence[Cluster]) -> bool:
+        """Join accessors that use what the intruder made; True if any joined. `others` it meets are absorbed."""
+        grown = False
+        for identity, since, why in credentials_gained(requests):
+            usual = {a for (i, a) in self._by_pair if i == identity and self._established(self._since((i, a)), since)}
+            for pair in sorted(self._by_pair):
+                if pair[0] != identity or pair in cluster.pairs or pair[1] in usual:
+                    continue
+                if self._since(pair) >= since and (self._by_hand(pair) or not self.is_hub(pair[1])):
+                    cluster.pairs.add(pair)
+                    cluster.why.append(why(pair[1]))
+                    grown = True
+        for other in others:
+            if other is not cluster and other.pairs & cluster.pairs:
+                cluster.pairs |= other.pairs
+                other.pairs = set()
+                grown = True
+        if grown:
+            cluster.first = min(cluster.first, self._turned_bad(cluster))
+            self._companions(cluster)
+            self._fill(cluster)
+        return grown
+
+
+def credentials_gained(requests: Sequence[Request]) -> list[tuple[str, str, Callable[[str], Text]]]:
+    """Identities whose credentials these requests made, minted or armed: (identity, since when, sentence for an address)."""
+    gained: dict[str, tuple[str, Callable[[str], Text]]] = {}
+
+    def gain(identity: str, request: Request, en: str, zh: str) -> None:
+        if kind_of_name(identity) in ("anonymous", "rejected", "node", "controlPlane"):
+            return
+
+        def sentence(address: str) -> Text:
+            return Text(
+                en=f"{identity} from {address}: the intruder had {en} at {request.time}.",
+                zh=f"{address} 使用 {identity}：入侵者于 {request.time} {zh}。",
+            )
+
+        gained.setdefault(identity, (request.time, sentence))
+
+    for request in requests:
+        if not request.succeeded:
+            continue
+        account = f"system:serviceaccount:{request.namespace}:{request.name}"
+        if request.resource == "serviceaccounts" and request.verb == "create":
+            if request.subresource == "token":
+                gain(account, request, "minted a token for it", "为其签发了令牌")
+            elif not request.subresource:
+                gain(account, request, "created it", "创建了它")
+        elif request.resource in ("clusterrolebindings", "rolebindings") and request.verb in (
+            "create",
+            "update",
+            "patch",
+        ):
+            for subject in grant_of(request.final).subjects:
+                if subject.kind == "User":
+                    gain(subject.name, request, f"given it rights ({request.name})", f"授予其权限（{request.name}）")
+                elif subject.kind == "ServiceAccount":
+                    name = f"system:serviceaccount:{subject.namespace}:{subject.name}"
+                    gain(name, request, f"given it rights ({request.name})", f"授予其权限（{request.name}）")
+        elif request.resource == "secrets" and request.verb == "get" and "-token-" in request.name:
+            owner = request.name.rpartition("-token-")[0]
+            name = f"system:serviceaccount:{request.namespace}:{owner}"
+            gain(name, request, f"read its token secret {request.name}", f"读取了其令牌 Secret {request.name}")
+    return sorted(((i, since, why) for i, (since, why) in gained.items()), key=lambda g: (g[1], g[0]))

@@ -1,0 +1,286 @@
+"""The fast engine: rules compiled to closures, and masks that refute most rules without running them.
+
+For each *facet* of an event (its request line, its user, its source, its agent, its outcome, ...; see `rules.fields`) the
+matcher asks, once per distinct value: which rules can this value, whatever the rest of the event says, NOT make false?
+The answer is a bit mask, one bit a rule, remembered under the value. An event's masks are ANDed; only the rules whose
+bit survives are run in full. Refutation is Kleene logic (a field outside the facet is "unknown"), so a bit is cleared only
+if the rule is false for every completion of the event: sound by construction, whatever the rules are.
+
+The memory of masks is bounded, because whoever writes user agents and addresses chooses their number.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import re2
+
+from kubewitness.model.event import Event
+from kubewitness.rules.fields import Facet, facet_of, getter
+from kubewitness.rules.ir import AllOf, AnyOf, Negate, Node, Predicate, Rule, walk_fields
+
+# What is known of a node: bit 0 "may be true", bit 1 "may be false".
+TRUE, FALSE, UNKNOWN = 1, 2, 3
+
+Test = Callable[[Event], bool]
+Possibility = Callable[[Event], int]
+
+_MEMO_LIMIT = 1 << 16
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON scalar as Sigma compares it; None for null, which equals no text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
+def wildcard_pattern(value: str) -> str:
+    r"""The regular expression of a Sigma wildcard value: `*` any run, `?` one character, `\*` `\?` `\\` literal."""
+    out, i = [], 0
+    while i < len(value):
+        char = value[i]
+        if char == "\\" and i + 1 < len(value) and value[i + 1] in "*?\\":
+            out.append(re.escape(value[i + 1]))
+            i += 1
+        else:
+            out.append({"*": ".*", "?": "."}.get(char) or re.escape(char))
+        i += 1
+    return "(?s)^(?:" + "".join(out) + ")$"
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _value_test(predicate: Predicate) -> Callable[[Any], bool]:
+    """The test of one value for one predicate (all operators but exists, null, fieldeq)."""
+    op, cased = predicate.op, predicate.cased
+    if op in ("lt", "lte", "gt", "gte"):
+        limit = _number(predicate.value)
+        assert limit is not None
+        compare: dict[str, Callable[[float], bool]] = {
+            "lt": lambda n: n < limit,
+            "lte": lambda n: n <= limit,
+            "gt": lambda n: n > limit,
+            "gte": lambda n: n >= limit,
+        }
+        check = compare[op]
+        return lambda v: (n := _number(v)) is not None and check(n)
+    wanted = as_text(predicate.value)
+    assert wanted is not None
+    if op == "cidr":
+        network = ipaddress.ip_network(wanted, strict=False)
+
+        def in_network(value: Any) -> bool:
+            try:
+                return ipaddress.ip_address(str(value)) in network
+            except ValueError:
+                return False
+
+        return in_network
+    if op in ("re", "wildcard"):
+        pattern = wanted if op == "re" else wildcard_pattern(wanted)
+        search = re2.compile(pattern if cased or op == "re" else "(?i)" + pattern).search
+        return lambda v: (t := as_text(v)) is not None and search(t) is not None
+    if not cased:
+        wanted = wanted.lower()
+    text_tests: dict[str, Callable[[str], bool]] = {
+        "eq": lambda t: t == wanted,
+        "contains": lambda t: wanted in t,
+        "startswith": lambda t: t.startswith(wanted),
+        "endswith": lambda t: t.endswith(wanted),
+    }
+    test = text_tests[op]
+    if cased:
+        return lambda v: (t := as_text(v)) is not None and test(t)
+    return lambda v: (t := as_text(v)) is not None and test(t.lower())
+
+
+def _predicate(predicate: Predicate) -> Test:
+    read = getter(predicate.field)
+    if predicate.op == "exists":
+        wanted = bool(predicate.value)
+        return lambda e: bool(read(e)) is wanted
+    if predicate.op == "null":
+        return lambda e: not (values := read(e)) or None in values
+    if predicate.op == "fieldeq":
+        other = getter(str(predicate.value))
+        fold: Callable[[str], str] = str if predicate.cased else str.lower
+
+        def same(event: Event) -> bool:
+            theirs = {fold(t) for v in other(event) if (t := as_text(v)) is not None}
+            return any(fold(t) in theirs for v in read(event) if (t := as_text(v)) is not None)
+
+        return same
+    test = _value_test(predicate)
+
+    def any_value(event: Event) -> bool:
+        values = read(event)
+        return test(values[0]) if len(values) == 1 else any(map(test, values))
+
+    return any_value
+
+
+def _plain_equals(part: Node) -> str | None:
+    """The field, if the part is a case-insensitive equality: many of those over one field become one set lookup."""
+    return part.field if isinstance(part, Predicate) and part.op == "eq" and not part.cased else None
+
+
+def _membership(field: str, parts: Sequence[Predicate]) -> Test:
+    read = getter(field)
+    wanted = frozenset(text.lower() for part in parts if (text := as_text(part.value)) is not None)
+
+    def any_in(event: Event) -> bool:
+        return any((text := as_text(value)) is not None and text.lower() in wanted for value in read(event))
+
+    return any_in
+
+
+def _alternatives(parts: Sequence[Node]) -> list[tuple[Test, set[str]]]:
+    """Tests of a disjunction with the fields each reads; equalities over one field merged."""
+    merged: dict[str, list[Predicate]] = {}
+    rest: list[Node] = []
+    for part in parts:
+        field = _plain_equals(part)
+        if field is not None and isinstance(part, Predicate):
+            merged.setdefault(field, []).append(part)
+        else:
+            rest.append(part)
+    tests: list[tuple[Test, set[str]]] = [(_membership(field, group), {field}) for field, group in merged.items()]
+    return tests + [(compile_node(part), walk_fields(part)) for part in rest]
+
+
+def compile_node(node: Node) -> Test:
+    """A closure that evaluates `node` on an event exactly as `rules.ir` defines it."""
+    if isinstance(node, Predicate):
+        return _predicate(node)
+    if isinstance(node, Negate):
+        inner = compile_node(node.part)
+        return lambda e: not inner(e)
+    if isinstance(node, AllOf):
+        tests = tuple(compile_node(part) for part in node.parts)
+        if len(tests) == 1:
+            return tests[0]
+        return lambda e: all(test(e) for test in tests)
+    alternatives = tuple(test for test, _ in _alternatives(node.parts))
+    if len(alternatives) == 1:
+        return alternatives[0]
+    return lambda e: any(test(e) for test in alternatives)
+
+
+def _leaf_possibility(test: Test, fields: set[str], facet: Facet) -> Possibility | None:
+    if any(facet_of(field) != facet for field in fields):
+        return None
+    return lambda e: TRUE if test(e) else FALSE
+
+
+def compile_possibility(node: Node, facet: Facet) -> Possibility | None:
+    """What `node` can still be when only `facet`'s fields are known. None: always unknown."""
+    if isinstance(node, Predicate):
+        return _leaf_possibility(_predicate(node), walk_fields(node), facet)
+    if isinstance(node, Negate):
+        inner = compile_possibility(node.part, facet)
+        if inner is None:
+            return None
+        swap = (0, FALSE, TRUE, UNKNOWN)
+        return lambda e: swap[inner(e)]
+    if all(facet_of(field) == facet for field in walk_fields(node)):
+        return _leaf_possibility(compile_node(node), walk_fields(node), facet)
+    parts = [compile_possibility(part, facet) for part in node.parts]
+    known = tuple(part for part in parts if part is not None)
+    if not known:
+        return None
+    all_known = len(known) == len(parts)
+    # AND is decided by one false part, OR by one true part; otherwise an unknown part leaves it open.
+    deciding, other = (FALSE, TRUE) if isinstance(node, AllOf) else (TRUE, FALSE)
+
+    def combine(event: Event) -> int:
+        open_ = not all_known
+        for part in known:
+            may = part(event)
+            if may == deciding:
+                return deciding
+            open_ = open_ or may == UNKNOWN
+        return UNKNOWN if open_ else other
+
+    return combine
+
+
+class FacetMasks:
+    """The masks of one facet, remembered by the values its rules look at."""
+
+    def __init__(self, rules: Sequence[Rule], facet: Facet) -> None:
+        self.always = (1 << len(rules)) - 1
+        self._checks: list[tuple[int, Possibility]] = []
+        fields: set[str] = set()
+        for number, rule in enumerate(rules):
+            check = compile_possibility(rule.condition, facet)
+            if check is not None:
+                self._checks.append((1 << number, check))
+                fields |= {field for field in walk_fields(rule.condition) if facet_of(field) == facet}
+        self._getters = tuple(getter(field) for field in sorted(fields))
+        self._memo: dict[tuple[tuple[str | None, ...], ...], int] = {}
+
+    def mask(self, event: Event) -> int:
+        """Bits of the rules that this facet of `event` does not refute."""
+        # As text: True and 1 are one key to a dict but two values to a rule.
+        key = tuple(tuple(map(as_text, read(event))) for read in self._getters)
+        mask = self._memo.get(key)
+        if mask is None:
+            mask = self.always
+            for bit, check in self._checks:
+                if check(event) == FALSE:
+                    mask &= ~bit
+            if len(self._memo) >= _MEMO_LIMIT:
+                self._memo.clear()
+            self._memo[key] = mask
+        return mask
+
+
+class Matcher:
+    """All rules of a run, compiled. `match` is the plain way in; the scanner uses `facets` and `survivors` directly."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._tests = tuple(compile_node(rule.condition) for rule in self.rules)
+        self.facets: dict[Facet, FacetMasks] = {
+            facet: FacetMasks(self.rules, facet)
+            for facet in ("request", "user", "source", "agent", "outcome", "namespace", "name", "stage")
+        }
+
+    def survivors(self, mask: int, event: Event) -> int:
+        """Of the rules in `mask`, the bits of those that really match."""
+        matched = 0
+        while mask:
+            bit = mask & -mask
+            mask ^= bit
+            if self._tests[bit.bit_length() - 1](event):
+                matched |= bit
+        return matched
+
+    def match(self, event: Event) -> tuple[Rule, ...]:
+        """The rules that match `event`, in their order."""
+        mask = (1 << len(self.rules)) - 1
+        for facet in self.facets.values():
+            mask &= facet.mask(event)
+        return self.of(self.survivors(mask, event))
+
+    def of(self, mask: int) -> tuple[Rule, ...]:
+        """The rules whose bits are set."""
+        found = []
+        while mask:
+            bit = mask & -mask
+            mask ^= bit
+            found.append(self.rules[bit.bit_length() - 1])
+        return tuple(found)
