@@ -89,12 +89,13 @@ def equal(one: Scalar, other: Scalar, cased: bool) -> bool:
 
 
 def compare(value: Scalar, limit: Scalar, holds: Callable[[float, float], bool]) -> bool:
-    if isinstance(value, bool) or value is None or limit is None:
-        return False
-    try:
-        return holds(float(value), float(limit))
-    except ValueError:
-        return False
+    assert isinstance(limit, int | float)
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return False
+    return value is not None and not isinstance(value, bool) and holds(value, limit)
 
 
 def in_network(address: str, network: str) -> bool:

@@ -74,6 +74,11 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
         load_rules([tmp_path / "x"])
 
 
+def test_a_single_file_may_be_named(tmp_path: Path) -> None:
+    load_texts(tmp_path, a__x=rule_text(GET), a__y=rule_text(GET))
+    assert [rule.id for rule in load_rules([tmp_path / "a" / "x.yml"]).rules] == ["x"]
+
+
 def test_several_documents_in_a_file_are_several_rules(tmp_path: Path) -> None:
     text = rule_text(GET, name="base") + "---\n" + correlation_text(["base"], title="burst") + "---\n"
     loaded = load_texts(tmp_path, both=text)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from kubewitness.model.event import AuditRecord, Event
+from kubewitness.model.evidence import Place
 from kubewitness.rules.ir import AllOf, AnyOf, Negate, Predicate
 from tests.content.rows import make_event
 from tests.rules.naive import matches
@@ -149,6 +152,14 @@ def _role(verb: str, resource: str) -> dict[str, Any]:
 def test_keywords_search_the_whole_record(tmp_path: Path) -> None:
     assert does_match(tmp_path, ["xmrig", "minerd"], requestObject={"spec": {"command": ["/tmp/XMRig"]}})
     assert not does_match(tmp_path, ["xmrig"], requestObject={"spec": {"command": ["nginx"]}})
+
+
+def test_a_keyword_is_found_however_json_writes_it(tmp_path: Path) -> None:
+    condition = condition_of(tmp_path, ['bash -i >& "x"', "矿池"])
+    for written in (r"bash -i >& \"x\"", r"bash -i \u003e\u0026 \"x\"", "矿池", r"\u77ff\u6c60"):
+        data = b'{"verb":"create","requestURI":"' + written.encode() + b'"}'
+        event = Event(msgspec.json.decode(data, type=AuditRecord), Place("x", 1, 0), data)
+        assert matches(condition, event), written
 
 
 def test_a_regular_expression_that_would_explode_elsewhere_ends_quickly(tmp_path: Path) -> None:

@@ -10,15 +10,18 @@ Conventions of the result, beyond what `rules.ir` says:
   always covers the whole string. `*x*`, `x*` and `*x` become contains, startswith and endswith.
 * `re`: RE2 syntax (linear time, so no expression of a foreign rule can hang a run), *searched* in the value,
   case-sensitive unless the expression says `(?i)`; Sigma's flags i, m, s are put in front as inline flags.
-* keywords: `contains`, `wildcard` or `re` on the field "*".
+* keywords: `contains`, `wildcard` or `re` on the field "*", the record's own JSON text; a keyword is also sought in the
+  spellings that JSON writers give it (`\u003c` for `<`), an expression is not.
 
 Source: Sigma specification 2.x: rules, modifiers, correlation rules, filters.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import cast
 
 import msgspec
@@ -171,11 +174,10 @@ def _resolve(tree: object, nodes: Mapping[str, Node]) -> Node:
 def _select(selector: ConditionSelector, nodes: Mapping[str, Node]) -> Node:
     """`1 of x*`, `all of them`. Names starting with "_" count only if the pattern starts so (specification)."""
     pattern = "*" if selector.pattern == "them" else selector.pattern
-    expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
     found = [
         node
         for name, node in nodes.items()
-        if expression.fullmatch(name) and (pattern.startswith("_") or not name.startswith("_"))
+        if fnmatchcase(name, pattern) and (pattern.startswith("_") or not name.startswith("_"))
     ]
     if not found:
         raise ContentError(f"no detection is called {selector.pattern}")
@@ -225,7 +227,7 @@ def _value(field: str, value: SigmaType, cased: bool) -> Node:
     if isinstance(value, SigmaExpansion):
         return any_of([_value(field, v, cased) for v in value.values])
     if isinstance(value, SigmaString):
-        return _string(field, value, cased)
+        return _keyword(value, cased) if field == RECORD else _string(field, _pieces(value), cased)
     if isinstance(value, SigmaRegularExpression):
         return Predicate(field, "re", _regex(value), cased=True)
     if isinstance(value, SigmaTimestampPart):
@@ -261,32 +263,59 @@ def _typed(field: str, value: SigmaType, cased: bool) -> Predicate:
     raise ContentError(f"values of type {type(value).__name__} are not supported")
 
 
-def _string(field: str, value: SigmaString, cased: bool) -> Predicate:
-    """A string, perhaps with wildcards, as the simplest operator that means the same."""
-    many, one = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
-    parts = list[object]()
-    for part in value.s:
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        elif not (part is many and parts and parts[-1] is many):
-            parts.append(part)
-    if not all(isinstance(part, str) or part in (many, one) for part in parts):
-        raise ContentError("placeholders have no values here")
-    if field == RECORD:  # a keyword may stand anywhere in the record
-        parts = [*([] if parts[:1] == [many] else [many]), *parts, *([] if parts[-1:] == [many] else [many])]
-    match parts:
+_MANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
+
+
+def _pieces(value: SigmaString) -> list[str | SpecialChars]:
+    """Text and wildcards in turn: texts joined, repeated `*` once."""
+    pieces = list[str | SpecialChars]()
+    for piece in value.s:
+        if not isinstance(piece, str | SpecialChars):
+            raise ContentError("placeholders have no values here")
+        last = pieces[-1] if pieces else None
+        if isinstance(piece, str) and isinstance(last, str):
+            pieces[-1] = last + piece
+        elif piece is not _MANY or last is not _MANY:
+            pieces.append(piece)
+    return pieces
+
+
+def _string(field: str, pieces: list[str | SpecialChars], cased: bool) -> Predicate:
+    """The simplest operator that means the same."""
+    match pieces:
         case []:
             return Predicate(field, "eq", "", cased)
         case [str(text)]:
             return Predicate(field, "eq", text, cased)
-        case [first, str(text), last] if first is many and last is many:
+        case [first, str(text), last] if first is _MANY and last is _MANY:
             return Predicate(field, "contains", text, cased)
-        case [str(text), last] if last is many:
+        case [str(text), last] if last is _MANY:
             return Predicate(field, "startswith", text, cased)
-        case [first, str(text)] if first is many:
+        case [first, str(text)] if first is _MANY:
             return Predicate(field, "endswith", text, cased)
-    written = "".join("*" if p is many else "?" if p is one else re.sub(r"[\\*?]", r"\\\g<0>", str(p)) for p in parts)
-    return Predicate(field, "wildcard", written, cased)
+    written = [re.sub(r"[\\*?]", r"\\\g<0>", p) if isinstance(p, str) else "*" if p is _MANY else "?" for p in pieces]
+    return Predicate(field, "wildcard", "".join(written), cased)
+
+
+def _keyword(value: SigmaString, cased: bool) -> Node:
+    """A text anywhere in the record, as it is or as JSON is written: Go escapes <, > and &, others all but ASCII."""
+    pieces = _pieces(value)
+    pieces = [*([] if pieces[:1] == [_MANY] else [_MANY]), *pieces, *([] if pieces[-1:] == [_MANY] else [_MANY])]
+    found = list[Predicate]()
+    for spell in (str, _as_go_writes, _as_ascii):
+        predicate = _string(RECORD, [spell(p) if isinstance(p, str) else p for p in pieces], cased)
+        if predicate not in found:
+            found.append(predicate)
+    return any_of(found)
+
+
+def _as_go_writes(text: str) -> str:
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
+    return re.sub("[<>&\u2028\u2029]", lambda m: f"\\u{ord(m[0]):04x}", escaped)
+
+
+def _as_ascii(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
 def _regex(value: SigmaRegularExpression) -> str:
