@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubewitness.model.event import Event
-from kubewitness.rules.compile import compile_node
+from kubewitness.rules.compile import Matcher
 from kubewitness.rules.ir import AllOf, AnyOf, Negate, Node, Predicate
 from tests.content.rows import make_event
 from tests.rules.naive import matches
@@ -102,9 +102,9 @@ def test_print_parse_evaluate(condition: Node, events: list[Event]) -> None:
     detections: dict[str, Any] = {}
     text = printed(condition, detections)
     with tempfile.TemporaryDirectory() as folder:
-        parsed = load_one(Path(folder), {**detections, "condition": text}).condition
-    fast = compile_node(parsed)
+        rule = load_one(Path(folder), {**detections, "condition": text})
+    matcher = Matcher([rule])
     for event in events:
         expected = matches(condition, event)
-        assert matches(parsed, event) == expected
-        assert fast(event) == expected
+        assert matches(rule.condition, event) == expected
+        assert bool(matcher.match(event)) == expected
