@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 
 from scenarios.synthetic import bodies
+from scenarios.synthetic.cascades import Cascades
+from scenarios.synthetic.clock import Action, Clock
 from scenarios.synthetic.cluster import Cluster, Node, Workload
-from scenarios.synthetic.traffic import Action, Clock, Traffic, anonymous
+from scenarios.synthetic.traffic import Traffic, anonymous
 from scenarios.synthetic.wire import Log, Who, dump, micros, ref, stamp_seconds
 
 START = "2026-03-10T08:00:00Z"
@@ -88,6 +90,7 @@ class Population:
         for number in range(40):
             self.cluster.add_node(f"ip-10-20-0-{10 + number}.internal", number)
         self.traffic = Traffic(self.cluster)
+        self.cascades = Cascades(self.traffic)
         self.clock = Clock(self.log, micros(START))
         self.namespaces = [f"{team}-{stage}" for team in TEAMS for stage in STAGES]
         self.people = [self._person(name, number) for number, name in enumerate(PEOPLE)]
@@ -180,13 +183,13 @@ class Population:
                 clock.every(450, traffic.watch(who, f"{root}/{resource}", resource, group), 0.3)
 
     def _work(self) -> None:
-        clock, traffic, rng = self.clock, self.traffic, self.log.rng
+        clock, rng = self.clock, self.log.rng
         for number, namespace in enumerate(self.namespaces[:110]):
             image = f"registry.example.com/{namespace.split('-')[0]}/task:2.{number % 9}"
-            run = traffic.cron_run(
+            run = self.cascades.cron_run(
                 namespace, f"{namespace}-sync", image, ["--once", f"--shard={number}"], seconds=8 + number % 30
             )
-            clock.every(300 + 60 * (number % 8), run)
+            clock.cron(5 + number % 8, run)
         for work in self.cluster.workloads:
             clock.every(9000, self._rollout(work), 0.8)
         for who, resource, group in self.operators:
@@ -225,7 +228,7 @@ class Population:
                 (deployer, "argocd-controller") if at % 3 else (self.people[at % len(self.people)], "kubectl-set")
             )
             image = f"{work.image.rsplit(':', 1)[0]}:1.{at % 60}.{at % 7}"
-            self.traffic.rollout(at, who, work, image, apply=how)
+            self.cascades.rollout(at, who, work, image, apply=how)
 
         return go
 
@@ -337,7 +340,7 @@ class Population:
 
     def _endpoints(self, at: int) -> None:
         work = self._work_of()
-        self.traffic.endpoints(at, work.namespace, work.name)
+        self.cascades.endpoints(at, work.namespace, work.name)
 
     def _helm(self, at: int) -> None:
         work, who = self._work_of(), self.people[at % len(self.people)]

@@ -49,7 +49,7 @@ def stored(log: Log, body: Object, at: int, manager: str, uid: str = "") -> Obje
             meta[key] = given.pop(key)
     given.pop("creationTimestamp", None)
     meta |= {"uid": uid or log.uuid(), "resourceVersion": log.rv()}
-    if "spec" in body:
+    if "spec" in body and body["kind"] != "Pod":
         meta["generation"] = 1
     meta["creationTimestamp"] = stamp_seconds(at)
     content: Object = {key: body[key] for key in body if key not in ("kind", "apiVersion", "metadata", "status")}
@@ -84,7 +84,7 @@ def owner(version: str, kind: str, name: str, uid: str) -> Object:
     }  # fmt: skip
 
 
-def daemon_pod_placement(node: str) -> Object:
+def daemon_pod_placement(node: str, tolerations: list[Object]) -> Object:
     """What the DaemonSet controller adds to a pod: affinity to its node and the tolerations of daemons."""
     expression = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
     pressure = ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")
@@ -93,7 +93,7 @@ def daemon_pod_placement(node: str) -> Object:
             "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [expression]}}
         },
         "tolerations": [
-            {"operator": "Exists"},
+            *tolerations,
             *(
                 {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"}
                 for key in ("not-ready", "unreachable")

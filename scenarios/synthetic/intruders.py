@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from scenarios.synthetic import bodies
 from scenarios.synthetic.bodies import Object
+from scenarios.synthetic.cascades import Cascades
 from scenarios.synthetic.cluster import AUTHENTICATED
 from scenarios.synthetic.traffic import GROUPS, Traffic
 from scenarios.synthetic.wire import (
@@ -76,10 +77,12 @@ class Intruder:
         """`kubectl delete`."""
         root = f"/apis/{group}/v1" if group else "/api/v1"
         path = f"{root}/namespaces/{namespace}/{resource}/{name}" if namespace else f"{root}/{resource}/{name}"
-        options = dump({"propagationPolicy": "Background"})
+        kind = {"kind": "DeleteOptions", "apiVersion": f"{group}/v1" if group else "v1"}
+        options = dump(kind | {"propagationPolicy": "Background"})
         return self.does(
             step, at, who, "delete", path, ref(resource, namespace, name, group=group), failure=failure,
-            level=self.traffic.level, sent=options, returned=bodies.success(resource, name, uid, group),
+            level=self.traffic.level, sent=options,
+            returned="" if failure else bodies.success(resource, name, uid, group),
             status="" if failure else '{"metadata":{},"status":"Success","code":200}',
         )  # fmt: skip
 
@@ -205,7 +208,7 @@ def rbac_buster(
         returned=dump(bodies.stored(log, daemon, at, "kubectl-client-side-apply", uid)),
         took=11_402,
     )
-    pods = _daemon_cascade(traffic, at + 13_000, daemon, uid, spec, labels)
+    pods = Cascades(traffic).daemon_set(at + 13_000, daemon, uid, spec, labels)
     him.does("steal_token", after(39, 15.761), curl, "list", system_secrets, secrets)
     at = after(39, 40.748)
     him.deletes("close_door", at, kubectl, "clusterrolebindings", door, group=RBAC, uid=door_uid or log.uuid())
@@ -232,41 +235,6 @@ def rbac_buster(
     at = after(41, 19.004)
     him.deletes("refused_storm", at, kubectl, "clusterrolebindings", "eks-admin", group=RBAC, failure=refused)
     return him, pods
-
-
-def _daemon_cascade(
-    traffic: Traffic, at: int, daemon: Object, uid: str, spec: Object, labels: Object
-) -> list[tuple[str, str]]:
-    """What the DaemonSet controller, scheduler and kubelets do about a new DaemonSet: (pod, node) for every node."""
-    log, name = traffic.log, daemon["metadata"]["name"]
-    controller = traffic.controllers["daemon-set-controller"]
-    base, stamp = "/apis/apps/v1/namespaces/kube-system", log.suffix(10)
-    parent = bodies.owner("apps/v1", "DaemonSet", name, uid)
-    revision: Object = {
-        "kind": "ControllerRevision",
-        "apiVersion": "apps/v1",
-        "metadata": {"name": f"{name}-{stamp}", "namespace": "kube-system", "creationTimestamp": None,
-                     "labels": labels | {"controller-revision-hash": stamp}, "ownerReferences": [parent]},
-        "data": {"spec": {"template": {"$patch": "replace", **daemon["spec"]["template"]}}},
-        "revision": 1,
-    }  # fmt: skip
-    log.request(
-        at, controller, "create", f"{base}/controllerrevisions",
-        ref("controllerrevisions", "kube-system", f"{name}-{stamp}", group="apps"), code=201, level=traffic.level,
-        sent=dump(revision), returned=dump(bodies.stored(log, revision, at, "kube-controller-manager")),
-    )  # fmt: skip
-    marked = labels | {"controller-revision-hash": stamp, "pod-template-generation": "1"}
-    pods, ends = [], at
-    for index, node in enumerate(traffic.cluster.nodes):
-        ends = at + 14_000 + 5_300 * index
-        pod, _, _ = traffic.pod(
-            ends, controller, "kube-system", f"{name}-", parent, spec, marked, node=node, daemon=True
-        )
-        pods.append((pod, node.name))
-    for delay in (80_000, 3 * SECOND):
-        status = ref("daemonsets", "kube-system", name, group="apps", uid=uid, rv=log.rv(), sub="status")
-        log.request(ends + delay, controller, "update", f"{base}/daemonsets/{name}/status", status)
-    return pods
 
 
 def stolen_token(traffic: Traffic, start: int, address: str, account: Who, namespace: str) -> Intruder:

@@ -1,0 +1,1 @@
+"""The same day without an intruder, with an administrator at work."""

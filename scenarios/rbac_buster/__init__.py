@@ -1,0 +1,1 @@
+"""The kube-controller mining campaign inside a benign day."""
