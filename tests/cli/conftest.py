@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.report.small import INTRUSION
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fake:
     made = Fake(INTRUSION)
-    monkeypatch.setitem(sys.modules, "kubewitness.incident.investigate", made)
+    monkeypatch.setattr("kubewitness.incident.investigate.investigate", made.investigate)
     monkeypatch.setattr(pipeline, "load_rules", lambda _folders, *, shipped: RuleSet())
     monkeypatch.chdir(tmp_path)
     for name in ("LC_ALL", "LC_MESSAGES", "NO_COLOR", "COLUMNS"):

@@ -16,11 +16,12 @@ from kubewitness.cli import pipeline
 from kubewitness.cli.main import program
 from kubewitness.cli.progress import progress
 from kubewitness.cli.session import language_of
+from kubewitness.incident.investigate import Progress
 from kubewitness.model.document import Document
 from kubewitness.model.errors import ContentError
 from kubewitness.report.formats import FORMATS, Format, View
 from kubewitness.rules.loader import RuleSet
-from tests.cli.fake import Fake, Progress
+from tests.cli.fake import Fake
 from tests.report.small import INTRUSION, QUIET
 
 COMPLETE = msgspec.structs.replace(INTRUSION, complete=True)
@@ -55,9 +56,10 @@ def test_exit_codes(fake: Fake, document: Document, code: int) -> None:
 
 def test_what_is_asked_reaches_the_investigation(fake: Fake) -> None:
     _run("a.log", "b/", "--workers", "3", "--name", "shop")
-    ((paths, _, options),) = fake.calls
+    ((paths, _, options, stdin),) = fake.calls
     assert paths == ("a.log", "b/")
     assert (options.workers, options.case, options.label) == (3, "shop", None)
+    assert stdin is None
     assert options.now.isoformat() == "2022-10-24T02:53:20+00:00"
 
 
@@ -68,6 +70,11 @@ def test_what_is_asked_reaches_the_investigation(fake: Fake) -> None:
 def test_a_case_without_a_name_is_called_after_its_evidence(fake: Fake, args: list[str], name: str) -> None:
     _run(*args)
     assert fake.calls[0][2].case == name
+
+
+def test_standard_input_is_handed_on_as_bytes(fake: Fake) -> None:
+    _run("-")
+    assert fake.calls[0][3] is not None
 
 
 def test_text_goes_to_standard_output_and_nothing_else_does(fake: Fake) -> None:
@@ -216,7 +223,7 @@ def test_the_bar_is_only_for_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with progress("zh", shown=True) as report:
         assert report is not None
-        report(Progress(50, 100, 1_234, "scan"))
+        report(Progress(50, 100, 1_234, "read"))
     with progress("en", shown=False) as report:
         assert report is None
     shown = capsys.readouterr()

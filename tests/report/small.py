@@ -187,7 +187,7 @@ COVERAGE = Coverage(
         EvidenceItem("notes.bin", skipped="not a log: binary data"),
     ),
     gaps=(Gap(DAY + "03:00:00.000000Z", DAY + "03:20:00.000000Z", 1200.0),),
-    limitations=(Text("No kubelet log: direct access to port 10250 would not be seen.", "没有 kubelet 日志：看不到对 10250 端口的直接访问。"),),
+    limitations=(Text("Nothing was logged for 20 min from 03:00.", "03:00 起有 20 分钟没有日志。"), Text("No kubelet log: direct access to port 10250 would not be seen.", "没有 kubelet 日志：看不到对 10250 端口的直接访问。"),),
     notes=(Note(Place("audit.log", 77, 9_100), "duplicate key verb, the last one counts"),),
     rules_loaded=163, rules_failed=("rules/mine.yml:7: unknown modifier 'fuzzy'",),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from kubewitness.model.text import Language
 from kubewitness.report.blocks import Span, line, span
 from kubewitness.report.citation import values_at
 from kubewitness.report.document import Document
-from kubewitness.report.hostile import inert, short
+from kubewitness.report.hostile import inert, short, short_path
 from kubewitness.report.lines import cut, wrap
 from kubewitness.report.text import render
 from kubewitness.report.words import DETAILS_BELOW, duration
@@ -172,6 +172,17 @@ def test_wrapping_loses_nothing_but_spaces_and_fits(spans: list[Span], width: in
     together = "".join(one.text for row in lines for one in row)
     assert together.replace(" ", "") == "".join(one.text for one in content).replace(" ", "")
     assert all(sum(cell_len(one.text) for one in row) <= width for row in lines)
+
+
+@given(st.lists(st.text().map(span), max_size=3), st.integers(min_value=1, max_value=20))
+def test_wrapping_ends_whatever_the_text(spans: list[Span], width: int) -> None:
+    content = tuple(one for one in spans if one.text)
+    kept = "".join(one.text for row in wrap(content, width) for one in row)
+    assert "".join(kept.split()) == "".join("".join(one.text for one in content).split())
+
+
+def test_a_long_path_keeps_its_end() -> None:
+    assert short_path("/very/long/way/to/the/audit.log", 12) == "…e/audit.log"
 
 
 def test_chinese_lines_break_between_characters_but_not_before_punctuation() -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 import click
 
 from kubewitness.cli.progress import progress
 from kubewitness.cli.session import now
+from kubewitness.incident import investigate as investigation
 from kubewitness.model.document import Document
 from kubewitness.model.text import Language, Text
 from kubewitness.rules.loader import RuleSet, load_rules
-
-ORIGINALS = 5_000  # cited events kept with their text; the report says how many were left out
 
 
 def investigate(
@@ -31,13 +30,10 @@ def investigate(
     """The document for `paths`, judged by the shipped rules and those of the folders `rules`."""
     loaded = load_rules(rules, shipped=True)
     _warn(loaded)
-    module = import_module("kubewitness.incident.investigate")
-    options = module.Options(
-        workers=workers or os.cpu_count() or 1, case=case, now=now(), label=label, keep_original=ORIGINALS
-    )
+    options = investigation.Options(workers=workers or os.cpu_count() or 1, case=case, now=now(), label=label)
+    stdin = sys.stdin.buffer if "-" in paths else None
     with progress(language, shown=not quiet) as report:
-        document: Document = module.investigate(paths, rules=loaded, options=options, progress=report)
-    return document
+        return investigation.investigate(paths, rules=loaded, options=options, progress=report, stdin=stdin)
 
 
 def _warn(loaded: RuleSet) -> None:

@@ -5,34 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from kubewitness.incident.investigate import Progress as Reached
 from kubewitness.model.text import Language, Text
-
-
-class Reached(Protocol):
-    """How far the investigation has come (`incident.investigate.Progress`)."""
-
-    @property
-    def bytes_done(self) -> int: ...  # noqa: D102
-    @property
-    def bytes_total(self) -> int: ...  # noqa: D102
-    @property
-    def events(self) -> int: ...  # noqa: D102
-    @property
-    def phase(self) -> str: ...  # noqa: D102
-
 
 Report = Callable[[Reached], None]
 
 _PHASES: Final = {
-    "open": Text("Opening", "打开证据"),
-    "scan": Text("Judging every event", "逐条判定"),
-    "collect": Text("Collecting all of the suspects' events", "收集嫌疑人的全部事件"),
-    "build": Text("Building the chain", "重建攻击链"),
+    "open": Text("Opening the evidence", "打开证据"),
+    "read": Text("Judging every event", "逐条判定"),
+    "trace": Text("Following the suspects", "追踪嫌疑人"),
+    "write": Text("Writing the report", "撰写报告"),
 }
 _EVENTS = Text("events", "个事件")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kubewitness.model.judgement import Severity
-from kubewitness.report.hostile import inert, short
+from kubewitness.report.hostile import inert, short, short_path
 
 # "code" is something one could type or find: a name, address, field, command
 Role = Literal["plain", "strong", "dim", "code", "warn"] | Severity
@@ -98,6 +98,12 @@ Block = Heading | Paragraph | Facts | Bullets | Table | Citation | Command
 def span(text: str, role: Role = "plain", cells: int = 0) -> Span:
     """Evidence or words as a span: inert, cut to `cells` columns if given."""
     return Span(short(text, cells) if cells else inert(text), role)
+
+
+def place(item: str, number: int, offset: int = -1, cells: int = 100) -> Span:
+    """Where a record is: `file:line`, or `file@offset` where the format has no lines."""
+    where = f":{number}" if number or offset < 0 else f"@{offset}"
+    return Span(short_path(item, cells) + where, "code")
 
 
 def line(*parts: str | Span) -> Inline:

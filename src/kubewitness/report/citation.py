@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from kubewitness.model.incident import Evidence, ObjectName
-from kubewitness.report.blocks import Citation, Span, line, span
+from kubewitness.report.blocks import Citation, Span, line, place, span
 
 _MAX_VALUES = 8
 _VALUE_CELLS = 200
@@ -54,8 +54,7 @@ def values_at(original: str, path: str) -> list[str]:
 
 def cite(evidence: Evidence, *, with_original: bool) -> Citation:
     """`item:line` (offset where the format has no lines), auditID, what the event says, and its decisive fields."""
-    where = f"{evidence.item}:{evidence.line}" if evidence.line else f"{evidence.item}@{evidence.offset}"
-    parts: list[str | Span] = [span(where, "code", 120)]
+    parts: list[str | Span] = [place(evidence.item, evidence.line, evidence.offset)]
     if evidence.audit_id:
         parts += ["  ", span(f"auditID {evidence.audit_id}", "dim", 80)]
     decisive = tuple(

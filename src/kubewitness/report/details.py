@@ -19,13 +19,16 @@ from kubewitness.report.blocks import (
     Heading,
     Inline,
     Paragraph,
+    Span,
     Table,
     command,
     line,
+    place,
     span,
 )
 from kubewitness.report.citation import cite, object_words
 from kubewitness.report.document import Document
+from kubewitness.report.hostile import short_path
 from kubewitness.report.overview import names, outside, severity_span
 
 _CITATIONS = 3  # a claim
@@ -94,6 +97,9 @@ def _incident(incident: Incident, language: Language, *, originals: bool) -> Ite
     for step in incident.steps:
         yield from _step(step, language, originals=originals)
     yield from _blast_radius(incident, language)
+    if incident.limitations:
+        yield Heading(3, line(words.NOT_SEEN.in_(language)))
+        yield Bullets(tuple(line(text.in_(language)) for text in incident.limitations))
     yield from _verdict(incident, language)
     if incident.actions:
         yield Heading(2, line(words.ACTIONS.in_(language)))
@@ -244,7 +250,7 @@ def _accessors(document: Document, language: Language) -> Iterator[Block]:
     )
     rows = tuple(
         (
-            line(span(one.identity or words.REJECTED.in_(language), "code", 80)),
+            line(span(words.who(one.identity, language), "code", 80)),
             line(span(one.address, "code", 39)),
             line(words.number(one.requests)),
             line(words.number(one.refused)),
@@ -269,9 +275,9 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
         )
         rows = tuple(
             (
-                line(span(item.name, "code", 100)),
+                line(Span(short_path(item.name, 80), "code")),
                 line(span(item.format, "plain", 30)),
-                line(span(item.sha256[:12] + "…" if item.sha256 else "", "code", 16)),
+                line(span(item.sha256[:12] if item.sha256 else "", "code", 16)),
                 line(words.number(item.events)),
                 line(words.number(item.failures)),
             )
@@ -280,23 +286,16 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
         yield Table(columns, rows)
         if len(coverage.items) > _ITEMS:
             yield _in_json(len(coverage.items) - _ITEMS, language)
-    if document.parse_failures:
-        yield Heading(2, line(words.UNREAD.in_(language)))
-        failures = [
-            line(
-                span(f"{failure.place.item}:{failure.place.line}", "code", 100), f" @{failure.place.offset}  ",
-                span(failure.reason, "plain", 160), "  ", span(failure.excerpt, "dim", 60),
-            )
-            for failure in document.parse_failures[:_FAILURES]
-        ]  # fmt: skip
-        yield Bullets(tuple(failures))
-        total = max(document.parse_failures_total, len(document.parse_failures))
-        if total > _FAILURES:
-            yield _in_json(total - _FAILURES, language)
+    yield from _unread(document, language)
+    limitations = [line(text.in_(language)) for text in coverage.limitations]
+    limitations += [line(words.period(gap.first, gap.last, language)) for gap in coverage.gaps[:_FAILURES]]
+    if limitations:
+        yield Heading(2, line(words.NOT_SEEN.in_(language)))
+        yield Bullets(tuple(limitations))
     if coverage.notes:
         yield Heading(2, line(words.NOTES.in_(language)))
         notes = [
-            line(span(f"{note.place.item}:{note.place.line}", "code", 100), "  ", span(note.reason, "plain", 160))
+            line(place(note.place.item, note.place.line), "  ", span(note.reason, "plain", 160))
             for note in coverage.notes[:_FAILURES]
         ]
         yield Bullets(tuple(notes))
@@ -305,3 +304,26 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
     if coverage.rules_failed:
         yield Heading(2, line(words.FAILED_RULES.in_(language)))
         yield Bullets(tuple(line(span(reason, "code", 200)) for reason in coverage.rules_failed[:_FAILURES]))
+
+
+def _unread(document: Document, language: Language) -> Iterator[Block]:
+    skipped = [item for item in document.coverage.items if item.skipped]
+    if not document.parse_failures and not skipped:
+        return
+    yield Heading(2, line(words.UNREAD.in_(language)))
+    items = [
+        line(Span(short_path(item.name, 80), "code"), "  ", span(item.skipped, "plain", 160))
+        for item in skipped[:_FAILURES]
+    ]
+    items += [
+        line(
+            place(failure.place.item, failure.place.line), f" @{failure.place.offset}  ",
+            span(failure.reason, "plain", 160), "  ", span(failure.excerpt, "dim", 60),
+        )
+        for failure in document.parse_failures[:_FAILURES]
+    ]  # fmt: skip
+    yield Bullets(tuple(items))
+    total = max(document.parse_failures_total, len(document.parse_failures))
+    left = max(total - _FAILURES, 0) + max(len(skipped) - _FAILURES, 0)
+    if left:
+        yield _in_json(left, language)

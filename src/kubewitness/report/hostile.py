@@ -57,3 +57,13 @@ def short(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, max(cells - 1, 0)).rstrip() + "…"
+
+
+def short_path(text: str, cells: int) -> str:
+    """As `short`, but the end is kept: the file tells more than the folders above it."""
+    text = inert(text[-cells * 8 :])
+    if cell_len(text) <= cells:
+        return text
+    while cell_len(text) >= cells:
+        text = text[max(cell_len(text) - cells, 2) // 2 :]
+    return "…" + text

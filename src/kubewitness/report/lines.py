@@ -52,6 +52,14 @@ def _breaks(before: str, after: str) -> bool:
     return cell_len(before) == 2 or cell_len(after) == 2
 
 
+def _joint(part: str, whole: str) -> str:
+    """A name too long for a line ends at one of its joints if there is one in the second half of the line."""
+    if part == whole:
+        return part
+    end = max(part.rfind(joint) for joint in "/:-._,") + 1
+    return part[:end] if end > len(part) // 2 else part
+
+
 def _spans(pieces: list[_Piece]) -> Inline:
     out: list[Span] = []
     for text, role in pieces:
@@ -88,8 +96,10 @@ def wrap(content: Inline, width: int) -> list[Inline]:
         for text, role in unit:
             while text:
                 room = width - used
-                part = chop_cells(text, room)[0] if room >= 2 else ""
-                if not part or cell_len(part) > room:
+                part = _joint(chop_cells(text, room)[0], text) if room >= 2 else ""
+                if not used:
+                    part = part or text[0]  # whatever it is, go on
+                elif not part or cell_len(part) > room:
                     lines.append([])
                     used = 0
                     continue

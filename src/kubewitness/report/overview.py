@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kubewitness.model.incident import Actor, EntryPoint, Finding, Gap, Incident, RootCause, Step
+from kubewitness.model.incident import Actor, EntryPoint, Finding, Incident, RootCause, Step
 from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.text import Language, Text
 from kubewitness.report import words
@@ -28,11 +28,12 @@ from kubewitness.report.blocks import (
     Table,
     joined,
     line,
+    place,
     span,
 )
 from kubewitness.report.citation import object_words
 from kubewitness.report.document import Document
-from kubewitness.report.hostile import short
+from kubewitness.report.hostile import short, short_path
 
 
 @dataclass(frozen=True)
@@ -339,8 +340,6 @@ def _not_seen(document: Document, language: Language, limits: Limits) -> Iterato
     items = [line(said(text, language, 240)) for text in texts[: limits.limitations]]
     if len(texts) > limits.limitations:
         items.append(more(len(texts) - limits.limitations, language))
-    if coverage.gaps:
-        items.append(_gaps(coverage.gaps, language))
     if coverage.rules_failed:
         failed = len(coverage.rules_failed)
         items.append(
@@ -373,15 +372,6 @@ def seen(document: Document, language: Language) -> str:
         f"Looked at {words.counted(coverage.events, 'event', 'events', '', 'en')} ({requests} requests) in "
         f"{words.counted(items, 'item', 'items', '', 'en')}, {when}, with {rules} rules. Levels: {levels or 'unknown'}."
     )
-
-
-def _gaps(gaps: tuple[Gap, ...], language: Language) -> Inline:
-    longest = max(gaps, key=lambda gap: gap.seconds)
-    length, since = words.duration(longest.seconds, language), words.moment(longest.first, language)
-    if language == "zh":
-        return line(f"日志有 {len(gaps)} 处中断，最长 {length}，始于 {since}：其间发生的事看不到。")
-    count = words.counted(len(gaps), "gap", "gaps", "", "en")
-    return line(f"{count} in the log, the longest {length} from {since}: what happened then cannot be seen.")
 
 
 def outside(document: Document, minimum: Severity) -> list[Finding]:
@@ -434,20 +424,21 @@ def _unread(document: Document, language: Language, limits: Limits) -> Iterator[
         return
     yield Heading(2, line(words.UNREAD.in_(language)))
     items: list[Inline] = [
-        line(span(item.name, "code", 60), "  ", span(item.skipped, "plain", 120)) for item in skipped[: limits.reasons]
+        line(Span(short_path(item.name, 50), "code"), "  ", span(item.skipped, "plain", 120))
+        for item in skipped[: limits.reasons]
     ]
     if len(skipped) > limits.reasons:
         items.append(more(len(skipped) - limits.reasons, language))
     reasons = Counter(failure.reason for failure in document.parse_failures)
     first = {failure.reason: failure.place for failure in reversed(document.parse_failures)}
     for reason, count in reasons.most_common(limits.reasons):
-        place = first[reason]
+        at = first[reason]
         items.append(
             line(
                 f"{words.number(count)} × " if count > 1 else "",
                 span(reason, "plain", 90),
                 "  ",
-                span(f"{place.item}:{place.line}", "code", 60),
+                place(at.item, at.line, cells=44),
             )
         )
     listed = sum(count for _, count in reasons.most_common(limits.reasons))
