@@ -1,0 +1,78 @@
+# Two commands set everything up on a machine with Python 3.11 or newer and make:
+#   make demo    runs the shipped scenario and tells where the HTML report is
+#   make test    runs all tests
+# Packages go into .venv, exactly those of the lock files, and only when a lock file has changed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime.stamp
+DEV := $(VENV)/.dev.stamp
+SOURCES := src tests bench
+
+# The first interpreter that works and is new enough; empty if there is none.
+PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 python3.14 python3 python,$(shell \
+  $(candidate) -c 'import sys; sys.version_info >= (3, 11) and print("$(candidate)")' 2>/dev/null)))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --build-deps-for editable
+
+.PHONY: demo test lint format bench schema golden dist lock clean
+.DEFAULT_GOAL := demo
+
+demo: $(RUNTIME)
+	$(BIN)/kubewitness demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(DEV)
+	$(BIN)/python -m bench.run
+
+schema: $(DEV)
+	$(BIN)/python -m kubewitness.report.schema
+
+golden: $(DEV)
+	$(BIN)/python -m tests.report.golden --refresh
+
+dist: $(DEV)
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+# Pin the newest versions that pyproject.toml allows. The developers' lock has the same run-time versions.
+lock: $(DEV)
+	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/pyvenv.cfg:
+ifeq ($(PYTHON),)
+	@echo "Kubewitness needs Python 3.11 or newer, and none was found (tried python3.11 to python3.14, python3, python)." >&2
+	@echo "Install one, or name it: make PYTHON=/path/to/python3.11" >&2
+	@exit 1
+else
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) lacks the venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+endif
+
+# The package itself is installed editable; its build backend is in the lock too, so nothing unpinned is fetched.
+$(RUNTIME): requirements.lock pyproject.toml | $(VENV)/pyvenv.cfg
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	$(PIP) --require-hashes --requirement requirements-dev.lock
+	touch $@
