@@ -38,12 +38,12 @@ def epoch(time: str) -> float | None:
     return None if when is None else when.timestamp()
 
 
-def moment(time: str, *, seconds: bool = True) -> str:
-    """2022-10-23 17:30:24 UTC; the text itself where it is no time."""
+def moment(time: str, *, seconds: bool = True, zone: bool = True) -> str:
+    """2022-10-23 17:30:24 UTC; the text itself where it is no time. Without `zone` only where a heading names it."""
     when = parse_time(time)
     if when is None:
         return one_line(time, 40)
-    return when.strftime("%Y-%m-%d %H:%M:%S UTC" if seconds else "%Y-%m-%d %H:%M UTC")
+    return when.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M") + (" UTC" if zone else "")
 
 
 def clock(time: str, *, fraction: bool = False) -> str:

@@ -16,7 +16,7 @@ from kubewitness.model.incident import Coverage, Step
 from kubewitness.model.text import Text
 from kubewitness.report.html.amounts import duration, epoch
 
-MOST_MARKS = 24
+MOST_MARKS = 20
 _MOST_DRAWN = 60  # marks drawn when nothing more can be folded (actors taking turns)
 _MOST_BREAKS = 7
 _LONG = 30.0  # seconds; shorter silences are never labelled
@@ -84,7 +84,7 @@ class Axis:
 
 
 def fold(steps: tuple[Step, ...], most: int = MOST_MARKS) -> list[tuple[Step, ...]]:
-    """At most `most` groups of neighbouring steps with one identity; like acts are folded before unlike ones."""
+    """At most `most` groups of neighbouring steps with one identity; like acts from one address fold before others."""
     groups: list[tuple[Step, ...]] = [(step,) for step in steps]
     while len(groups) > most:
         costs = [
@@ -103,7 +103,7 @@ def _cost(one: tuple[Step, ...], other: tuple[Step, ...]) -> tuple[int, int, flo
     first, second = one[-1], other[0]
     if first.identity != second.identity or (first.act == "effect") != (second.act == "effect"):
         return None
-    unlike = sum(step.act != first.act for step in one + other)
+    unlike = sum(step.act != first.act or step.address != first.address for step in one + other)
     apart = (epoch(second.time) or 0.0) - (epoch(first.last or first.time) or 0.0)
     return (min(unlike, 1), len(one) + len(other), max(0.0, apart))
 
@@ -118,13 +118,14 @@ def lay_out(steps: tuple[Step, ...], coverage: Coverage) -> Axis:
         return Axis((), (), RIGHT)
     silences = [_silence(one, other) for one, other in pairwise(groups)]
     weights = [1 + min(1.4, math.log10(1 + seconds) * 0.4) for seconds in silences]
-    available = max(_LAST - _FIRST, _CLOSEST * len(silences) * 1.3)
-    unit = available / max(sum(weights), 6.0)
+    last = _LAST + (46 if len(groups) > 14 else 0)
+    available = max(last - _FIRST, _CLOSEST * len(silences))
+    unit = (available - _CLOSEST * len(silences)) / max(sum(weights), 6.0)
     xs = [_FIRST]
     for weight in weights:
-        xs.append(xs[-1] + unit * weight)
+        xs.append(xs[-1] + _CLOSEST + unit * weight)
     marks = tuple(Mark(group, round(x, 1)) for group, x in zip(groups, xs, strict=True))
-    right = RIGHT + max(0.0, available - (_LAST - _FIRST))
+    right = RIGHT + max(0.0, available - (last - _FIRST))
     return Axis(marks, tuple(_breaks(marks, silences, right, coverage)), right, hidden)
 
 

@@ -18,13 +18,18 @@ _SHAPES: dict[str, str] = {
     "effect": '<rect class="sh" x="{left}" y="{top}" width="22" height="22" rx="3"/>',
 }
 # A shadow of the same outline behind a mark: several steps folded.
-_BEHIND = Markup('<g class="fold2" transform="translate(4 -3)">{}</g>')
+_BEHIND = Markup('<g class="fold2" transform="translate(2.5 -3)">{}</g>')
 
 
 def shape(act: Act, x: float, y: float, text: str, *, folded: bool = False) -> Markup:
-    """The outline of an act with a short text (its number) inside."""
-    outline = Markup(_SHAPES[act].format(x=f"{x:g}", y=f"{y:g}", left=f"{x - 11:g}", top=f"{y - 11:g}"))  # noqa: S704 numbers only
-    small = Markup(' class="t-s"') if len(text) > 2 else ""
+    """The outline of an act with a short text (its number) inside; a range of numbers gets a wider one."""
+    wide = len(text) > 3
+    at_x, at_y = (0.0, 0.0) if wide else (x, y)
+    form = _SHAPES[act].format(x=f"{at_x:g}", y=f"{at_y:g}", left=f"{at_x - 11:g}", top=f"{at_y - 11:g}")
+    outline = Markup(form)  # noqa: S704 numbers only
+    if wide:
+        outline = Markup('<g transform="translate({:g} {:g}) scale(1.4 1)">{}</g>').format(x, y, outline)
+    small = Markup(' class="t-s"') if wide else ""
     return Markup('{}{}<text x="{:g}" y="{:g}" text-anchor="middle"{}>{}</text>').format(
         _BEHIND.format(outline) if folded else "", outline, x, y + 4.2, small, text
     )
@@ -38,13 +43,14 @@ def badge(act: Act, text: str, *, inferred: bool = False) -> Markup:
 
 
 def cap(manner: str, x: float, y: float, steps: str) -> Markup:
-    """How a line ends on its object: dot read, arrow made, cross deleted, thin cross missing, square changed."""
+    """How a line ends on its object: dot read, arrow made, cross deleted, thin cross missing, square changed, bar refused."""
     forms = {
         "read": '<circle class="cap read" cx="{x:g}" cy="{y:g}" r="4"{s}/>',
         "create": '<path class="cap make" d="M{x:g} {y:g}m-5 -8h10l-5 8Z"{s}/>',
         "delete": '<path class="cap del" d="M{x:g} {y:g}m-6 -6l12 12m0 -12l-12 12"{s}/>',
         "missing": '<path class="cap miss" d="M{x:g} {y:g}m-4 -4l8 8m0 -8l-8 8"{s}/>',
         "change": '<rect class="cap chg" x="{left:g}" y="{top:g}" width="8" height="8"{s}/>',
+        "refused": '<path class="cap ref" d="M{x:g} {y:g}m-7 -9h14"{s}/>',
         "execute": '<path class="cap make" d="M{x:g} {y:g}m-4 -5l8 5l-8 5Z"{s}/>',
     }
     form = Markup(forms.get(manner, forms["read"]))  # noqa: S704 one of the fixed forms above

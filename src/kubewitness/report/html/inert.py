@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
 from kubewitness.model.text import Text
 
 _KEPT = frozenset("\n\t\u3000\u00a0")
-_HYPHENATED = re.compile(r"(?<![\w&#<\"'=/-])[A-Za-z0-9]{2,16}-[A-Za-z0-9]{2,16}(?![\w;\"'=>-])")
+_HYPHENATED = re.compile(r"(?<![\w&#<\"'=/-])[A-Za-z0-9]{2,16}-[A-Za-z0-9]{2,16}(?![\w\"'=>-])")
 _CODE = re.compile(r"`([^`\n]{1,300})`")
 
 
@@ -47,6 +48,12 @@ def coded(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(visible(text)))))  # noqa: S704 escaped before
 
 
+def joined(texts: Iterable[Text], between: Text) -> Markup:
+    """Several claims as one run of text: Chinese sentences stand without spaces between them."""
+    texts = list(texts)
+    return both(Text(between.en.join(t.en or t.zh for t in texts), between.zh.join(t.zh or t.en for t in texts)))
+
+
 def headline(text: Text) -> Markup:
     """`both`, with hyphenated words kept on one line."""
     return Markup(_HYPHENATED.sub(r'<span class="nb">\g<0></span>', str(both(text))))  # noqa: S704 escaped by `both`
@@ -71,6 +78,19 @@ def columns(text: str) -> int:
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in ("W", "F") else 1 for c in text
     )
+
+
+def middle(text: str, width: int) -> str:
+    """`text` in at most `width` columns with its middle left out: the ends of generated names tell them apart."""
+    text = one_line(text, limit=2000)
+    if columns(text) <= width:
+        return text
+    tail = ""
+    for character in reversed(text):
+        if columns(character + tail) > width // 3:
+            break
+        tail = character + tail
+    return clipped(text, width - columns(tail)) + tail
 
 
 def clipped(text: str, width: int) -> str:

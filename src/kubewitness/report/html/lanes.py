@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kubewitness.model.incident import Incident, ObjectLife, ObjectName, Step
 from kubewitness.model.text import Text
-from kubewitness.report.html.inert import clipped
+from kubewitness.report.html.inert import clipped, middle
 from kubewitness.report.html.words import kind_word, word
 
 MOST_ADDRESSES = 4
@@ -68,7 +68,7 @@ def addresses(steps: tuple[Step, ...]) -> list[Lane]:
     names = _ordered(step.address for step in steps if step.act != "effect" or step.address)
     shown = names if len(names) <= MOST_ADDRESSES else names[: MOST_ADDRESSES - 1]
     lanes = [
-        Lane(frozenset({name}), same(clipped(name, 27)), word("lane_address"), name)
+        Lane(frozenset({name}), same(middle(name, 27)), word("lane_address"), name)
         if name
         else Lane(frozenset({""}), word("lane_unknown_address"), same(""))
         for name in shown
@@ -101,7 +101,7 @@ def _identity(name: str) -> Lane:
         sub = word("lane_service_account")
     else:
         sub = word("lane_node" if name.startswith("system:node:") else "lane_identity")
-    return Lane(frozenset({name}), same(clipped(short_identity(name), 26)), sub, name)
+    return Lane(frozenset({name}), same(middle(short_identity(name), 26)), sub, name)
 
 
 def objects(incident: Incident) -> list[Row]:
@@ -130,7 +130,7 @@ def _row(lives: tuple[ObjectLife, ...], title: Text | None = None, sub: Text | N
     name = lives[0].object
     if title is None or sub is None:
         kind = kind_word(name.kind)
-        title = same(clipped(name.name, 27)) if name.name else word("life_all", kind=clipped(kind, 18))
+        title = same(middle(name.name, 28)) if name.name else word("life_all", kind=clipped(kind, 18))
         role = lives[0].role
         if role in ("cause", "backdoor"):
             sub = _listed(same(clipped(kind, 19)), word(f"life_{role}"))

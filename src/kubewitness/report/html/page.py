@@ -17,11 +17,11 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from kubewitness.model.text import Language
+from kubewitness.model.text import Language, Text
 from kubewitness.report.document import Document
 from kubewitness.report.html import amounts, views, words
 from kubewitness.report.html.glyphs import badge
-from kubewitness.report.html.inert import both, coded, finalize, headline, one_line
+from kubewitness.report.html.inert import both, coded, finalize, headline, joined, one_line
 from kubewitness.report.html.lanes import object_word, short_identity
 from kubewitness.report.html.spans import coverage_picture, level_bar, ordered_levels
 
@@ -46,6 +46,8 @@ def _environment() -> Environment:
         word=words.word,
         t=both,
         headline=headline,
+        sentences=lambda texts: joined(texts, Text(" ", "")),
+        clauses=lambda texts: joined(texts, Text("; ", "；")),
         coded=coded,
         one_line=one_line,
         named=words.name_attributes,
@@ -99,6 +101,7 @@ def render(document: Document, language: Language) -> str:
             style=Markup(style),  # noqa: S704 fixed text of this package, no evidence in it
             script=Markup(script),  # noqa: S704 the same
             incidents=prepared,
+            in_common=views.in_common(document),
             originals=originals,
             outside=outside[:_MOST_FINDINGS],
             outside_more=max(0, len(outside) - _MOST_FINDINGS),

@@ -22,7 +22,7 @@ from kubewitness.report.html import lanes
 from kubewitness.report.html.amounts import clock, day, same_day, short_day
 from kubewitness.report.html.axis import LEFT, Axis, Mark, lay_out
 from kubewitness.report.html.glyphs import cap, data, shape, width, words
-from kubewitness.report.html.inert import clipped, one_line
+from kubewitness.report.html.inert import clipped, middle, one_line
 from kubewitness.report.html.words import WORDS, kind_word, name_attributes, word
 
 _TOP = 48.0
@@ -130,7 +130,9 @@ class _Picture:
         lines += [self.object_top, self.bottom] + ([self.node_top] if self._node_rows() else [])
         out.ground += [Markup('<path d="M0 {:g}H{:g}" class="lane"/>').format(y, self.right) for y in lines]
         dated = day(first)
-        out.ground.append(words(0, 12, Text(f"{dated.en}, UTC", f"{dated.zh}，UTC"), "t-lane"))
+        out.ground.append(
+            words(0, 12, Text(f"{dated.en}, UTC", f"{dated.zh}，UTC") if dated.en else lanes.same("UTC"), "t-lane")
+        )
         out.ground.append(words(0, 34, word("compressed"), "t-sub"))
         free, earlier = LEFT - 20, first
         for mark in self.axis.marks:
@@ -176,7 +178,7 @@ class _Picture:
             top = _TOP + _ADDRESS * index
             self.out.ground.append(words(0, top + 22, lane.title, "t-lane mono", title=lane.full))
             self.out.ground.append(words(0, top + 37, lane.sub, "t-sub"))
-            marks = [m for m in self.axis.marks if m.step.address in lane.names]
+            marks = [m for m in self.axis.marks if any(step.address in lane.names for step in m.steps)]
             runs: list[list[Mark]] = []
             for mark in marks:
                 if runs and runs[-1][-1].step.agent == mark.step.agent and not mark.step.inferred:
@@ -314,7 +316,8 @@ class _Picture:
                     count = len(set(mark.numbers) & steps)
                     if count:
                         many = sum(1 for life in row.lives if set(mark.numbers) & set(life.missing_steps))
-                        ends.append((self.row_y[index], manner, min(many, 4) if manner == "missing" else 1))
+                        kind = _manner(mark, manner)
+                        ends.append((self.row_y[index], kind, min(many, 4) if kind == "missing" else 1))
             top = self._lane_top(mark.step.identity)
             ids = _step_ids(self.prefix, mark.numbers)
             if top is None:
@@ -324,11 +327,12 @@ class _Picture:
                     stub = Markup('<path d="M{0:g} {1:g}v9m-9 0h18" class="edge ref"{2}/>')
                     self.out.edges.append(stub.format(mark.x, top + 70, data(ids)))
                 continue
-            lowest = max(y for y, _, _ in ends)
+            refused = all(manner == "refused" for _, manner, _ in ends)
+            lowest = max(y for y, _, _ in ends) - (9 if refused else 0)
             self.out.edges.append(
                 Markup(
-                    '<path d="M{0:g} {1:g}V{2:g}" class="halo"/><path d="M{0:g} {1:g}V{2:g}" class="edge"{3}/>'
-                ).format(mark.x, top + 70, lowest, data(ids))
+                    '<path d="M{0:g} {1:g}V{2:g}" class="halo"/><path d="M{0:g} {1:g}V{2:g}" class="edge{4}"{3}/>'
+                ).format(mark.x, top + 70, lowest, data(ids), " ref" if refused else "")
             )
             for y, manner, many in ends:
                 offset = -6.0 if manner == "create" else 0.0
@@ -382,26 +386,30 @@ class _Picture:
         top = self.node_top
         self.out.ground.append(words(0, top + 18, word("lane_reached"), "t-lane"))
         effects = [m for m in self.axis.marks if self._below(m.step)]
-        hands = [m for m in self.axis.marks if any(s.act in ("execute", "create") for s in m.steps)]
+        hands = [m for m in self.axis.marks if any(_reaches(step) for step in m.steps)]
         start = effects[0].x if effects else trunk or (hands[0].x if hands else None)
         ys = [top + 43 + _NODE * i for i in range(rows)]
         if start is not None:
             above = self.pill_y + 11 if trunk is not None else top
+            if trunk is None and not effects:
+                above = (self._lane_top(hands[0].step.identity) or top - 70) + 70
+                steps = _step_ids(self.prefix, hands[0].numbers)
             self.out.edges.append(
                 Markup('<path d="M{:g} {:g}V{:g}" class="edge"{}/>').format(start, above, ys[-1], data(steps))
             )
-        bar = Markup('<rect x="{:g}" y="{:g}" width="{:g}" height="14" class="life intr"{}/>')
+        known = "life intr" if start is not None else "life intr unknown"
+        bar = Markup('<rect x="{:g}" y="{:g}" width="{:g}" height="14" class="{}"{}/>')
         left = LEFT if start is None else start
         names = [("", name) for name in self.reached]
         if self.incident.pods:
             names.insert(0, ("pods", ""))
         for (kind, name), y in zip(names, ys, strict=False):
             if kind == "pods":
-                self._pods(left, y, bar.format(left, y - 7, self.right - left, data(steps)))
+                self._pods(left, y, bar.format(left, y - 7, self.right - left, known, data(steps)))
                 continue
-            self.out.ground.append(words(0, y + 4, clipped(name, 19), "t-row mono", title=name))
+            self.out.ground.append(words(0, y + 4, middle(name, 19), "t-row mono", title=name))
             self.out.ground.append(words(LEFT - 14, y + 4, word("node_reached"), "t-sub", anchor="end"))
-            self.out.bars.append(bar.format(left, y - 7, self.right - left, data(steps)))
+            self.out.bars.append(bar.format(left, y - 7, self.right - left, known, data(steps)))
         more = len(self.incident.nodes) - len(self.reached)
         if more:
             self.out.ground.append(words(0, ys[-1] + 4, word("and_more", n=more), "t-sub"))
@@ -420,7 +428,10 @@ class _Picture:
         self.out.marks.append(self._link(mark, y))
         if not first:
             return
-        lines: list[Text | str] = [mark.step.techniques[0].id if mark.step.techniques else "", word("act_effect")]
+        lines: list[Text | str] = [
+            clipped(mark.step.techniques[0].id, 12) if mark.step.techniques else "",
+            word("act_effect"),
+        ]
         if mark.step.inferred:
             lines.append(f"{mark.step.confidence:.2f}")
         for line, text in enumerate(line for line in lines if line):
@@ -485,6 +496,22 @@ def _identity_of(grants: str) -> str:
     return name
 
 
+def _manner(mark: Mark, manner: str) -> str:
+    """How the line ends: an object's life knows reads only, the step knows whether it was refused or a command ran."""
+    acts = {step.act for step in mark.steps}
+    if manner in ("read", "missing") and acts == {"refused"}:
+        return "refused"
+    return "execute" if manner == "read" and acts == {"execute"} else manner
+
+
+def _reaches(step: Step) -> bool:
+    """The step that put something on a node: a command in a pod, or a workload made or changed."""
+    workloads = ("pods", "daemonsets", "deployments", "jobs", "cronjobs", "statefulsets", "replicasets")
+    return step.act == "execute" or (
+        step.act in ("create", "change") and any(name.kind in workloads for name in step.objects)
+    )
+
+
 def _captions(mark: Mark) -> list[Text]:
     """What to write under a mark, longest first; the last is nothing."""
     acts = {step.act for step in mark.steps}
@@ -495,7 +522,7 @@ def _captions(mark: Mark) -> list[Text]:
     times = lanes.same(f"×{mark.requests}") if mark.requests > 1 else lanes.same("")
     kinds = {name.kind for step in mark.steps for name in step.objects}
     candidates = []
-    if len(kinds) == 1 and act != WORDS["act_refused"]:
+    if len(kinds) == 1 and mark.step.act not in ("refused", "execute"):
         kind = kinds.pop()
         thing = _SHORT_KINDS.get(kind, lanes.same(kind_word(kind) if kind in ("secrets",) else clipped(kind, 16)))
         candidates += [_spaced(act, thing, times), _spaced(act, thing)]

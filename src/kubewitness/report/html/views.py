@@ -235,6 +235,16 @@ def _box(text: str) -> tuple[str, str]:
     return (kind, name) if name else ("", kind)
 
 
+def in_common(document: Document, most: int = 6) -> list[str]:
+    """Addresses, identities and credentials that more than one incident's actors have."""
+    seen: dict[str, int] = {}
+    for incident in document.incidents:
+        own = {name for a in incident.actors for name in (*a.addresses, *a.identities, *a.credentials) if name}
+        for name in own:
+            seen[name] = seen.get(name, 0) + 1
+    return sorted(name for name, count in seen.items() if count > 1)[:most]
+
+
 def outside(document: Document) -> list[Finding]:
     """Findings that belong to no incident, the gravest first."""
     order = ("critical", "high", "medium", "low", "informational")

@@ -67,14 +67,14 @@ WORDS: dict[str, Text] = {
     # lead and facts
     "case": Text("case", "案件"),
     "do_first": Text("Do first", "先做这几件事"),
-    "all_actions": Text("All {n} [action|actions] with commands", "查看全部 {n} 步及命令"),
+    "all_actions": Text("[The action in full|All {n} actions with commands]", "查看全部 {n} 步及命令"),
     "status": Text("Status", "状态"),
     "verdict": Text("Verdict", "定性"),
     "reasons": Text("reasons", "依据"),
     "here": Text("Intruder was here (UTC)", "入侵时段（UTC）"),
     "touched": Text("Touched", "波及"),
     "touched_n": Text("{n} [object|objects]", "{n} 个对象"),
-    "touched_more": Text("{pods} pods and {nodes} nodes reached", "触及 {pods} 个 Pod、{nodes} 个节点"),
+    "touched_more": Text("pods reached: {pods}, nodes: {nodes}", "触及 {pods} 个 Pod、{nodes} 个节点"),
     "requests_by": Text("Intruder requests", "攻击者请求"),
     "requests_of": Text("of {n} [request|requests] in the evidence", "证据中共 {n} 次请求"),
     "requests_ok_of": Text("; {ok} carried out, {refused} not", "；成功 {ok}，未成功 {refused}"),
@@ -93,13 +93,16 @@ WORDS: dict[str, Text] = {
         "Nothing in the evidence ties one to another: no shared address, identity or credential.",
         "证据中没有任何关联：来源 IP、身份、凭证均不相同。",
     ),
+    "incidents_shared": Text(
+        "Judged to be separate, although they have in common: {what}.", "判定为相互独立，尽管存在共同点：{what}。"
+    ),
     "step_count": Text("{n} [step|steps]", "{n} 个步骤"),
     "none_title": Text("No intrusion found in what was looked at", "在已查看的证据中未发现入侵"),
     "none_story": Text(
         "{events} [event|events] from {first} to {last} were judged by {rules} rules, and none of them adds up to an "
         "intrusion. This says something about this evidence only: what it does not hold is listed under "
         "“What could not be seen”.",
-        "已用 {rules} 条规则检查 {first} 至 {last} 的 {events} 条事件，未能构成入侵。此结论仅针对现有证据；"
+        "已用 {rules} 条规则检查 {first} 至 {last} 的 {events} 条事件，未构成入侵。此结论仅针对现有证据；"
         "证据中没有的内容见“看不到什么”。",
     ),
     "none_story_empty": Text(
@@ -119,7 +122,7 @@ WORDS: dict[str, Text] = {
     "created": Text("Made", "创建"),
     "created_before": Text("Before the evidence begins", "早于证据起点"),
     "created_before_why": Text("Who made it and when is not in this evidence.", "创建人与时间：现有证据中没有。"),
-    "by": Text("by", "操作者"),
+    "by": Text("by", "由"),
     "used": Text("Used", "利用"),
     "used_n": Text("authorised {n} of {total} allowed intruder requests", "放行了攻击者获准请求中的 {n}/{total} 次"),
     "used_once": Text("no request names it as its authorization", "没有请求的授权理由指向它"),
@@ -211,9 +214,9 @@ WORDS: dict[str, Text] = {
     "no_record": Text("No record is cited for this.", "此处没有引用证据。"),
     "lines_cut": Text("{n} more [line|lines] of this event in the evidence", "该事件另有 {n} 行，见证据原文"),
     "back": Text("Show in the picture", "在图中查看"),
-    "silence": Text("{length} without a step", "{length} 内没有步骤"),
+    "silence": Text("{length} without a step", "{length}内没有步骤"),
     "behind": Text("Detections behind this incident, {n}", "支撑本事件的检测结果，{n} 项"),
-    "audit_ids": Text("All {n} audit [ID|IDs] attributed to the intruder", "归属攻击者的全部 {n} 个审计 ID"),
+    "audit_ids": Text("[The audit ID|All {n} audit IDs] attributed to the intruder", "归属攻击者的全部 {n} 个审计 ID"),
     "audit_ids_cut": Text(
         "The first {n} are shown; all are in the JSON report.", "仅列出前 {n} 个，完整列表见 JSON 报告。"
     ),
@@ -269,8 +272,8 @@ WORDS: dict[str, Text] = {
     "cover_incident": Text("intrusion", "入侵"),
     "cover_none": Text("The evidence holds no event with a time.", "证据中没有带时间的事件。"),
     "cover_facts": Text(
-        "{events} events ({requests} requests, {duplicates} duplicates counted once) from {items} items; "
-        "{rules} rules loaded.",
+        "Items: {items}. Events: {events} (requests: {requests}; duplicates counted once: {duplicates}). "
+        "Rules loaded: {rules}.",
         "{items} 份证据，{events} 条事件（{requests} 次请求，重复 {duplicates} 条仅计一次）；已加载 {rules} 条规则。",
     ),
     "levels": Text("Audit level of the events", "事件的审计级别"),
@@ -303,8 +306,8 @@ WORDS: dict[str, Text] = {
     "benign_when": Text("Benign when", "何时属于正常"),
     "runbook": Text("Look at", "如何核查"),
     "times_n": Text("{n} times", "{n} 次"),
-    "first": Text("First", "首次"),
-    "last": Text("Last", "末次"),
+    "first": Text("First (UTC)", "首次（UTC）"),
+    "last": Text("Last (UTC)", "末次（UTC）"),
     # timeline
     "timeline": Text("Timeline of cited records", "引用记录时间线"),
     "timeline_intro": Text(
@@ -326,6 +329,9 @@ WORDS: dict[str, Text] = {
     "address": Text("Address", "地址"),
     # accessors
     "accessors": Text("Who else used the API server", "还有谁访问过 API Server"),
+    "accessors_all": Text("Who used the API server", "谁访问过 API Server"),
+    "nothing_judged": Text("Not evaluated: there was no readable event.", "未评估：没有可读取的事件。"),
+    "items_skipped": Text("{n} [item was|items were] not read at all; see above.", "{n} 份证据完全未读取，见上表。"),
     "accessors_intro": Text(
         "One line per identity and address in the whole evidence; ◆ marks the intruder.",
         "全部证据中每个身份与地址一行；◆ 为攻击者。",
