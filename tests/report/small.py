@@ -147,7 +147,7 @@ INCIDENT = Incident(
     created=(ObjectName("daemonsets", "kube-system", "kube-controller", "apps"),),
     deleted=(ObjectName("clusterrolebindings", "", "cluster-system-anonymous", "rbac.authorization.k8s.io"),),
     nodes=("node-1", "node-2", "node-3", "cp-1"),
-    secrets=(Secret("", "", Text("every Secret in the cluster", "集群中的全部 Secret")),),
+    secrets=(Secret("", "", Text("every Secret in the cluster", "集群中的全部 Secret")), Secret("kube-system", "", Text("all of them were listed", "全部被列出"))),
     verdict=Verdict(
         "worm", "high", (Text("Three agents in a fixed order.", "三种客户端按固定顺序出现。"),),
         (Text("The pause of seven minutes.", "七分钟的停顿。"),),

@@ -98,6 +98,15 @@ def test_the_label_of_a_reconstruction_is_shown() -> None:
     assert "reconstructed scenario" in _overview(INTRUSION)
 
 
+def test_the_details_can_be_left_out() -> None:
+    alone = render(INTRUSION, with_details=False)
+    assert alone == _overview(INTRUSION).rstrip("\n") + "\n"
+
+
+def test_secrets_to_rotate_are_named() -> None:
+    assert "kube-system/*  all of them were listed" in _overview(INTRUSION)
+
+
 def test_details_cite_item_line_and_decisive_fields() -> None:
     details = render(INTRUSION, width=200).split(DETAILS_BELOW.en)[1]
     assert "audit.log:1001" in details

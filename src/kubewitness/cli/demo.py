@@ -11,7 +11,7 @@ import yaml
 from kubewitness.cli import pipeline
 from kubewitness.cli.investigate import deliver
 from kubewitness.cli.main import INCOMPLETE, context_settings
-from kubewitness.cli.output import check_writable, to_file
+from kubewitness.cli.output import check_writable, to_file, to_stdout
 from kubewitness.cli.session import Session, language_of
 from kubewitness.model.errors import ContentError
 from kubewitness.model.text import Language, Text
@@ -23,7 +23,7 @@ _EPILOG = """\b
 Examples:
   kubewitness demo
   kubewitness demo --lang zh --output demo.html"""
-_OPEN = Text("The same as a page, with a picture of the chain: {}", "同一报告的网页版（含攻击链图）：{}")
+_OPEN = Text("The page with the picture of the chain and all evidence: {}", "带攻击链图与全部证据的网页：{}")
 _YOURS = Text(
     "Next, on your own evidence: kubewitness investigate PATH", "接下来分析你自己的日志：kubewitness investigate PATH"
 )
@@ -44,7 +44,7 @@ _YOURS = Text(
 def demo(session: Session, language: Language | None, output: Path) -> int:
     """Investigate a shipped scenario: a real intrusion, written out as audit events within a benign day.
 
-    Prints the report and writes it as HTML. Needs no cluster and no network.
+    Prints the overview and writes the whole report as HTML. Needs no cluster and no network.
     """  # fmt: skip
     chosen = language or language_of(os.environ)
     check_writable(output)
@@ -53,11 +53,10 @@ def demo(session: Session, language: Language | None, output: Path) -> int:
     document = pipeline.investigate(
         (str(folder / "audit.log.gz"),), case=title.in_(chosen), label=label, language=chosen
     )
-    view = View(language=chosen)
+    view = View(language=chosen, details=False)
     to_file(output, FORMATS["html"].render(document, view), session)
     deliver(document, FORMATS["text"], None, view, session)
-    click.echo(_OPEN.in_(chosen).format(output.resolve()))
-    click.echo(_YOURS.in_(chosen))
+    to_stdout(f"\n{_OPEN.in_(chosen).format(output.resolve())}\n{_YOURS.in_(chosen)}\n".encode())
     return 0 if document.incidents else INCOMPLETE  # the shipped scenario has one; not finding it is a failure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -81,6 +82,7 @@ _WORTH_A_LOOK = SEVERITIES.index("medium")
     show_default=True,
     help="Least severity of the findings that text and Markdown list. JSON always has all.",
 )
+@click.option("--no-details", is_flag=True, help="Text only: end after the two screens of overview.")
 @click.option("--name", metavar="CASE", help="Name of the case in the report  [default: from --case or PATH]")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes, only the report and warnings.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
@@ -88,7 +90,7 @@ _WORTH_A_LOOK = SEVERITIES.index("medium")
 def investigate(
     session: Session, *, paths: tuple[str, ...], case: Path | None, rules: tuple[Path, ...], form: str,
     output: Path | None, language: Language | None, workers: int | None, minimum: Severity, name: str | None,
-    quiet: bool, no_progress: bool,
+    quiet: bool, no_progress: bool, no_details: bool,
 ) -> int:  # fmt: skip
     """Investigate audit logs: who came in, through which door, what they did, and what to do now.
 
@@ -104,10 +106,11 @@ def investigate(
         paths, case=name or _name(paths, case), rules=rules, workers=workers or 0, language=chosen,
         quiet=quiet or no_progress,
     )  # fmt: skip
+    view = View(language=chosen, minimum=minimum, details=not no_details)
     if case:
-        case_folder.write(case, document, View(language=chosen, minimum=minimum), session)
+        case_folder.write(case, document, view, session)
         note(_WROTE.in_(chosen).format(f"{case}/"), quiet=quiet)
-    deliver(document, FORMATS[form], output, View(language=chosen, minimum=minimum), session, quiet=quiet)
+    deliver(document, FORMATS[form], output, view, session, quiet=quiet)
     return exit_code(document)
 
 
@@ -138,7 +141,7 @@ def for_stdout(view: View) -> View:
     """As wide as the window and coloured if a person sees it; else plain, 100 columns (or COLUMNS)."""
     width = shutil.get_terminal_size((100, 50)).columns
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return View(view.language, width, colour, view.minimum)
+    return replace(view, width=width, colour=colour)
 
 
 def note(message: str, *, quiet: bool) -> None:

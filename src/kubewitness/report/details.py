@@ -29,7 +29,7 @@ from kubewitness.report.blocks import (
 from kubewitness.report.citation import cite, object_words
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import short_path
-from kubewitness.report.overview import names, outside, severity_span
+from kubewitness.report.overview import by_severity, names, outside, secret_name, severity_span
 
 _CITATIONS = 3  # a claim
 _FINDINGS = 100
@@ -46,7 +46,7 @@ def details(
 
 
 def _details(document: Document, language: Language, minimum: Severity, *, originals: bool) -> Iterator[Block]:
-    for incident in document.incidents:
+    for incident in by_severity(document):
         yield from _incident(incident, language, originals=originals)
     chosen = outside(document, minimum)
     if chosen:
@@ -122,7 +122,7 @@ def _step(step: Step, language: Language, *, originals: bool) -> Iterator[Block]
         else f"{words.counted(step.requests, 'request', 'requests', '', language)}, "
         f"{words.number(step.succeeded)} succeeded"
     )
-    rows.append((words.COLUMN_TIME.in_(language), line(f"{when} · {granted}")))
+    rows.append((words.WHEN.in_(language), line(f"{when} · {granted}")))
     for label, values in (
         (words.AGENT, (step.agent,) if step.agent else ()),
         (words.COMMAND, (step.command,) if step.command else ()),
@@ -165,7 +165,10 @@ def _blast_radius(incident: Incident, language: Language) -> Iterator[Block]:
     ]
     if incident.nodes:
         rows.append((words.NODES.in_(language), names(incident.nodes, language, most=12, cells=120)))
-    rows += [(words.ROTATE.in_(language), line(secret.description.in_(language))) for secret in incident.secrets[:30]]
+    rows += [
+        (words.ROTATE.in_(language), line(secret_name(secret), secret.description.in_(language)))
+        for secret in incident.secrets[:30]
+    ]
     if rows:
         yield Heading(2, line(words.BLAST_RADIUS.in_(language)))
         yield Facts(tuple(rows))
@@ -211,7 +214,7 @@ def _finding(finding: Finding, language: Language, *, originals: bool) -> Iterat
     count = words.counted(finding.count, "request", "requests", "个请求", language)
     rows: list[tuple[str, Inline]] = [
         (words.COLUMN_WHO.in_(language), line(span(actor, "code", 200))),
-        (words.COLUMN_TIME.in_(language), line(f"{words.period(finding.first, finding.last, language)} · {count}")),
+        (words.WHEN.in_(language), line(f"{words.period(finding.first, finding.last, language)} · {count}")),
         (words.RULE.in_(language), line(span(finding.rule, "code", 120))),
     ]
     if finding.techniques:

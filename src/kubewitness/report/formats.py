@@ -20,6 +20,7 @@ class View:
     width: int = 100
     colour: bool = False
     minimum: Severity = "low"
+    details: bool = True  # of the text form: also what follows the two screens
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Format:
 # Renderers are imported on use: Jinja2 and rich together cost more than the rest of the start of the program.
 def _text(document: Document, view: View) -> bytes:
     render = import_module("kubewitness.report.text").render
-    rendered: str = render(document, view.language, view.width, colour=view.colour, minimum=view.minimum)
+    rendered: str = render(
+        document, view.language, view.width, colour=view.colour, minimum=view.minimum, with_details=view.details
+    )
     return rendered.encode()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kubewitness.model.incident import Actor, EntryPoint, Finding, Incident, RootCause, Step
+from kubewitness.model.incident import Actor, EntryPoint, Finding, Incident, RootCause, Secret, Step
 from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.text import Language, Text
 from kubewitness.report import words
@@ -63,6 +63,11 @@ def rank(severity: Severity) -> int:
     return -SEVERITIES.index(severity)
 
 
+def by_severity(document: Document) -> list[Incident]:
+    """Incidents, the worst first, otherwise in the order of the document."""
+    return sorted(document.incidents, key=lambda incident: rank(incident.severity))
+
+
 def severity_span(severity: Severity, language: Language) -> Span:
     """The word for a severity in its colour."""
     return span(words.SEVERITY[severity].in_(language), severity)
@@ -89,22 +94,23 @@ def overview(
 
 def _overview(document: Document, language: Language, minimum: Severity, limits: Limits) -> Iterator[Block]:
     made = f"{words.MADE.in_(language)} {words.moment(document.generated, language)}"
-    title: list[Span | str] = [span(words.REPORT.in_(language), "dim"), " · ", span(document.case, "strong", 60)]
+    title: list[Span | str] = [span(words.REPORT.in_(language), "dim"), " · ", span(document.case, "strong", 80)]
     title += [span(f" · {made} · {document.tool}", "dim")]
     yield Paragraph(line(*title))
     if document.label:
         yield Paragraph(line(span(document.label.in_(language), "warn", 200)))
     if not document.complete:
         yield Paragraph(line(span(words.INCOMPLETE.in_(language), "warn")))
-    count = len(document.incidents)
+    incidents = by_severity(document)
+    count = len(incidents)
     if not count:
         yield Heading(1, line(words.NO_INCIDENT.in_(language)))
     if count > 1:
         yield Heading(2, line(words.INCIDENTS.in_(language)))
-        listed = [_incident_line(incident, language) for incident in document.incidents[: limits.listed]]
+        listed = [_incident_line(incident, language) for incident in incidents[: limits.listed]]
         left = count - len(listed)
         yield Bullets((*listed, *((more(left, language),) if left else ())), numbered=True)
-    shown = document.incidents[: limits.incidents]
+    shown = incidents[: limits.incidents]
     for incident in shown:
         yield from _incident(
             incident, language, limits, steps=max(4, limits.steps // max(len(shown), 1)), alone=count == 1
@@ -175,12 +181,14 @@ def root_cause_words(cause: RootCause, language: Language) -> Inline:
     """What it gives to whom: "ClusterRoleBinding x gives ClusterRole cluster-admin to User system:anonymous"."""
     place = f"{cause.namespace}/{cause.name}" if cause.namespace else cause.name
     parts: list[str | Span] = [f"{cause.kind} ", span(place, "strong", 80)]
-    if cause.role or cause.subject:
-        role, subject = cause.role or "?", cause.subject or "?"
-        if language == "zh":
-            parts += [" 把 ", span(role, "code", 60), " 授予 ", span(subject, "code", 80)]
-        else:
-            parts += [" gives ", span(role, "code", 60), " to ", span(subject, "code", 80)]
+    role, subject = span(cause.role, "code", 60), span(cause.subject, "code", 80)
+    zh = language == "zh"
+    if cause.role and cause.subject:
+        parts += [" 把 ", role, " 授予 ", subject] if zh else [" gives ", role, " to ", subject]
+    elif cause.role:
+        parts += [" 授予 " if zh else " gives ", role]
+    elif cause.subject:  # a credential: what it is known by
+        parts += ["  ", subject]
     return line(*parts)
 
 
@@ -228,13 +236,12 @@ def _way_in(incident: Incident, language: Language) -> Iterator[Block]:
     touched = _touched(incident, language)
     if touched:
         facts.append((words.TOUCHED.in_(language), line(touched)))
-    if incident.secrets:
-        texts = [said(secret.description, language, 100) for secret in incident.secrets[:3]]
-        left = len(incident.secrets) - len(texts)
-        facts.append(
-            (words.ROTATE.in_(language), (*joined(texts, "；" if language == "zh" else "; "),
-             *((Span(" "), *more(left, language)) if left > 0 else ())))
-        )  # fmt: skip
+    shown = incident.secrets[:3]
+    for number, secret in enumerate(shown):
+        label = words.ROTATE.in_(language) if number == 0 else ""
+        facts.append((label, line(secret_name(secret), said(secret.description, language, 160))))
+    if len(incident.secrets) > len(shown):
+        facts.append(("", more(len(incident.secrets) - len(shown), language)))
     if facts:
         yield Heading(2, line(words.WAY_IN.in_(language)))
         yield Facts(tuple(facts))
@@ -245,10 +252,21 @@ def _actor(actor: Actor, language: Language) -> Inline:
     if actor.identities:
         parts.append(names(tuple(words.who(name, language) for name in actor.identities), language))
     if actor.agents:
-        parts.append(names(actor.agents, language, most=3, cells=32))
+        programs = dict.fromkeys(
+            agent.split(" ", 1)[0] for agent in actor.agents
+        )  # "kubectl/v1.24.4" of the whole agent
+        parts.append(names(tuple(programs), language, most=3, cells=32))
     if actor.requests:
         parts.append(line(words.counted(actor.requests, "request", "requests", "个请求", language)))
     return joined(parts, " · ")
+
+
+def secret_name(secret: Secret) -> Span:
+    """What to rotate, before why: `namespace/name  `, `namespace/*  `; nothing where the whole cluster is meant."""
+    if not secret.namespace and not secret.name:
+        return Span("")
+    name = f"{secret.namespace}/{secret.name or '*'}" if secret.namespace else secret.name
+    return Span(f"{short(name, 60)}  ", "code")
 
 
 def _touched(incident: Incident, language: Language) -> str:
@@ -313,7 +331,7 @@ def _objects(step: Step) -> Inline:
 
 def _technique_ids(step: Step) -> str:
     ids = [technique.id for technique in step.techniques]
-    return ids[0] + (f" +{len(ids) - 1}" if len(ids) > 1 else "") if ids else ""
+    return ids[0] + ("+" if len(ids) > 1 else "") if ids else ""
 
 
 def _chain(incident: Incident, language: Language, most: int) -> Iterator[Block]:
@@ -407,14 +425,16 @@ def _other_findings(document: Document, language: Language, minimum: Severity, l
             for finding in chosen[: limits.findings]
         )
         yield Table(columns, rows)
-    if len(chosen) > limits.findings:
-        yield Paragraph(more(len(chosen) - limits.findings, language))
     hidden = Counter(finding.severity for finding in every) - Counter(finding.severity for finding in chosen)
+    left = len(chosen) - limits.findings
+    said_last: list[Inline] = [more(left, language)] if left > 0 else []
     if hidden:
         zh = language == "zh"
         parts = [f"{words.SEVERITY[s].in_(language)} {hidden[s]}" for s in reversed(SEVERITIES) if hidden[s]]
         rest = f"未列出：{'，'.join(parts)}" if zh else f"Not listed: {', '.join(parts)}"
-        yield Paragraph(line(span(rest, "dim")))
+        said_last.append(line(span(rest, "dim")))
+    if said_last:
+        yield Paragraph(joined(said_last, "  "))
 
 
 def _unread(document: Document, language: Language, limits: Limits) -> Iterator[Block]:

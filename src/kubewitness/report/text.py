@@ -56,15 +56,23 @@ _TWO_SCREENS = 96  # of 50 lines, less the line that leads to the details
 
 
 def render(
-    document: Document, language: Language = "en", width: int = 100, *, colour: bool = False, minimum: Severity = "low"
+    document: Document,
+    language: Language = "en",
+    width: int = 100,
+    *,
+    colour: bool = False,
+    minimum: Severity = "low",
+    with_details: bool = True,
 ) -> str:
-    """The whole report as text with a newline at its end."""
+    """The report as text with a newline at its end, with or without what follows the two screens."""
     width = max(width, _NARROWEST)
     lines: list[Inline] = []
     for limits in LADDER:
         lines = [*_lay_out(overview(document, language, minimum, limits), width)]
         if len(lines) <= _TWO_SCREENS:
             break
+    if not with_details:
+        return _print(lines, width, colour=colour)
     lines += [(), *wrap(line(span(words.DETAILS_BELOW.in_(language), "dim")), width), ()]
     lines += [line(span(f"──── {words.DETAILS.in_(language)} ────", "dim")), ()]
     lines += _lay_out(details(document, language, minimum), width)
@@ -119,7 +127,7 @@ def _apart(before: Block, after: Block) -> bool:
     """Whether an empty line stands between two blocks: above headings, and around the story."""
     if isinstance(after, Heading):
         return not (isinstance(before, Heading) and before.level <= after.level and after.level == 3)
-    return isinstance(before, Paragraph) and isinstance(after, Paragraph) and len(after.content) == 1
+    return isinstance(before, Paragraph) and isinstance(after, Paragraph)
 
 
 def _hanging(lead: Inline, content: Inline, indent: int, width: int) -> Iterator[Inline]:
