@@ -43,7 +43,7 @@ def badge(act: Act, text: str, *, inferred: bool = False) -> Markup:
 
 
 def cap(manner: str, x: float, y: float, steps: str) -> Markup:
-    """How a line ends on its object: dot read, arrow made, cross deleted, thin cross missing, square changed, bar refused."""
+    """How a line ends: dot read, arrow made, cross deleted, thin cross missing, square changed, bar refused."""
     forms = {
         "read": '<circle class="cap read" cx="{x:g}" cy="{y:g}" r="4"{s}/>',
         "create": '<path class="cap make" d="M{x:g} {y:g}m-5 -8h10l-5 8Z"{s}/>',

@@ -136,6 +136,12 @@ class Originals:
         unread = [one for index, one in enumerate(evidence) if index >= _CITED or shown[index].unfolded is None]
         return Records(shown, len(evidence), len(evidence) - len(shown), self._command(unread))
 
+    def places(self, evidence: tuple[Evidence, ...]) -> str:
+        """Citations in short, "E2:96242, E2:96501 +3"."""
+        named = [f"{self._names.get(one.item) or one_line(one.item, 60)}:{one.line}" for one in evidence[:3]]
+        more = len(evidence) - len(named)
+        return ", ".join(named) + (f" +{more}" if more > 0 else "")
+
     def _command(self, unread: list[Evidence]) -> str:
         """Shell that prints the records from the item most of them lie in; empty where no plain command can."""
         lines: dict[str, list[int]] = {}

@@ -196,7 +196,7 @@ WORDS: dict[str, Text] = {
     "inferred": Text("inferred", "推断"),
     "records_n": Text("{n} [record|records]", "{n} 条证据"),
     "requests_n": Text("{n} [request|requests]", "{n} 次请求"),
-    "requests_ok": Text("{ok} carried out", "成功 {ok} 次"),
+    "requests_ok": Text("{n} [request|requests], {ok} carried out", "{n} 次请求，成功 {ok} 次"),
     "why_here": Text("Why it is here", "入链依据"),
     "from_address": Text("from", "来自"),
     "agent": Text("agent", "客户端"),
