@@ -18,6 +18,7 @@ _LINES: Final = 40
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c\x1d\x7f]")
 _YAML = re.compile(rb"(?:---(?:\s|$)|%YAML |(?:- )?(?:[A-Za-z_@][\w.@/-]{0,60}|'[^']{1,60}'|\"[^\"]{1,60}\"):(?:\s|$))")
+_OPENS = re.compile(rb'\{\s*"')
 _ARRAY = re.compile(rb'\[\s*(?:[{["\]]|$)')
 # An object that only holds a list of events, written without line ends: may be larger than memory.
 _CONTAINER = re.compile(
@@ -37,7 +38,7 @@ def sniff(head: bytes) -> Kind:
     text = head.removeprefix(_BOM).lstrip(b" \t\r\n\x1e\0")
     if not text:
         return "empty" if not head.strip(b" \t\r\n\x1e" + _BOM) else "binary"
-    if b"{" not in text and len(_CONTROL.findall(head)) * 20 > len(head):
+    if not _OPENS.search(text) and len(_CONTROL.findall(head)) * 20 > len(head):
         return "binary"
     if text[:1] == b"{":
         return _object_or_lines(text)
@@ -65,10 +66,10 @@ def _is_object(line: bytes) -> bool:
 
 
 def _other_text(text: bytes) -> Kind:
-    lines = text.split(b"\n", _LINES)[:_LINES]
+    lines = [line for line in text.split(b"\n", _LINES)[:_LINES] if line.strip()]
     if any(_is_object(line) for line in lines) or sum(b'{"' in line for line in lines) * 2 > len(lines):
         return "lines"
     for line in lines:
-        if line.strip() and not line.startswith(b"#"):
+        if not line.startswith(b"#"):
             return "yaml" if _YAML.match(line) else "text"
     return "text"

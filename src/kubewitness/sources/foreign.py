@@ -30,6 +30,8 @@ def name_of_line(text: bytes) -> str:
 
 def _kubernetes_object(fields: Fields) -> str:
     kind = string(fields.get("kind"))
+    if kind == "Event" and string(fields.get("apiVersion")).startswith("audit.k8s.io/"):
+        return "audit event without ID, user or request"
     if kind == "Event":
         return "Kubernetes Event object (kubectl get events), no audit event"
     if kind == "Policy" and string(fields.get("apiVersion")).startswith("audit.k8s.io/"):

@@ -51,7 +51,7 @@ class Source(Protocol):
 
     @property
     def format(self) -> str:
-        """The name people read in the report."""
+        """The name people read in the report; empty for a format that can hold no audit event."""
 
     def recognises(self, fields: Fields) -> bool:
         """Cheap test on the names of the members."""

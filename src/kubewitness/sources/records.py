@@ -38,7 +38,7 @@ _BLANK: Final = b" \t\r\n\x1e,"  # \x1e: RFC 7464 record separator; comma: a lin
 _BOM: Final = b"\xef\xbb\xbf"
 _PREFIX: Final = 2048  # how far into a line its JSON may begin
 _CRI = re.compile(rb"^\S+ (?:stdout|stderr) [FP]\S* ")
-_STAMPED = re.compile(rb"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*\s")
+_STAMPED = re.compile(rb"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^\s,]*[\s,]")
 _SYSLOG = re.compile(rb"^(?:<\d{1,3}>|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )")
 
 
@@ -129,18 +129,32 @@ class _Record:
         yield from self._fields(fields, text, level)
 
     def _glued(self, text: bytes, level: _Level) -> Iterator[Reading]:
-        """Several values in one piece: a line end was lost, or a shipper writes none."""
-        at = 0
+        """Several values in one piece: a line end was lost, or a shipper writes none.
+
+        What lies between two readable values is one failure, however many brackets it has.
+        """
+        at = lost = 0
+        reason = ""
         while at < len(text):
             opens = text.find(b"{", at)
-            gap = text[at : opens if opens >= 0 else len(text)]
-            if gap.strip(_BLANK):
-                yield self._fail("no JSON", gap)
             if opens < 0:
-                return
+                break
             end = ValueEnd(opens).advance(text)
             at = end if end != INCOMPLETE else len(text)
-            yield from self._object(text[opens:at], replace(level, original=b""))
+            readings = list(self._object(text[opens:at], replace(level, original=b"")))
+            failures = [reading.reason for reading in readings if isinstance(reading, ParseFailure)]
+            if failures and not any(isinstance(reading, Event) for reading in readings):
+                self._failures -= len(failures)
+                reason = reason or failures[0]
+                continue
+            yield from self._lost(text[lost:opens], reason)
+            yield from readings
+            lost, reason = at, ""
+        yield from self._lost(text[lost:], reason)
+
+    def _lost(self, text: bytes, reason: str) -> Iterator[Reading]:
+        if text.strip(_BLANK):
+            yield self._fail(reason or "no JSON", text)
 
     def _fields(self, fields: Fields, text: bytes, level: _Level) -> Iterator[Reading]:
         """An object whose members are known."""
@@ -156,8 +170,12 @@ class _Record:
 
     def _opened(self, source: Source, fields: Fields, text: bytes, level: _Level) -> Iterator[Reading]:
         within = replace(level, depth=level.depth + 1, format=level.format or source.format)
+        empty = True
         for found in source.open(fields):
+            empty = False
             yield from self._found(found, text, within)
+        if empty:
+            yield self._fail(f"{source.format} with nothing in it", text)
 
     def _found(self, found: Found, text: bytes, within: _Level) -> Iterator[Reading]:
         if isinstance(found, Inner):
@@ -206,7 +224,8 @@ class _Record:
 
     def _damaged_object(self, text: bytes, level: _Level) -> Iterator[Reading]:
         saved = damaged.save_object(text)
-        known = audit_event.identified(saved.fields) or _source(saved.fields) is not None
+        source = _source(saved.fields)
+        known = audit_event.identified(saved.fields) or (source is not None and bool(source.format))
         if known:
             yield from self._fields(saved.fields, text, replace(level, original=level.original or text))
         kept = ", ".join(saved.fields) if known else ""
