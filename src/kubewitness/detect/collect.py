@@ -45,30 +45,28 @@ def collect(scan: Scan, suspects: Iterable[AccessorKey]) -> list[Event]:
     def wanted(event: Event) -> bool:
         return AccessorKey(event.identity, event.address, event.record.userAgent) in keys
 
-    return _gather(scan, sorted(numbers), wanted, ())
+    return _gather(scan, sorted(numbers), wanted, {})
 
 
 def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]:
     """Events that name one of `needles` in its time and are `wanted`, each once, in time order."""
-    if not needles:
-        return []
-    first, last = min(n.first for n in needles), max(n.last for n in needles)
-    numbers = [
-        number
-        for number, (_, granule) in enumerate(scan.granules)
-        if granule.length < 0 or not granule.first or (granule.first <= last and granule.last >= first)
-    ]
-    return _gather(scan, numbers, wanted, tuple(needle.name.encode() for needle in needles))
+    wanted_in: dict[int, set[bytes]] = {}
+    for number, (_, granule) in enumerate(scan.granules):
+        for needle in needles:
+            untimed = granule.length < 0 or not granule.first
+            if untimed or (granule.first <= needle.last and granule.last >= needle.first):
+                wanted_in.setdefault(number, set()).add(needle.name.encode())
+    return _gather(scan, sorted(wanted_in), wanted, {number: tuple(names) for number, names in wanted_in.items()})
 
 
-def _gather(scan: Scan, numbers: Sequence[int], wanted: Wanted, needles: tuple[bytes, ...]) -> list[Event]:
-    by_source: dict[int, list[Granule]] = {}
+def _gather(scan: Scan, numbers: Sequence[int], wanted: Wanted, needles: dict[int, tuple[bytes, ...]]) -> list[Event]:
+    by_source: dict[int, list[tuple[Granule, tuple[bytes, ...]]]] = {}
     for number in numbers:
         source, granule = scan.granules[number]
-        by_source.setdefault(source, []).append(granule)
+        by_source.setdefault(source, []).append((granule, needles.get(number, ())))
     found: dict[tuple[str, str], Event] = {}
     for source, granules in sorted(by_source.items()):
-        for event in _events(scan.sources[source], granules, needles):
+        for event in _events(scan.sources[source], granules):
             key = (event.audit_id, event.stage)
             if (not event.audit_id or key not in found) and wanted(event):
                 found[key if event.audit_id else (str(event.place.line), str(event.place.offset))] = event
@@ -89,19 +87,26 @@ def _strip(event: Event) -> None:
     event.original = b""
 
 
-def _events(source: Source, granules: Sequence[Granule], needles: tuple[bytes, ...]) -> Iterator[Event]:
-    if any(granule.length < 0 for granule in granules):
-        yield from _documents(source, needles)
+def _events(source: Source, granules: Sequence[tuple[Granule, tuple[bytes, ...]]]) -> Iterator[Event]:
+    if any(granule.length < 0 for granule, _ in granules):
+        yield from _documents(source, tuple({name for _, names in granules for name in names}))
         return
-    for granule, chunk in _chunks(source, granules):
-        if needles and not any(needle in chunk for needle in needles):
+    for granule, chunk, names in _chunks(source, granules):
+        if not names:
+            yield from _lines(source, granule, chunk)
             continue
-        offset = granule.offset
-        for number, line in enumerate(chunk.split(b"\n")):
-            text = line.rstrip(b"\r")
-            if text.strip() and (not needles or any(needle in text for needle in needles)):
-                yield from _decode(text, Place(source.name, granule.line + number, offset, len(text)))
-            offset += len(line) + 1
+        present = tuple(name for name in names if name in chunk)
+        if present:
+            yield from _lines(source, granule, chunk, present)
+
+
+def _lines(source: Source, granule: Granule, chunk: bytes, names: tuple[bytes, ...] = ()) -> Iterator[Event]:
+    offset = granule.offset
+    for number, line in enumerate(chunk.split(b"\n")):
+        text = line.rstrip(b"\r")
+        if text and (not names or any(name in text for name in names)):
+            yield from _decode(text, Place(source.name, granule.line + number, offset, len(text)))
+        offset += len(line) + 1
 
 
 def _decode(text: bytes, place: Place) -> Iterator[Event]:
@@ -117,24 +122,26 @@ def _decode(text: bytes, place: Place) -> Iterator[Event]:
             yield found
 
 
-def _documents(source: Source, needles: tuple[bytes, ...]) -> Iterator[Event]:
+def _documents(source: Source, names: tuple[bytes, ...]) -> Iterator[Event]:
     for frame in frame_documents(iter(source.open()), source.name):
-        if not isinstance(frame, ParseFailure) and (not needles or any(needle in frame.data for needle in needles)):
+        if not isinstance(frame, ParseFailure) and (not names or any(name in frame.data for name in names)):
             yield from _decode(frame.data, frame.place)
 
 
-def _chunks(source: Source, granules: Sequence[Granule]) -> Iterator[tuple[Granule, bytes]]:
+def _chunks(
+    source: Source, granules: Sequence[tuple[Granule, tuple[bytes, ...]]]
+) -> Iterator[tuple[Granule, bytes, tuple[bytes, ...]]]:
     """The granules' bytes, in the order of the source."""
-    ordered = sorted(granules, key=lambda granule: granule.offset)
+    ordered = sorted(granules, key=lambda pair: pair[0].offset)
     if source.path is not None:
         with source.path.open("rb") as file:
-            for granule in ordered:
+            for granule, names in ordered:
                 file.seek(granule.offset)
-                yield granule, file.read(granule.length)
+                yield granule, file.read(granule.length), names
         return
     held, start = b"", 0  # a window over the decompressed stream, and where it begins
     blocks = iter(source.open())
-    for granule in ordered:
+    for granule, names in ordered:
         end = granule.offset + granule.length
         while start + len(held) < end:
             block = next(blocks, b"")
@@ -144,4 +151,4 @@ def _chunks(source: Source, granules: Sequence[Granule]) -> Iterator[tuple[Granu
                 skip = min(len(held), granule.offset - start)
                 held, start = held[skip:], start + skip
             held += block
-        yield granule, held[granule.offset - start : end - start]
+        yield granule, held[granule.offset - start : end - start], names

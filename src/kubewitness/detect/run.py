@@ -115,9 +115,8 @@ def _moved(place: Place, shift: int) -> Place:
     return Place(place.item, place.line + shift, place.offset, place.length, place.element)
 
 
-def scan(sources: Sequence[Source], rules: RuleSet, workers: int, progress: Progress) -> Scan:
-    """Pass 1. `workers` at most; small evidence is read by one."""
-    matcher = Matcher(rules.rules)
+def scan(sources: Sequence[Source], rules: RuleSet, matcher: Matcher, workers: int, progress: Progress) -> Scan:
+    """Pass 1. `matcher` is compiled of `rules`. `workers` at most; small evidence is read by one."""
     ranges = _plan(sources, workers)
     loads = _share(ranges, sources, workers)
     if len(loads) > 1:

@@ -1,8 +1,9 @@
 """Pass 1: every event of the evidence is decoded, counted, profiled and matched, in bounded memory.
 
-The fast road: decompressed bytes are cut at line ends into chunks of about 128 KB, and `msgspec` decodes a chunk at a
-time. One tuple each for request line, accessor and outcome leads, through bounded memos, to the masks of rules that this
-part of the event does not refute (`rules.compile`); only where their AND leaves rules are names looked at and rules run.
+The fast road: decompressed blocks are cut at line ends into chunks, and `msgspec` decodes a chunk at a time into `Head`s,
+the parts of an event that vary little: request line, accessor, outcome. All of them together are one key, and a bounded
+memo leads from it to a `Class`: the rules that no part of it refutes (`rules.compile`), the profile, the counters. Most
+events are known noise and end there. The others are decoded in full, and what remains of their rules is run.
 The slow road: a chunk that does not decode as plain audit events (a broken line, a wrapper, invalid UTF-8) goes line by
 line through `sources.records`, which unwraps, salvages or refuses; what it yields is judged by the same code.
 
@@ -16,9 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Raw, Struct
 
 from kubewitness.detect.correlations import Correlator
 from kubewitness.detect.ledger import LEDGER_RULE, Ledger
@@ -26,13 +29,14 @@ from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKi
 from kubewitness.detect.seen import Seen
 from kubewitness.evidence.documents import frame_documents, sniff
 from kubewitness.evidence.opening import Source
-from kubewitness.model.event import AuditRecord, Event
+from kubewitness.model.event import ABSENT, AuditRecord, Event
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
 from kubewitness.sources.records import read_record
 
-CHUNK = 128 * 1024
+CHUNK = 64 * 1024  # decoded at a time: larger ones fall out of the cache
+_CLASSES = 1 << 16
 _MEMO_LIMIT = 1 << 15
 _SAMPLES = 5  # original events kept of a group of like matches
 _AUDIT_IDS = 5_000  # of a group; past it, requests are only counted
@@ -41,9 +45,38 @@ _HEAD = 5_000
 FAILURES_KEPT = 1_000
 _LEVELS = frozenset(("Metadata", "Request", "RequestResponse"))
 _NOWHERE = Place("", 0, 0)
-_ABSENT = AuditRecord().user  # the one Raw that stands for an absent field
 
-_decoder = msgspec.json.Decoder(AuditRecord)
+
+class _Asked(Struct, gc=False):
+    """The parts of `objectRef` that make a request line."""
+
+    resource: str = ""
+    subresource: str = ""
+    apiGroup: str = ""
+
+
+class Head(Struct, gc=False):
+    """What the hot loop needs of an audit event; the rest is skipped, not kept."""
+
+    auditID: str = ""
+    stage: str = ""
+    verb: str = ""
+    level: str = ""
+    user: Raw = ABSENT
+    impersonatedUser: Raw = ABSENT
+    sourceIPs: Raw = ABSENT
+    userAgent: str = ""
+    objectRef: _Asked | None = None
+    responseStatus: Raw = ABSENT
+    requestReceivedTimestamp: str = ""
+    annotations: Raw = ABSENT
+
+
+_decode_heads = msgspec.json.Decoder(Head).decode_lines
+_decode_head = msgspec.json.Decoder(Head).decode
+_decode_event = msgspec.json.Decoder(AuditRecord).decode
+_fingerprints = attrgetter("auditID", "stage")
+Locate = Callable[[int], Event]  # index in a chunk → the event, in full
 
 
 class MatchKey(NamedTuple):
@@ -131,6 +164,27 @@ class Part:
         self.first, self.last = "~", ""
 
 
+class Class:
+    """Events alike in all the parts of a `Head` but id and time. Counts are moved to the profile in `settle`."""
+
+    __slots__ = ("accessor", "code", "count", "granule", "kind", "last", "mask", "profile", "refused")
+
+    def __init__(self, mask: int, kind: RequestKind, profile: Profile, refused: bool, code: int) -> None:
+        self.mask, self.kind, self.profile, self.refused, self.code = mask, kind, profile, refused, code
+        self.accessor = profile.key
+        self.count = 0
+        self.granule = -1
+        self.last = ""
+
+    def settle(self) -> None:
+        """Move what was counted to the profile."""
+        if self.count:
+            table = self.profile.refused if self.refused else self.profile.allowed
+            table[self.kind] = table.get(self.kind, 0) + self.count
+            self.count = 0
+        self.profile.last = max(self.profile.last, self.last)
+
+
 class Scanner:
     """Judges the events of one part. `seen` is shared by the parts one worker reads."""
 
@@ -138,9 +192,9 @@ class Scanner:
         self.part = part
         self._matcher = matcher
         self._seen = seen
-        self._requests: dict[tuple[str, ...], tuple[int, RequestKind]] = {}
-        self._accessors: dict[tuple[object, ...], tuple[int, Profile]] = {}
+        self._classes: dict[tuple[object, ...], Class] = {}
         self._outcomes: dict[tuple[bytes, bytes], tuple[int, bool, int]] = {}
+        self._accessors: dict[tuple[object, ...], tuple[int, Profile]] = {}
         self._pending: dict[str, tuple[int, Event]] = {}
         bases = part.correlator.base_rules
         self._bases = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.id in bases)
@@ -150,67 +204,87 @@ class Scanner:
 
     # -- framing -----------------------------------------------------------------------------------------------------
 
-    def lines(self, chunks: Iterator[bytes], offset: int, progress: Callable[[int, int], None]) -> None:
+    def lines(self, blocks: Iterator[bytes], offset: int, progress: Callable[[int, int], None]) -> None:
         """Read a stream of whole-line records. `offset` is where the stream begins in its source."""
         part, rest = self.part, b""
-        for block in chunks:
+        for block in blocks:
             data = rest + block if rest else block
             cut = data.rfind(b"\n") + 1
             rest = data[cut:]
-            start = 0
-            while start < cut:
-                # A block may be larger than a chunk (decompressors yield what they like).
-                end = cut if cut - start <= 2 * CHUNK else data.find(b"\n", start + CHUNK) + 1 or cut
-                piece = data if start == 0 and end == len(data) else data[start:end]
-                self._chunk(piece, offset)
-                offset += len(piece)
-                part.bytes += len(piece)
-                start = end
+            if cut:
+                self._block(data, cut, offset)
+                offset += cut
+                part.bytes += cut
             progress(part.bytes, part.events)
         if rest:
-            self._chunk(rest, offset)
+            self._block(rest, len(rest), offset)
             part.bytes += len(rest)
             progress(part.bytes, part.events)
 
-    def _chunk(self, chunk: bytes, offset: int) -> None:
+    def _block(self, data: bytes, end: int, offset: int) -> None:
+        """Whole lines: `data[:end]`, which begin at `offset` of the source."""
+        plain = data.isascii()
+        if not plain:
+            try:
+                data[:end].decode()  # a Raw field would pass unchecked
+                plain = True
+            except UnicodeDecodeError:
+                plain = False
+        plain = plain and b"\n\n" not in data and b"\n\r" not in data and data[0] not in b"\r\n"
+        view = memoryview(data)
+        start = 0
+        while start < end:
+            cut = data.find(b"\n", min(start + CHUNK, end - 1)) + 1
+            cut = cut if 0 < cut <= end else end
+            self._chunk(view[start:cut], offset + start, plain)
+            start = cut
+
+    def _chunk(self, chunk: memoryview, offset: int, plain: bool) -> None:
         part = self.part
         first_line = part.lines + 1
         self._granule = len(part.granules)
-        records: list[AuditRecord] | None = None
-        count = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
-        try:
-            if not chunk.isascii():
-                chunk.decode()  # a Raw field would pass unchecked
-            records = _decoder.decode_lines(chunk)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            records = None
-        if records is not None and len(records) == count:
-            self._judge(records, _Lines(part.item, chunk, offset, first_line))
-        else:
-            self._line_by_line(chunk, offset, first_line)
-        part.lines += count
+        heads: list[Head] | None = None
+        if plain:
+            try:
+                heads = _decode_heads(chunk)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                heads = None
         first = last = ""
-        if records and len(part.head) < _HEAD:
-            part.head.extend(hash(record.auditID) ^ hash(record.stage) for record in records)
-        if records:
-            first, last = records[0].requestReceivedTimestamp, records[-1].requestReceivedTimestamp
+        if heads is not None:
+            part.lines += len(heads)
+            self._judge(heads, _Lines(part.item, chunk, offset, first_line))
+            first, last = heads[0].requestReceivedTimestamp, heads[-1].requestReceivedTimestamp
+            self._reached(first, last)
+            if len(part.head) < _HEAD:
+                part.head.extend(map(hash, map(_fingerprints, heads)))
+        else:
+            part.lines += self._line_by_line(bytes(chunk), offset, first_line)
         part.granules.append(Granule(offset, len(chunk), first_line, first, last))
 
-    def _line_by_line(self, chunk: bytes, offset: int, number: int) -> None:
-        for line in chunk.splitlines(keepends=True) if b"\n" not in chunk else _split(chunk):
-            text = line.rstrip(b"\r\n")
+    def _reached(self, *times: str) -> None:
+        part = self.part
+        for time in times:
+            if time:
+                part.first, part.last = min(part.first, time), max(part.last, time)
+
+    def _line_by_line(self, chunk: bytes, offset: int, number: int) -> int:
+        lines = chunk.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        for index, line in enumerate(lines):
+            text = line.rstrip(b"\r")
             if text.strip():
-                self.document(text, Place(self.part.item, number, offset, len(text)))
-            offset += len(line)
-            number += 1
+                self.document(text, Place(self.part.item, number + index, offset, len(text)))
+            offset += len(line) + 1
+        return len(lines)
 
     def document(self, data: bytes, place: Place) -> None:
-        """The slow road: one line or document of any known wrapper."""
+        """The slow road: one line or document, of any known wrapper."""
         try:
             data.decode()
-            record = _decoder.decode(data)
+            record = _decode_event(data)
             if record.auditID and record.requestReceivedTimestamp and record.level in _LEVELS:
-                self._judge([record], _One(Event(record, place, data)))
+                self._alone(Event(record, place, data))
                 return
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
@@ -220,7 +294,26 @@ class Scanner:
             elif isinstance(found, Note):
                 self.note(found)
             else:
-                self._judge([found.record], _One(found))
+                self._alone(found)
+
+    def _alone(self, event: Event) -> None:
+        record, ref = event.record, event.object_ref
+        head = Head(
+            record.auditID,
+            record.stage,
+            record.verb,
+            record.level,
+            record.user,
+            record.impersonatedUser,
+            record.sourceIPs,
+            record.userAgent,
+            _Asked(ref.resource, ref.subresource, ref.apiGroup),
+            record.responseStatus,
+            record.requestReceivedTimestamp,
+            record.annotations,
+        )
+        self._judge([head], lambda _: event)
+        self._reached(record.requestReceivedTimestamp)
 
     def fail(self, failure: ParseFailure) -> None:
         """Count a piece that could not be read."""
@@ -235,133 +328,121 @@ class Scanner:
 
     # -- judging -----------------------------------------------------------------------------------------------------
 
-    def _judge(self, records: Sequence[AuditRecord], places: _Lines | _One) -> None:
-        """The hot loop: about one microsecond an event besides decoding."""
-        part = self.part
-        granule = self._granule
-        requests_get, accessors_get, outcomes_get = self._requests.get, self._accessors.get, self._outcomes.get
-        seen_add, absent, pending = self._seen.add, _ABSENT, self._pending
-        duplicates = 0
-        for index, record in enumerate(records):
-            audit_id, stage, time = record.auditID, record.stage, record.requestReceivedTimestamp
-            if not audit_id or not time:
-                # Not a plain event: a wrapper line among events, or an old API version's time fields.
-                if isinstance(places, _Lines):
-                    place, original = places.at(index)
-                    self._reread(original, place)
-                    continue
-            if audit_id and seen_add(hash(audit_id) ^ hash(stage)):
-                duplicates += 1
+    def _judge(self, heads: list[Head], locate: Locate) -> None:
+        """The hot loop. An event that is known noise costs a key, a look-up and a counter."""
+        known, granule = self._classes.get, self._granule
+        absent = ABSENT
+        again = self._seen.add_all(map(hash, map(_fingerprints, heads)))
+        if again:
+            # Events without an id are all different.
+            again = {index for index in again if heads[index].auditID}
+        events = len(heads) - len(again)
+        for index, head in enumerate(heads):
+            if again and index in again:
                 continue
-            ref = record.objectRef
-            if ref is None:
-                asked: tuple[str, ...] = (record.verb, "", "", "", record.level, stage)
-            else:
-                asked = (record.verb, ref.resource, ref.subresource, ref.apiGroup, record.level, stage)
-            request = requests_get(asked)
-            if request is None:
-                request = self._new_request(asked, record)
-            mask, kind = request
-            if record.impersonatedUser is absent:
-                who: tuple[object, ...] = (bytes(record.user), bytes(record.sourceIPs), record.userAgent)
-            else:
-                who = (
-                    bytes(record.user),
-                    bytes(record.sourceIPs),
-                    record.userAgent,
-                    bytes(record.impersonatedUser),
-                )
-            accessor = accessors_get(who)
-            if accessor is None:
-                accessor = self._new_accessor(who, record)
-            came = (bytes(record.responseStatus), bytes(record.annotations))
-            outcome = outcomes_get(came)
-            if outcome is None:
-                outcome = self._new_outcome(came, record)
-            mask &= accessor[0] & outcome[0]
-            profile = accessor[1]
-            table = profile.refused if outcome[1] else profile.allowed
-            table[kind] = table.get(kind, 0) + 1
-            if time:
-                if time < profile.first:
-                    profile.first = time
-                if time > profile.last:
-                    profile.last = time
-            if profile.last_granule != granule:
-                profile.last_granule = granule
-                profile.granules.append(granule)
-            if mask:
-                self._survivor(record, mask, kind, profile.key, outcome[2], places, index)
-            elif pending and stage != "RequestReceived":
-                pending.pop(audit_id, None)
-        part.events += len(records) - duplicates
-        part.duplicates += duplicates
-        self._clock(records)
+            ref, time = head.objectRef, head.requestReceivedTimestamp
+            asked = (ref.resource, ref.subresource, ref.apiGroup) if ref is not None else None
+            key: tuple[object, ...] = (
+                head.verb,
+                asked,
+                head.stage,
+                head.level,
+                head.userAgent,
+                bytes(head.user),
+                bytes(head.sourceIPs),
+                bytes(head.responseStatus),
+                bytes(head.annotations),
+            )
+            if head.impersonatedUser is not absent:
+                key += (bytes(head.impersonatedUser),)
+            class_ = known(key)
+            if class_ is None:
+                if not (head.auditID and time) and isinstance(locate, _Lines):
+                    # Not a plain event: a wrapper among events, or an old API version's time fields.
+                    events -= 1
+                    place, original = locate.at(index)
+                    self.document(original, place)
+                    continue
+                class_ = self._new_class(key, locate(index))
+            class_.count += 1
+            if class_.granule != granule:
+                class_.granule = granule
+                self._entered(class_.profile, granule, time)
+            class_.last = time
+            if class_.mask:
+                self._survivor(class_, locate(index))
+        if self._pending:
+            for head in heads:
+                if head.stage != "RequestReceived":
+                    self._pending.pop(head.auditID, None)
+        self.part.events += events
+        self.part.duplicates += len(again)
 
-    def _clock(self, records: Sequence[AuditRecord]) -> None:
-        """Minutes with events in them, from a chunk's first and last event: enough to see silences."""
-        part = self.part
-        for record in (records[0], records[-1]) if records else ():
-            time = record.requestReceivedTimestamp
-            if time:
-                part.first, part.last = min(part.first, time), max(part.last, time)
+    @staticmethod
+    def _entered(profile: Profile, granule: int, time: str) -> None:
+        """The profile's first event of this class in this granule."""
+        if time:
+            profile.first = min(profile.first, time)
+            profile.last = max(profile.last, time)
+        if profile.last_granule != granule:
+            profile.last_granule = granule
+            profile.granules.append(granule)
 
-    def _reread(self, original: bytes, place: Place) -> None:
-        self.part.events -= 1  # counted by what it turns out to hold
-        self.document(original, place)
-
-    def _new_request(self, asked: tuple[str, ...], record: AuditRecord) -> tuple[int, RequestKind]:
-        event = Event(record, _NOWHERE)
-        facets = self._matcher.facets
+    def _new_class(self, key: tuple[object, ...], event: Event) -> Class:
+        facets, record = self._matcher.facets, event.record
+        ref = event.object_ref
+        kind = RequestKind(event.verb, ref.resource, ref.subresource, ref.apiGroup, record.level, event.stage)
         mask = facets["request"].mask(event) & facets["stage"].mask(event)
-        if len(self._requests) >= _MEMO_LIMIT:
-            self._requests.clear()
-        entry = self._requests[asked] = (mask, RequestKind(*asked))
-        return entry
+        who_mask, profile = self._accessor(event)
+        outcome_mask, refused, code = self._outcome(event)
+        class_ = Class(mask & who_mask & outcome_mask, kind, profile, refused, code)
+        if not (event.audit_id and record.requestReceivedTimestamp):
+            return class_  # must come here each time
+        if len(self._classes) >= _CLASSES:
+            for old in self._classes.values():
+                old.settle()
+            self._classes.clear()
+        self._classes[key] = class_
+        return class_
 
-    def _new_accessor(self, who: tuple[object, ...], record: AuditRecord) -> tuple[int, Profile]:
-        event = Event(record, _NOWHERE)
+    def _accessor(self, event: Event) -> tuple[int, Profile]:
+        record = event.record
+        who = (bytes(record.user), bytes(record.impersonatedUser), bytes(record.sourceIPs), record.userAgent)
+        accessor = self._accessors.get(who)
+        if accessor is None:
+            facets = self._matcher.facets
+            mask = facets["user"].mask(event) & facets["source"].mask(event) & facets["agent"].mask(event)
+            profile = self.part.profiles.of(AccessorKey(event.identity, event.address, record.userAgent))
+            if len(self._accessors) >= _MEMO_LIMIT:
+                self._accessors.clear()
+            accessor = self._accessors[who] = (mask, profile)
+        return accessor
+
+    def _outcome(self, event: Event) -> tuple[int, bool, int]:
+        record = event.record
+        came = (bytes(record.responseStatus), bytes(record.annotations))
+        outcome = self._outcomes.get(came)
+        if outcome is None:
+            if len(self._outcomes) >= _MEMO_LIMIT:
+                self._outcomes.clear()
+            mask = self._matcher.facets["outcome"].mask(event)
+            outcome = self._outcomes[came] = (mask, event.decision == "forbid", event.code)
+        return outcome
+
+    def _survivor(self, class_: Class, event: Event) -> None:
         facets = self._matcher.facets
-        mask = facets["user"].mask(event) & facets["source"].mask(event) & facets["agent"].mask(event)
-        profile = self.part.profiles.of(AccessorKey(event.identity, event.address, record.userAgent))
-        if len(self._accessors) >= _MEMO_LIMIT:
-            self._accessors.clear()
-        entry = self._accessors[who] = (mask, profile)
-        return entry
-
-    def _new_outcome(self, came: tuple[bytes, bytes], record: AuditRecord) -> tuple[int, bool, int]:
-        event = Event(record, _NOWHERE)
-        if len(self._outcomes) >= _MEMO_LIMIT:
-            self._outcomes.clear()
-        mask = self._matcher.facets["outcome"].mask(event)
-        entry = self._outcomes[came] = (mask, event.decision == "forbid", event.code)
-        return entry
-
-    def _survivor(
-        self,
-        record: AuditRecord,
-        mask: int,
-        kind: RequestKind,
-        accessor: AccessorKey,
-        code: int,
-        places: _Lines | _One,
-        index: int,
-    ) -> None:
-        event = Event(record, _NOWHERE)
-        facets = self._matcher.facets
-        mask &= facets["namespace"].mask(event) & facets["name"].mask(event)
+        mask = class_.mask & facets["namespace"].mask(event) & facets["name"].mask(event)
+        if mask and not event.resource:
+            mask &= facets["path"].mask(event)  # few and repeating without a resource, all different with one
         if mask:
             mask = self._matcher.survivors(mask, event)
-        if kind.stage == "RequestReceived":
-            if mask and len(self._pending) < _PENDING:
-                # Decoded anew from its own bytes: the record's views would keep the whole chunk in memory.
-                place, original = places.at(index)
-                self._pending[event.audit_id] = (mask, Event(_decoder.decode(original), place, original))
+        if not mask:
             return
-        self._pending.pop(event.audit_id, None)
-        if mask:
-            event.place, event.original = places.at(index)
-            self._matched(mask, event, kind, accessor, code)
+        if event.stage == "RequestReceived":
+            if len(self._pending) < _PENDING:
+                self._pending[event.audit_id] = (mask, event)
+            return
+        self._matched(mask, event, class_.kind, class_.accessor, class_.code)
 
     def _matched(self, mask: int, event: Event, kind: RequestKind, accessor: AccessorKey, code: int) -> None:
         bases = mask & self._bases
@@ -380,15 +461,11 @@ class Scanner:
 
     def finish(self) -> Part:
         """Judge requests of which only RequestReceived was logged; hand back the part."""
+        for class_ in self._classes.values():
+            class_.settle()
         for mask, event in self._pending.values():
-            kind = RequestKind(
-                event.verb,
-                event.resource,
-                event.subresource,
-                event.object_ref.apiGroup,
-                event.record.level,
-                event.stage,
-            )
+            ref = event.object_ref
+            kind = RequestKind(event.verb, ref.resource, ref.subresource, ref.apiGroup, event.record.level, event.stage)
             accessor = AccessorKey(event.identity, event.address, event.record.userAgent)
             self._matched(mask, event, kind, accessor, event.code)
         self._pending.clear()
@@ -396,36 +473,27 @@ class Scanner:
 
 
 class _Lines:
-    """Places of a chunk's lines, worked out on demand."""
+    """A chunk's lines, cut and decoded in full on demand."""
 
     __slots__ = ("_chunk", "_item", "_line", "_lines", "_offset", "_starts")
 
-    def __init__(self, item: str, chunk: bytes, offset: int, line: int) -> None:
+    def __init__(self, item: str, chunk: memoryview, offset: int, line: int) -> None:
         self._item, self._chunk, self._offset, self._line = item, chunk, offset, line
         self._lines: list[bytes] = []
         self._starts: list[int] = []
 
     def at(self, index: int) -> tuple[Place, bytes]:
-        """Place and original of line `index` of the chunk."""
+        """Place and bytes of line `index` of the chunk."""
         if not self._lines:
-            self._lines = self._chunk.split(b"\n")
+            self._lines = bytes(self._chunk).split(b"\n")
             self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=self._offset))
         text = self._lines[index].rstrip(b"\r")
         return Place(self._item, self._line + index, self._starts[index], len(text)), text
 
-
-class _One:
-    """The place of an event that came alone, by the slow road."""
-
-    __slots__ = ("_event",)
-
-    def __init__(self, event: Event) -> None:
-        self._event = event
-
-    def at(self, index: int) -> tuple[Place, bytes]:
-        """Place and original of the event."""
-        del index
-        return self._event.place, self._event.original
+    def __call__(self, index: int) -> Event:
+        """The event of line `index`, decoded from its own bytes, so that keeping it keeps nothing else."""
+        place, text = self.at(index)
+        return Event(_decode_event(text), place, text)
 
 
 def _made_name(event: Event) -> str:
@@ -436,12 +504,6 @@ def _made_name(event: Event) -> str:
         if isinstance(name, str):
             return name
     return ""
-
-
-def _split(chunk: bytes) -> list[bytes]:
-    lines = chunk.split(b"\n")
-    tail = lines.pop()
-    return [line + b"\n" for line in lines] + ([tail] if tail else [])
 
 
 def read_source(source: Source, scanner: Scanner, progress: Callable[[int, int], None]) -> None:

@@ -9,9 +9,11 @@ Two different pairs share a fingerprint with a probability of n / 2**63: below o
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 _SLOTS_START = 1 << 16
 _SLOTS_MAX = 1 << 22
+_ROOM = 1 << 13  # more than the events of one chunk, so that a table never fills up between two looks
 CAPACITY = _SLOTS_MAX * 3 // 4  # events in one full generation, 3.1 million
 
 
@@ -23,22 +25,28 @@ class Seen:
         self._previous: tuple[array[int], int] | None = None
         self.forgot = False
 
-    def add(self, fingerprint: int) -> bool:
-        """True if `fingerprint` (any int) was there before."""
-        value = (fingerprint & 0x7FFFFFFFFFFFFFFF) or 1
+    def add_all(self, fingerprints: Iterable[int]) -> set[int]:
+        """Add fingerprints (any ints); the indices of those that were there before."""
+        again: set[int] = set()
         table, mask = self._table, self._mask
-        i = value & mask
-        while slot := table[i]:
-            if slot == value:
-                return True
-            i = (i + 1) & mask
-        if self._previous is not None and _holds(*self._previous, value):
-            return True
-        table[i] = value
-        self._count += 1
-        if self._count * 4 > (mask + 1) * 3:
+        added = 0
+        for index, value in enumerate(fingerprints):
+            i = value & mask
+            while slot := table[i]:
+                if slot == value:
+                    again.add(index)
+                    break
+                i = (i + 1) & mask
+            else:
+                if self._previous is not None and _holds(*self._previous, value):
+                    again.add(index)
+                else:
+                    table[i] = value or 1
+                    added += 1
+        self._count += added
+        if self._count * 4 > (mask + 1) * 3 - 4 * _ROOM:
             self._grow()
-        return False
+        return again
 
     def _grow(self) -> None:
         slots = (self._mask + 1) * 4
@@ -58,9 +66,8 @@ class Seen:
 
     def holds(self, fingerprint: int) -> bool:
         """Whether `fingerprint` is there, without adding it."""
-        value = (fingerprint & 0x7FFFFFFFFFFFFFFF) or 1
         tables = [(self._table, self._mask)] + ([self._previous] if self._previous else [])
-        return any(_holds(table, mask, value) for table, mask in tables)
+        return any(_holds(table, mask, fingerprint) for table, mask in tables)
 
     def meets(self, other: Seen) -> bool:
         """Whether both hold a common fingerprint. Compared in slices, so that memory stays small."""

@@ -33,11 +33,11 @@ def gather(scan: Scan, suspects: Suspects, clusters: list[Cluster]) -> list[tupl
     for cluster in clusters:
         if not cluster.pairs:
             continue
-        requests = requests_of(collect(scan, cluster.accessors))
+        requests = suspects.attributed(cluster, requests_of(collect(scan, cluster.accessors)))
         for _ in range(_ROUNDS):
             if not suspects.grow(cluster, requests, clusters):
                 break
-            requests = requests_of(collect(scan, cluster.accessors))
+            requests = suspects.attributed(cluster, requests_of(collect(scan, cluster.accessors)))
         out.append((cluster, requests))
     return [(c, requests) for c, requests in out if c.pairs and any(opens(request) for request in requests)]
 

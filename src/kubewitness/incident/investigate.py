@@ -77,7 +77,8 @@ def investigate(
         if progress:
             progress(Progress(done, total, events, "read"))
 
-    first_pass = scan(sources, rules, options.workers, report)
+    matcher = Matcher(rules.rules)
+    first_pass = scan(sources, rules, matcher, options.workers, report)
     if progress:
         progress(Progress(total, total, first_pass.events, "trace"))
     found = detections(first_pass, rules.rules)
@@ -85,7 +86,7 @@ def investigate(
     citer = Citer(hashes, options.keep_original)
     suspects = Suspects(first_pass, found)
     gathered = gather(first_pass, suspects, suspects.clusters())
-    incidents = _incidents(first_pass, Matcher(rules.rules), gathered, citer)
+    incidents = _incidents(first_pass, matcher, gathered, citer)
     incident_of = _membership(found, gathered, incidents)
     known = {request.audit_id: request.final for _, requests in gathered for request in requests}
     listed = findings(found, incident_of, citer, known)

@@ -1,7 +1,7 @@
 """Steps: an intruder's requests in order, like ones folded.
 
 Requests fold into one step if they are the same sort of deed by the same actor and follow each other within `PAUSE`; what
-others do in between does not break a step. Writes to different objects never fold. A step carries every request it
+others do in between does not break a step, an act that changed something does. Writes to different objects never fold. A step carries every request it
 stands for, so nothing the intruder did is left out of the chain.
 """
 
@@ -85,6 +85,8 @@ def drafts(requests: Sequence[Request]) -> list[StepDraft]:
             continue
         draft = StepDraft(deed, request)
         out.append(draft)
+        if deed.act in ("create", "change", "delete", "execute") and request.succeeded:
+            open_.clear()  # an act that changed something is a turn of the story: what follows it is told after it
         open_[key] = draft
     return out
 

@@ -43,6 +43,7 @@ class Cluster:
     def __init__(self, pairs: Iterable[Pair]) -> None:
         self.pairs = set(pairs)
         self.accessors: set[AccessorKey] = set()
+        self.partial: set[AccessorKey] = set()  # shared with their owner: only what rules matched is attributed
         self.why: list[Text] = []
         self.detections: list[Detection] = []
         self.first = "~"
@@ -88,13 +89,25 @@ class Suspects:
         return bool(then and bad and bad - then > max(_ACCUSTOMED, self._span / 20))
 
     def _is_new(self, pair: Pair) -> bool:
-        """Came into the log late, from where its identity had not been: the mark of a credential in other hands."""
+        """Came late, from a network its identity never used: the mark of a credential in other hands.
+
+        People change desks and VPN addresses within their networks every day, so for a person the network must be new
+        and public; a service account's token worked by hand is out of place wherever it comes from.
+        """
         first = parse_time(self._since(pair))
         if first is None or self._start is None or first - self._start <= max(timedelta(minutes=5), self._span / 50):
             return False
         identity, address = pair
-        elsewhere = any(i == identity and a != address for i, a in self._by_pair)
-        return elsewhere or scope_of(address) == "public" or self._by_hand(pair) and bool(service_account(identity))
+        if service_account(identity):
+            return self._by_hand(pair)
+        network = address.rpartition(".")[0].rpartition(".")[0] or address[:9]
+        familiar = any(
+            other != address
+            and other.startswith(network)
+            and self._established(self._since((name, other)), self._since(pair))
+            for name, other in self._by_pair
+        )
+        return scope_of(address) == "public" and not familiar
 
     def _by_hand(self, pair: Pair) -> bool:
         return any(profile.key.agent.lower().startswith(_HANDS) for profile in self._by_pair.get(pair, ()))
@@ -161,13 +174,33 @@ class Suspects:
 
     def _fill(self, cluster: Cluster) -> None:
         """The accessors (with agents) of the cluster's pairs, without established bystanders under the same name."""
-        cluster.accessors = set()
-        for pair in cluster.pairs:
-            accused = {key for d in self._detected.get(pair, ()) for key in d.accessors}
+        cluster.accessors, cluster.partial = set(), set()
+        for pair in sorted(cluster.pairs):
+            accused = {key for d in self._detected.get(pair, ()) for key in d.accessors if _tells(d)}
             for profile in self._by_pair.get(pair, ()):
-                if profile.key in accused or not self._established(profile.first, cluster.first):
+                established = self._established(profile.first, cluster.first)
+                if profile.key in accused or not established:
                     cluster.accessors.add(profile.key)
+                if profile.key in accused and established:
+                    cluster.partial.add(profile.key)
         cluster.detections = [d for d in self._detections if cluster.accessors.intersection(d.accessors)]
+        for identity, address in sorted({(key.identity, key.address) for key in cluster.partial}):
+            sentence = Text(
+                en=f"{identity} from {address} was at work long before: only the acts that rules matched are attributed.",
+                zh=f"{address} 的 {identity} 此前长期正常使用：仅归因于规则命中的操作。",
+            )
+            if sentence not in cluster.why:
+                cluster.why.append(sentence)
+
+    def attributed(self, cluster: Cluster, requests: Sequence[Request]) -> list[Request]:
+        """Of the accessors' requests, the intruder's: all, or the matched ones where the owner works there too."""
+        matched = {audit_id for d in cluster.detections if _tells(d) for audit_id in d.audit_ids}
+        return [
+            request
+            for request in requests
+            if request.audit_id in matched
+            or AccessorKey(request.identity, request.address, request.agent) not in cluster.partial
+        ]
 
     # -- growth over credentials -------------------------------------------------------------------------------------
 
@@ -193,6 +226,11 @@ class Suspects:
             self._companions(cluster)
             self._fill(cluster)
         return grown
+
+
+def _tells(detection: Detection) -> bool:
+    """A detection strong enough to attribute its requests by itself."""
+    return detection.rule.kind == "intrusion" or _POINTS[detection.rule.severity] >= _POINTS["medium"]
 
 
 def credentials_gained(requests: Sequence[Request]) -> list[tuple[str, str, Callable[[str], Text]]]:

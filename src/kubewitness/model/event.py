@@ -18,7 +18,7 @@ from msgspec import Raw, Struct
 
 from kubewitness.model.evidence import Place
 
-_ABSENT = Raw(b"")
+ABSENT = Raw(b"")  # the one Raw that stands for an absent field
 _decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
@@ -42,17 +42,17 @@ class AuditRecord(Struct, gc=False):
     verb: str = ""
     requestURI: str = ""
     level: str = ""
-    user: Raw = _ABSENT
-    impersonatedUser: Raw = _ABSENT
-    sourceIPs: Raw = _ABSENT
+    user: Raw = ABSENT
+    impersonatedUser: Raw = ABSENT
+    sourceIPs: Raw = ABSENT
     userAgent: str = ""
     objectRef: ObjectRef | None = None
-    responseStatus: Raw = _ABSENT
-    requestObject: Raw = _ABSENT
-    responseObject: Raw = _ABSENT
+    responseStatus: Raw = ABSENT
+    requestObject: Raw = ABSENT
+    responseObject: Raw = ABSENT
     requestReceivedTimestamp: str = ""
     stageTimestamp: str = ""
-    annotations: Raw = _ABSENT
+    annotations: Raw = ABSENT
 
 
 class User(Struct, frozen=True):

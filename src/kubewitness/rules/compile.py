@@ -14,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import re2
 
@@ -55,11 +55,11 @@ def wildcard_pattern(value: str) -> str:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or value is None:
-        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
         return None
 
 
@@ -90,8 +90,10 @@ def _value_test(predicate: Predicate) -> Callable[[Any], bool]:
 
         return in_network
     if op in ("re", "wildcard"):
-        pattern = wanted if op == "re" else wildcard_pattern(wanted)
-        search = re2.compile(pattern if cased or op == "re" else "(?i)" + pattern).search
+        if op == "wildcard" and not cased:
+            search_lower = re2.compile(wildcard_pattern(wanted.lower())).search
+            return lambda v: (t := as_text(v)) is not None and search_lower(t.lower()) is not None
+        search = re2.compile(wanted if op == "re" else wildcard_pattern(wanted)).search
         return lambda v: (t := as_text(v)) is not None and search(t) is not None
     if not cased:
         wanted = wanted.lower()
@@ -256,7 +258,7 @@ class Matcher:
         self._tests = tuple(compile_node(rule.condition) for rule in self.rules)
         self.facets: dict[Facet, FacetMasks] = {
             facet: FacetMasks(self.rules, facet)
-            for facet in ("request", "user", "source", "agent", "outcome", "namespace", "name", "stage")
+            for facet in get_args(Facet)
         }
 
     def survivors(self, mask: int, event: Event) -> int:

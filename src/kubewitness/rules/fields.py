@@ -36,7 +36,7 @@ from kubewitness.rules.features.untyped import MAX_VALUES, at_path, flatten
 
 __all__ = ["ALIASES", "KNOWN", "RAW_ROOTS", "Facet", "Scalar", "Values", "facet_of", "getter", "is_known"]
 
-Facet = Literal["request", "user", "source", "agent", "outcome", "namespace", "name", "stage"]
+Facet = Literal["request", "user", "source", "agent", "outcome", "namespace", "name", "stage", "path"]
 
 FEATURES: tuple[ModuleType, ...] = (
     access_review,
@@ -171,6 +171,7 @@ _FACETS: dict[str, Facet] = {
     "agent.family": "agent",
     "stage": "stage",
     "level": "stage",
+    "request.path": "path",
     "request.decision": "outcome",
     "request.succeeded": "outcome",
 }
