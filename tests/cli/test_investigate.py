@@ -44,10 +44,11 @@ def _run(*args: str) -> Result:
         (COMPLETE, 1),
         (INTRUSION, 3),
         (msgspec.structs.replace(QUIET, complete=False), 3),
+        (msgspec.structs.replace(QUIET, coverage=msgspec.structs.replace(QUIET.coverage, events=0)), 3),
         (msgspec.structs.replace(COMPLETE, incidents=()), 1),
         (msgspec.structs.replace(QUIET, findings=INTRUSION.findings[1:2]), 1),
     ],
-    ids=["clean", "incident", "incident, unread", "unread", "finding high", "finding medium"],
+    ids=["clean", "incident", "incident, unread", "unread", "no event", "finding high", "finding medium"],
 )
 def test_exit_codes(fake: Fake, document: Document, code: int) -> None:
     fake.answer = document

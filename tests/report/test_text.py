@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +119,12 @@ def test_no_incident_is_never_called_clean() -> None:
     assert "No intrusion found in what was looked at" in said
     assert "Looked at 412,906 events" in said
     assert "clean" not in said.lower()
+
+
+def test_no_event_is_no_answer() -> None:
+    nothing = msgspec.structs.replace(QUIET, coverage=msgspec.structs.replace(QUIET.coverage, events=0))
+    assert "No intrusion" not in _overview(nothing)
+    assert "nothing can be said" in _overview(nothing)
 
 
 def test_findings_of_an_incident_are_not_listed_again() -> None:

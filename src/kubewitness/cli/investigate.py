@@ -29,7 +29,8 @@ Examples:
 
 \b
 Exit codes: 0 no incident and no finding of medium severity or above, 1 there is,
-2 wrong call, 3 some evidence could not be read (the report is still written)."""
+2 wrong call, 3 some evidence could not be read, or no event was in it
+(the report is still written)."""
 
 _HTML_NAME = "kubewitness-report.html"
 _WROTE = Text("Wrote {}", "已写入 {}")
@@ -115,8 +116,8 @@ def investigate(
 
 
 def exit_code(document: Document) -> int:
-    """Unread evidence outweighs findings: a report that may be wrong must not look like an answer."""
-    if not document.complete:
+    """Unread evidence outweighs findings: a report that may be wrong, or saw nothing, must not look like an answer."""
+    if not document.complete or not document.coverage.events:
         return INCOMPLETE
     worth = any(SEVERITIES.index(finding.severity) >= _WORTH_A_LOOK for finding in document.findings)
     return FINDINGS if document.incidents or worth else 0

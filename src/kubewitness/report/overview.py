@@ -104,7 +104,8 @@ def _overview(document: Document, language: Language, minimum: Severity, limits:
     incidents = by_severity(document)
     count = len(incidents)
     if not count:
-        yield Heading(1, line(words.NO_INCIDENT.in_(language)))
+        seen_any = document.coverage.events > 0
+        yield Heading(1, line((words.NO_INCIDENT if seen_any else words.NOTHING_SEEN).in_(language)))
     if count > 1:
         yield Heading(2, line(words.INCIDENTS.in_(language)))
         listed = [_incident_line(incident, language) for incident in incidents[: limits.listed]]

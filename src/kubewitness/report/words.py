@@ -60,6 +60,7 @@ REPORT = Text("Kubewitness report", "Kubewitness 报告")
 MADE = Text("made", "生成于")
 INCIDENTS = Text("Incidents", "入侵事件")
 NO_INCIDENT = Text("No intrusion found in what was looked at", "在已查看的证据中没有发现入侵")
+NOTHING_SEEN = Text("No audit event was found, so nothing can be said", "没有找到审计事件，无法得出任何结论")
 INCOMPLETE = Text(
     "Some evidence could not be read, so this report may miss things.", "部分证据无法读取，本报告可能有遗漏。"
 )
