@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -38,7 +39,10 @@ def run(command: list[str]) -> Cost:
     over.set()
     watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
-    largest = max(peak[0], usage.ru_maxrss * 1024)
+    # A child inherits the peak of the process that forked it, so the kernel's figure says something only above our own.
+    exact = usage.ru_maxrss * 1024
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    largest = max(peak[0], exact if exact > own else 0)
     return Cost(usage.ru_utime + usage.ru_stime, wall, largest / MIB, process.returncode)
 
 
