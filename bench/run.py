@@ -23,6 +23,7 @@ from pathlib import Path
 
 from bench import generate, readme
 from bench.measure import Cost, machine, run
+from scenarios import synthetic
 
 PYTHON = sys.executable
 ACCEPTED = (0, 1)  # no finding, findings
@@ -62,13 +63,13 @@ class Peer:
 
 
 def logs(events: int, part: int, folder: Path) -> tuple[Path, Path, Path, Path]:
-    """The log, its .gz, its first `part` events and its first event, written once and kept."""
+    """The log, its .gz, its first `part` events and its first event, written once and kept until the generator changes."""
     whole = folder / f"audit-{events}.log"
     packed, first, one = (folder / f"audit-{events}.{end}" for end in ("log.gz", f"first-{part}.log", "first-1.log"))
-    if not whole.exists():
+    if not _fresh(whole):
         print(f"Writing {whole} ...", file=sys.stderr)
         generate.write(whole, events, 42)
-    if not packed.exists():
+    if not _fresh(packed, whole):
         print(f"Writing {packed} ...", file=sys.stderr)
         with whole.open("rb") as source, packed.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as target:
             shutil.copyfileobj(source, target, 1 << 20)
@@ -76,6 +77,13 @@ def logs(events: int, part: int, folder: Path) -> tuple[Path, Path, Path, Path]:
         with whole.open("rb") as source, path.open("wb") as target:
             target.writelines(islice(source, count))
     return whole, packed, first, one
+
+
+def _fresh(path: Path, *made_of: Path) -> bool:
+    """Whether `path` is there and no older than what makes it."""
+    code = [*Path(__file__).parent.glob("*.py"), *Path(synthetic.__file__).parent.glob("*.py"), *made_of]
+    writers = [each for each in code if each.stem not in ("run", "measure", "peers", "readme", "benign", "hkerma")]
+    return path.exists() and path.stat().st_mtime >= max(each.stat().st_mtime for each in writers)
 
 
 def peers(events: int, part: int, folder: Path, output: Path) -> list[Peer]:

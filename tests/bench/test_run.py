@@ -1,12 +1,13 @@
 """Measuring and writing it down."""
 
+import os
 import sys
 from pathlib import Path
 
 from bench import hkerma, readme
 from bench.measure import Cost, machine, run
 from bench.peers import decode, loop
-from bench.run import Peer, render
+from bench.run import Peer, _fresh, render
 from tests.corpus import CORPUS, needs_corpus
 
 
@@ -76,3 +77,12 @@ def test_the_whole_projection_converts(tmp_path: Path) -> None:
     assert CORPUS is not None
     rows = CORPUS / "hkerma__kubernetes-event-dataset" / "audit-logs.csv"
     assert hkerma.convert(rows, tmp_path / "hkerma.log") == 8001
+
+
+def test_a_kept_log_is_written_again_once_the_generator_is_newer(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"")
+    assert _fresh(log)
+    os.utime(log, (0, 0))
+    assert not _fresh(log)
+    assert not _fresh(tmp_path / "none.log")
