@@ -63,7 +63,7 @@ class Peer:
 
 
 def logs(events: int, part: int, folder: Path) -> tuple[Path, Path, Path, Path]:
-    """The log, its .gz, its first `part` events and its first event, written once and kept until the generator changes."""
+    """The log, its .gz, its first `part` events and its first event; kept until the generator changes."""
     whole = folder / f"audit-{events}.log"
     packed, first, one = (folder / f"audit-{events}.{end}" for end in ("log.gz", f"first-{part}.log", "first-1.log"))
     if not _fresh(whole):
