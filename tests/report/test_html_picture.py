@@ -89,7 +89,7 @@ def test_a_bindings_bar_and_the_band_it_gives_end_together() -> None:
 
 def test_an_inferred_step_carries_its_confidence_and_a_dashed_link() -> None:
     svg = picture(incident())
-    assert svg.count('class="edge inf"') == 2  # steps 2 and 4; the effect's own mark is dashed
+    assert svg.count('class="edge inf"') == 3  # steps 2, 4 and the effect on the nodes, 7
     assert sorted(re.findall(r'class="t-conf"[^>]*>([\d.]+)<', svg)) == ["0.70", "0.85", "0.90"]
     assert 'class="mk effect inferred"' in svg
 

@@ -395,7 +395,9 @@ class _Picture:
                 above = (self._lane_top(hands[0].step.identity) or top - 70) + 70
                 steps = _step_ids(self.prefix, hands[0].numbers)
             self.out.edges.append(
-                Markup('<path d="M{:g} {:g}V{:g}" class="edge"{}/>').format(start, above, ys[-1], data(steps))
+                Markup('<path d="M{:g} {:g}V{:g}" class="{}"{}/>').format(
+                    start, above, ys[-1], "edge inf" if effects and effects[0].step.inferred else "edge", data(steps)
+                )
             )
         known = "life intr" if start is not None else "life intr unknown"
         bar = Markup('<rect x="{:g}" y="{:g}" width="{:g}" height="14" class="{}"{}/>')
