@@ -67,6 +67,6 @@ def cite(evidence: Evidence, *, with_original: bool) -> Citation:
 
 
 def object_words(name: ObjectName) -> str:
-    """`daemonsets kube-system/kube-controller`."""
-    place = f"{name.namespace}/{name.name}" if name.namespace else name.name
-    return f"{name.kind} {place}".strip()
+    """`daemonsets kube-system/kube-controller`; `secrets kube-system/*` for all of a namespace."""
+    where = f"{name.namespace}/{name.name or '*'}" if name.namespace else name.name
+    return f"{name.kind} {where}".strip()

@@ -22,7 +22,8 @@ from kubewitness.report.hostile import inert
 from kubewitness.report.overview import Limits, overview
 
 _LIMITS = Limits(steps=200, incidents=20, actions=20, limitations=40, findings=50, reasons=20, sentences=40)
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^=-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+_AT_THE_START = re.compile(r"(?:[#+=-]|\d+[.)])")  # heading, list, rule: markup only where a block begins
 _LINKABLE = re.compile(r"[\x21-\x7e]*(?:@|://|www\.)[\x21-\x7e]*", re.IGNORECASE)
 _ENTITY = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MAX_ORIGINAL = 20_000  # characters of an event; the whole one is in the JSON form
@@ -95,8 +96,10 @@ def _longest_run(text: str) -> int:
 
 
 def inline(content: Inline) -> str:
-    """A line of spans. Spaces at their edges stay outside the emphasis."""
-    return "".join(_span(one) for one in content).strip()
+    """A line of spans, as a block may begin with it. Spaces at their edges stay outside the emphasis."""
+    text = "".join(_span(one) for one in content).strip()
+    start = _AT_THE_START.match(text)
+    return f"{text[: start.end() - 1]}\\{text[start.end() - 1 :]}" if start else text
 
 
 def _span(one: Span) -> str:
