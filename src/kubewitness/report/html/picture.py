@@ -21,25 +21,14 @@ from kubewitness.model.text import Text
 from kubewitness.report.html import lanes
 from kubewitness.report.html.amounts import clock, day, same_day, short_day
 from kubewitness.report.html.axis import LEFT, Axis, Mark, lay_out
+from kubewitness.report.html.captions import bounded, captions, identity_of, manner_of, reaches_node
 from kubewitness.report.html.glyphs import cap, data, shape, width, words
 from kubewitness.report.html.inert import clipped, middle, one_line
-from kubewitness.report.html.words import WORDS, kind_word, name_attributes, word
+from kubewitness.report.html.words import WORDS, name_attributes, word
 
 _TOP = 48.0
 _ADDRESS, _IDENTITY, _OBJECT, _NODE = 52.0, 76.0, 40.0, 31.0
 _MOST_NODES = 8
-_SHORT_KINDS = {
-    "clusterrolebindings": Text("binding", "绑定"),
-    "rolebindings": Text("binding", "绑定"),
-    "clusterroles": Text("role", "角色"),
-    "roles": Text("role", "角色"),
-    "serviceaccounts": Text("account", "账号"),
-    "serviceaccounts/token": Text("token", "令牌"),
-    "mutatingwebhookconfigurations": Text("webhook", "webhook"),
-    "validatingwebhookconfigurations": Text("webhook", "webhook"),
-    "certificatesigningrequests": Text("CSR", "CSR"),
-    "pods/exec": Text("exec", "exec"),
-}
 
 
 @dataclass
@@ -286,7 +275,7 @@ class _Picture:
         return mark.x if mark else self.axis.at(time)
 
     def _band(self, life: ObjectLife, start: float, end: float) -> None:
-        identity = _identity_of(life.grants)
+        identity = identity_of(life.grants)
         top = self._lane_top(identity)
         if top is None:
             return
@@ -316,7 +305,7 @@ class _Picture:
                     count = len(set(mark.numbers) & steps)
                     if count:
                         many = sum(1 for life in row.lives if set(mark.numbers) & set(life.missing_steps))
-                        kind = _manner(mark, manner)
+                        kind = manner_of(mark, manner)
                         ends.append((self.row_y[index], kind, min(many, 4) if kind == "missing" else 1))
             top = self._lane_top(mark.step.identity)
             ids = _step_ids(self.prefix, mark.numbers)
@@ -386,7 +375,7 @@ class _Picture:
         top = self.node_top
         self.out.ground.append(words(0, top + 18, word("lane_reached"), "t-lane"))
         effects = [m for m in self.axis.marks if self._below(m.step)]
-        hands = [m for m in self.axis.marks if any(_reaches(step) for step in m.steps)]
+        hands = [m for m in self.axis.marks if any(reaches_node(step) for step in m.steps)]
         start = effects[0].x if effects else trunk or (hands[0].x if hands else None)
         ys = [top + 43 + _NODE * i for i in range(rows)]
         if start is not None:
@@ -456,7 +445,7 @@ class _Picture:
             techniques = [t.id for step in mark.steps for t in step.techniques]
             if techniques and room >= width(techniques[0], 11):
                 self.out.notes.append(words(mark.x, top + 19, techniques[0], "t-tech", anchor="middle"))
-            for caption in _captions(mark):
+            for caption in captions(mark):
                 if width(caption) <= room:
                     self.out.notes.append(words(mark.x, top + 65, caption, "t-cap", anchor="middle"))
                     break
@@ -479,57 +468,6 @@ class _Picture:
             numbers[0],
             data(ids),
             classes,
-            name_attributes(_one_line(told), self.language),
+            name_attributes(bounded(told), self.language),
             shape(act, mark.x, y, text, folded=len(numbers) > 1),
         )
-
-
-def _one_line(text: Text) -> Text:
-    return Text(one_line(text.en, 300), one_line(text.zh, 300))
-
-
-def _identity_of(grants: str) -> str:
-    """The identity a binding's subject stands for: "Group system:unauthenticated" is who nobody logged in is."""
-    name = grants.removeprefix("User ").removeprefix("Group ")
-    if name == "system:unauthenticated":
-        return "system:anonymous"
-    if name.startswith("ServiceAccount "):
-        return "system:serviceaccount:" + name.removeprefix("ServiceAccount ").replace("/", ":", 1)
-    return name
-
-
-def _manner(mark: Mark, manner: str) -> str:
-    """How the line ends: an object's life knows reads only, the step knows whether it was refused or a command ran."""
-    acts = {step.act for step in mark.steps}
-    if manner in ("read", "missing") and acts == {"refused"}:
-        return "refused"
-    return "execute" if manner == "read" and acts == {"execute"} else manner
-
-
-def _reaches(step: Step) -> bool:
-    """The step that put something on a node: a command in a pod, or a workload made or changed."""
-    workloads = ("pods", "daemonsets", "deployments", "jobs", "cronjobs", "statefulsets", "replicasets")
-    return step.act == "execute" or (
-        step.act in ("create", "change") and any(name.kind in workloads for name in step.objects)
-    )
-
-
-def _captions(mark: Mark) -> list[Text]:
-    """What to write under a mark, longest first; the last is nothing."""
-    acts = {step.act for step in mark.steps}
-    if len(acts) > 1:
-        several = word("step_count", n=len(mark.steps))
-        return [several, lanes.same(f"×{len(mark.steps)}")]
-    act = WORDS[f"act_{mark.step.act}"]
-    times = lanes.same(f"×{mark.requests}") if mark.requests > 1 else lanes.same("")
-    kinds = {name.kind for step in mark.steps for name in step.objects}
-    candidates = []
-    if len(kinds) == 1 and mark.step.act not in ("refused", "execute"):
-        kind = kinds.pop()
-        thing = _SHORT_KINDS.get(kind, lanes.same(kind_word(kind) if kind in ("secrets",) else clipped(kind, 16)))
-        candidates += [_spaced(act, thing, times), _spaced(act, thing)]
-    return [*candidates, _spaced(act, times), act, times]
-
-
-def _spaced(*parts: Text) -> Text:
-    return Text(" ".join(p.en for p in parts if p.en), " ".join(p.zh for p in parts if p.zh))
