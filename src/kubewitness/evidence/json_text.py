@@ -12,27 +12,29 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_TOKEN = re.compile(rb'"[^"\\\n]*"|["{}\[\]]')  # a string without escapes in one step, else the bare mark
+# Repetitions are bounded: the matcher keeps a note of each, and evidence decides how many there are.
+_RUN = re.compile(rb'[^"{}\[\]]*(?:"[^"\\\n]*"[^"{}\[\]]*){0,1000}')  # up to a bracket or a string with escapes
+_ESCAPED = re.compile(rb'[^"\\]*(?:\\.[^"\\]*){0,1000}', re.S)  # up to the closing quote
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb'[^\s,:{}\[\]"]+')
 
 _QUOTE, _BACKSLASH, _NEWLINE = 0x22, 0x5C, 0x0A
 _OPENERS = b"{["
-_CLOSERS = b"}]"
 
 INCOMPLETE = -1
 
 
 def string_end(data: bytes | bytearray, start: int) -> int:
     """The position behind the string that opens at `start`; INCOMPLETE if its closing quote is not in `data`."""
-    at = start + 1
-    while (quote := data.find(b'"', at)) >= 0:
-        slashes = quote
-        while slashes > start + 1 and data[slashes - 1] == _BACKSLASH:
-            slashes -= 1
-        if (quote - slashes) % 2 == 0:
-            return quote + 1
-        at = quote + 1
+    at, size = start + 1, len(data)
+    while match := _ESCAPED.match(data, at):
+        at = match.end()
+        if at >= size:
+            return INCOMPLETE
+        if data[at] == _QUOTE:
+            return at + 1
+        if at + 1 >= size:  # a backslash with nothing behind it yet
+            return INCOMPLETE
     return INCOMPLETE
 
 
@@ -52,30 +54,28 @@ class ValueEnd:
         """The position behind the value, INCOMPLETE while it is not all there."""
         if self.depth == 0 and data[self.position] not in _OPENERS:
             return self._leaf(data)
-        restart = True
-        while restart:
-            restart = False
-            for token in _TOKEN.finditer(data, self.position):
-                first = data[token.start()]
-                if first == _QUOTE:
-                    if token.end() - token.start() > 1:
-                        continue
-                    end = string_end(data, token.start())
-                    stop = end if end != INCOMPLETE else len(data)
-                    if data.find(b"\n", token.start(), stop) >= 0:
-                        self.position, self.broken = token.start(), True
-                        return INCOMPLETE
-                    self.position = token.start() if end == INCOMPLETE else end
-                    if end == INCOMPLETE:
-                        return INCOMPLETE
-                    restart = True
-                    break
-                self.depth += 1 if first in _OPENERS else -1
-                if self.depth <= 0:
-                    self.position = token.end()
-                    return self.position
-            else:
-                self.position = len(data)
+        at, size = self.position, len(data)
+        while match := _RUN.match(data, at):
+            at = match.end()
+            if at >= size:
+                self.position = size
+                return INCOMPLETE
+            mark = data[at]
+            if mark == _QUOTE:
+                end = string_end(data, at)
+                if data.find(b"\n", at, end if end != INCOMPLETE else size) >= 0:
+                    self.position, self.broken = at, True
+                    return INCOMPLETE
+                if end == INCOMPLETE:
+                    self.position = at
+                    return INCOMPLETE
+                at = end
+                continue
+            at += 1
+            self.depth += 1 if mark in _OPENERS else -1
+            if self.depth <= 0:
+                self.position = at
+                return at
         return INCOMPLETE
 
     def _leaf(self, data: bytes | bytearray) -> int:

@@ -20,7 +20,7 @@ from msgspec import Raw
 
 from kubewitness.sources.envelopes import wrapper_time
 from kubewitness.sources.interface import Foreign, Found, Inner, Rebuilt
-from kubewitness.sources.values import Fields, encode, first_byte, inside, listed, string
+from kubewitness.sources.values import STRING, Fields, encode, first_byte, inside, listed, string
 
 _AUDIT: Final = ("kube-audit", "kube-audit-admin")
 
@@ -67,7 +67,7 @@ class DiagnosticRecord:
         if log is None:
             yield Foreign("AKS kube-audit record without a log")
             return
-        text = string(log).encode("utf-8", "replace") if first_byte(log) == b'"' else bytes(log)
+        text = string(log).encode("utf-8", "replace") if first_byte(log) == STRING else bytes(log)
         yield Inner(text, wrapper_time(fields))
 
 
@@ -117,7 +117,7 @@ def renamed(fields: Fields, names: dict[str, str]) -> Fields:
 
 def loosened(raw: Raw) -> Raw:
     """An object or array that was written as a string; anything else as it is. An empty string is absent."""
-    if first_byte(raw) != b'"':
+    if first_byte(raw) != STRING:
         return raw
     text = string(raw).strip()
     if not text:

@@ -18,7 +18,18 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from kubewitness.model.event import AuditRecord, ObjectRef, parse_time
-from kubewitness.sources.values import ABSENT, UNDECODABLE, Fields, encode, first_byte, inside, is_null, lenient, string
+from kubewitness.sources.values import (
+    ABSENT,
+    STRING,
+    UNDECODABLE,
+    Fields,
+    encode,
+    first_byte,
+    inside,
+    is_null,
+    lenient,
+    string,
+)
 
 LEVELS: Final = ("None", "Metadata", "Request", "RequestResponse")
 _LEVEL_ELSEWHERE: Final = ("k8s_audit_level", "openshift_audit_level")
@@ -36,6 +47,7 @@ class _Status(Struct):
 
 
 _text: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
+_record: msgspec.json.Decoder[AuditRecord] = msgspec.json.Decoder(AuditRecord)
 _object_ref: msgspec.json.Decoder[ObjectRef] = msgspec.json.Decoder(ObjectRef)
 _SHAPES: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     "user": msgspec.json.Decoder(_User),
@@ -75,8 +87,22 @@ def is_settled(record: AuditRecord) -> bool:
     )
 
 
-def build(fields: Fields, time: str = "") -> tuple[AuditRecord, list[str]]:
-    """The record of `fields` and what had to be made good. `time` is the wrapper's, used if the event has none."""
+def build(fields: Fields, time: str = "", text: bytes = b"") -> tuple[AuditRecord, list[str]]:
+    """The record of `fields` and what had to be made good.
+
+    Args:
+        fields: The members of the event.
+        time: The time of the wrapper, used if the event has none.
+        text: The object the members came from, if it can be decoded as a whole: the short way for a sound event.
+    """
+    if text and _sound(fields) and "k8s_audit_level" not in fields:
+        try:
+            record = _record.decode(text)
+        except UNDECODABLE:
+            pass
+        else:
+            if is_settled(record) and parse_time(record.requestReceivedTimestamp) is not None:
+                return record, []
     notes: list[str] = []
     record = AuditRecord(
         auditID=_string(fields, "auditID", notes),
@@ -97,6 +123,17 @@ def build(fields: Fields, time: str = "") -> tuple[AuditRecord, list[str]]:
     )
     record.requestReceivedTimestamp = _time(fields, record.stageTimestamp, time, notes)
     return record, notes
+
+
+def _sound(fields: Fields) -> bool:
+    """All parts have their types, and bodies are no strings."""
+    try:
+        for key, shape in _SHAPES.items():
+            if (raw := fields.get(key)) is not None:
+                shape.decode(raw)
+    except UNDECODABLE:
+        return False
+    return first_byte(fields.get("requestObject")) != STRING and first_byte(fields.get("responseObject")) != STRING
 
 
 def _string(fields: Fields, key: str, notes: list[str]) -> str:
@@ -160,7 +197,7 @@ def _reference(fields: Fields, notes: list[str]) -> ObjectRef | None:
 def _body(fields: Fields, key: str) -> Raw:
     """A body as found. One in a string (SLS, Log Analytics) is taken out of it."""
     raw = fields.get(key, ABSENT)
-    if first_byte(raw) == b'"':
+    if first_byte(raw) == STRING:
         text = string(raw).lstrip()
         return Raw(text.encode("utf-8", "replace")) if text[:1] in ("{", "[") else raw
     return ABSENT if is_null(raw) else raw

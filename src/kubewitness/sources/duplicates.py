@@ -9,40 +9,41 @@ marks must add up to the length of the text. Only where they do not, the keys ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from kubewitness.evidence.json_text import members
-from kubewitness.sources.values import UNDECODABLE, Fields, fields_of, first_byte, lenient
+from kubewitness.sources.values import OBJECT, UNDECODABLE, Fields, fields_of, lenient
 
 _PARTS_LIMIT = 4 * 1024 * 1024  # bodies beyond this are not searched
 
 
 def duplicate_keys(text: bytes, fields: Fields) -> list[str]:
     """Keys that occur twice in the object `text` or in an object directly inside it, dotted, at most eight."""
-    found = list(_repeated(text, fields, ""))
+    found = [] if _accounted(text, fields) else _repeated(text, "")
     for name, raw in fields.items():
-        size = len(memoryview(raw))
-        if size > 12 and first_byte(raw) == b"{" and size < _PARTS_LIMIT:
+        inner = bytes(raw)
+        if 12 < len(inner) < _PARTS_LIMIT and inner[0] == OBJECT:
             try:
-                found.extend(_repeated(bytes(raw), fields_of(raw), f"{name}."))
+                part = fields_of(inner)
             except UNDECODABLE:
                 continue
+            if not _accounted(inner, part):
+                found += _repeated(inner, f"{name}.")
     return found[:8]
 
 
-def _repeated(text: bytes, fields: Fields, prefix: str) -> Iterator[str]:
-    if _accounted(fields) == len(text):
-        return
-    seen: set[str] = set()
-    for key, _ in members(text).found:
-        name = lenient(key)
-        if not isinstance(name, str):
-            continue
-        if name in seen:
-            yield prefix + name
-        seen.add(name)
+def _accounted(text: bytes, fields: Fields) -> bool:
+    """The text is as long as an object of these members, written compactly or with a space behind each mark."""
+    count = len(fields)
+    if not count:
+        return len(text) == 2
+    length = 1 + 4 * count + len("".join(fields)) + len(b"".join(fields.values()))
+    if len(text) == length:
+        return True
+    spaced = text.startswith(b'": ', 2 + len(next(iter(fields))))
+    return spaced and len(text) == length + 2 * count - 1
 
 
-def _accounted(fields: Fields) -> int:
-    """Length of the compact object with exactly these members: braces, quotes, colons and commas included."""
-    return 1 + max(len(fields), 1) + sum(len(key) + 3 + len(memoryview(raw)) for key, raw in fields.items())
+def _repeated(text: bytes, prefix: str) -> list[str]:
+    names = [lenient(key) for key, _ in members(text).found]
+    seen: set[object] = set()
+    twice = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+    return [f"{prefix}{name}" for name in twice if isinstance(name, str)]

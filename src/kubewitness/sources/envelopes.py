@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from msgspec import Raw
 
 from kubewitness.sources.interface import Found, Inner, Nothing
-from kubewitness.sources.values import Fields, first_byte, inside, listed, scalar, string
+from kubewitness.sources.values import ARRAY, OBJECT, STRING, Fields, first_byte, inside, listed, scalar, string
 
 _TIMES = ("@timestamp", "timestamp", "time", "TimeGenerated", "ingestionTime", "_time", "__time__", "timeUnixNano")
 
@@ -60,17 +60,17 @@ class Envelope:
         if raw is None or (self.beside and self.beside not in fields):
             return False
         first = first_byte(raw)
-        return first == b"[" if self.array_only else first in (b"{", b"[", b'"') and _may_hold(raw, first)
+        return first == ARRAY if self.array_only else first in (OBJECT, ARRAY, STRING) and _may_hold(raw, first)
 
     def open(self, fields: Fields) -> Iterator[Found]:
         """The member, unescaped if it is a string."""
         raw = fields[self.key]
-        text = string(raw).encode("utf-8", "replace") if first_byte(raw) == b'"' else bytes(raw)
+        text = string(raw).encode("utf-8", "replace") if first_byte(raw) == STRING else bytes(raw)
         yield Inner(text, wrapper_time(fields))
 
 
-def _may_hold(raw: Raw, first: bytes) -> bool:
-    return first != b'"' or b"{" in bytes(raw)
+def _may_hold(raw: Raw, first: int) -> bool:
+    return first != STRING or b"{" in bytes(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class LokiStream:
 
     def recognises(self, fields: Fields) -> bool:
         """By its two members."""
-        return "stream" in fields and first_byte(fields.get("values")) == b"["
+        return "stream" in fields and first_byte(fields.get("values")) == ARRAY
 
     def open(self, fields: Fields) -> Iterator[Found]:
         """The lines with their times."""
@@ -142,7 +142,7 @@ class Nested:
         """What the path leads to."""
         raw = self._walk(fields)
         if raw is not None:
-            text = string(raw).encode("utf-8", "replace") if first_byte(raw) == b'"' else bytes(raw)
+            text = string(raw).encode("utf-8", "replace") if first_byte(raw) == STRING else bytes(raw)
             yield Inner(text, wrapper_time(fields))
 
     def _walk(self, fields: Fields) -> Raw | None:

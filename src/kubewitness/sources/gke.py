@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kubewitness.sources.interface import Foreign, Found, Rebuilt
-from kubewitness.sources.values import Fields, encode, first_byte, inside, lenient, scalar, string
+from kubewitness.sources.values import ARRAY, OBJECT, Fields, encode, first_byte, inside, lenient, scalar, string
 
 MISSING: Final = (
     "GKE log entries do not carry the query of the request (exec commands, dry run, selectors), the caller's groups, "
@@ -69,7 +69,7 @@ def _rebuild(fields: Fields, payload: Fields) -> Fields:
     address, agent = string(caller.get("callerIp")), string(caller.get("callerSuppliedUserAgent"))
     identity = string(inside(payload.get("authenticationInfo")).get("principalEmail"))
     bodies = {"requestObject": payload.get("request"), "responseObject": payload.get("response")}
-    logged = {name: raw for name, raw in bodies.items() if raw is not None and first_byte(raw) in (b"{", b"[")}
+    logged = {name: raw for name, raw in bodies.items() if raw is not None and first_byte(raw) in (OBJECT, ARRAY)}
     level = "RequestResponse" if "responseObject" in logged else "Request" if logged else "Metadata"
     rebuilt: dict[str, Any] = {
         "auditID": audit_id,

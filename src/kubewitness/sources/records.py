@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from msgspec import Raw
 
@@ -27,7 +27,17 @@ from kubewitness.sources.duplicates import duplicate_keys
 from kubewitness.sources.foreign import name_of_line
 from kubewitness.sources.interface import Foreign, Found, Inner, Rebuilt, Source
 from kubewitness.sources.registry import BEFORE_PLAIN, SOURCES
-from kubewitness.sources.values import UNDECODABLE, Fields, elements_of, fields_of, first_byte, string
+from kubewitness.sources.values import (
+    ARRAY,
+    OBJECT,
+    STRING,
+    UNDECODABLE,
+    Fields,
+    elements_of,
+    fields_of,
+    first_byte,
+    string,
+)
 
 MAX_DEPTH: Final = 6
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -50,8 +60,7 @@ class Seen:
     told: set[str] = field(default_factory=set)  # notes that are made once per item
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
+class _Level(NamedTuple):
     """Where in the wrappers we are."""
 
     depth: int = 0
@@ -101,17 +110,17 @@ class _Record:
                 text.decode()
             except UnicodeDecodeError:
                 yield self._fail("invalid UTF-8", text, "everything but the undecodable bytes")
-                level, text = replace(level, original=text), text.decode("utf-8", "replace").encode()
+                level, text = level._replace(original=text), text.decode("utf-8", "replace").encode()
         yield from self._value(text, level)
 
     def _value(self, text: bytes, level: _Level) -> Iterator[Reading]:
-        first = text[:1]
-        if first == b"{":
+        first = text[0]
+        if first == OBJECT:
             yield from self._object(text, level)
-        elif first == b"[" and text[1:2] != b"" and text[1] in b'{["] \t\r\n':
+        elif first == ARRAY and text[1:2] != b"" and text[1] in b'{["] \t\r\n':
             yield from self._array(text, level)
-        elif first == b'"' and (inner := string(Raw(text))):
-            yield from self.read(inner.encode("utf-8", "replace"), replace(level, depth=level.depth + 1))
+        elif first == STRING and (inner := string(Raw(text))):
+            yield from self.read(inner.encode("utf-8", "replace"), level._replace(depth=level.depth + 1))
         else:
             yield from self._prefixed(text, level)
 
@@ -141,7 +150,7 @@ class _Record:
                 break
             end = ValueEnd(opens).advance(text)
             at = end if end != INCOMPLETE else len(text)
-            readings = list(self._object(text[opens:at], replace(level, original=b"")))
+            readings = list(self._object(text[opens:at], level._replace(original=b"")))
             failures = [reading.reason for reading in readings if isinstance(reading, ParseFailure)]
             if failures and not any(isinstance(reading, Event) for reading in readings):
                 self._failures -= len(failures)
@@ -162,14 +171,14 @@ class _Record:
         if source is not None:
             yield from self._opened(source, fields, text, level)
         elif audit_event.identified(fields):
-            named = replace(level, format=level.format or audit_event.format_of(fields))
-            yield from self._event(fields, level.original or text, named)
+            named = level._replace(format=level.format or audit_event.format_of(fields))
+            yield from self._event(fields, level.original or text, named, text)
         else:
             names = ", ".join(list(fields)[:6])
             yield self._fail(f"JSON object that is no audit event (members: {names or 'none'})", text)
 
     def _opened(self, source: Source, fields: Fields, text: bytes, level: _Level) -> Iterator[Reading]:
-        within = replace(level, depth=level.depth + 1, format=level.format or source.format)
+        within = level._replace(depth=level.depth + 1, format=level.format or source.format)
         empty = True
         for found in source.open(fields):
             empty = False
@@ -179,20 +188,20 @@ class _Record:
 
     def _found(self, found: Found, text: bytes, within: _Level) -> Iterator[Reading]:
         if isinstance(found, Inner):
-            yield from self.read(found.data, replace(within, time=found.time or within.time, original=b""))
+            yield from self.read(found.data, within._replace(time=found.time or within.time, original=b""))
         elif isinstance(found, Rebuilt):
             if not audit_event.identified(found.fields):
                 yield self._fail(f"{within.format} without an audit event", text)
                 return
             for reason in found.missing:
                 yield from self._once(reason)
-            level = replace(within, time=found.time or within.time)
+            level = within._replace(time=found.time or within.time)
             yield from self._event(found.fields, within.original or text, level)
         elif isinstance(found, Foreign):
             yield self._fail(found.reason, text)
 
-    def _event(self, fields: Fields, original: bytes, level: _Level) -> Iterator[Reading]:
-        record, notes = audit_event.build(fields, level.time)
+    def _event(self, fields: Fields, original: bytes, level: _Level, text: bytes = b"") -> Iterator[Reading]:
+        record, notes = audit_event.build(fields, level.time, text)
         place = self._place()
         self._next += 1
         self._seen.formats[level.format] += 1
@@ -210,10 +219,10 @@ class _Record:
                 yield from self._glued(text[end:], level)
                 return
             elements, cut, reason = damaged.save_array(text)
-        deeper = replace(level, depth=level.depth + 1, original=b"")
+        deeper = level._replace(depth=level.depth + 1, original=b"")
         others = 0
         for element in elements:
-            if first_byte(element) in (b"{", b"[", b'"'):
+            if first_byte(element) in (OBJECT, ARRAY, STRING):
                 yield from self.read(element, deeper)
             else:
                 others += 1
@@ -227,12 +236,12 @@ class _Record:
         source = _source(saved.fields)
         known = audit_event.identified(saved.fields) or (source is not None and bool(source.format))
         if known:
-            yield from self._fields(saved.fields, text, replace(level, original=level.original or text))
+            yield from self._fields(saved.fields, text, level._replace(original=level.original or text))
         kept = ", ".join(saved.fields) if known else ""
         if saved.left_out:
             yield self._fail(f"unreadable (nested too deeply or malformed): {', '.join(saved.left_out)}", text, kept)
         if saved.reason:
-            deeper = replace(level, depth=level.depth + 1, original=b"")
+            deeper = level._replace(depth=level.depth + 1, original=b"")
             yield from self._cut(b"" if known else saved.cut_text, saved.reason, text, kept, deeper)
         elif not saved.left_out:
             yield self._fail("malformed characters in JSON, replaced" if known else "malformed JSON object", text, kept)
@@ -258,7 +267,7 @@ class _Record:
             inner = inner[: inner.rfind(b"}") + 1].replace(b'""', b'"')
         elif inner.startswith(b'{\\"'):  # a JSON string inside other text
             inner = damaged.cut_string(b'"' + inner.partition(b'" ')[0].removesuffix(b'"'))
-        readings = list(self._object(inner, replace(level, format=level.format or _prefix_format(head))))
+        readings = list(self._object(inner, level._replace(format=level.format or _prefix_format(head))))
         if any(isinstance(reading, Event) for reading in readings):
             yield from readings
             return

@@ -17,7 +17,7 @@ from typing import Any, Final
 from kubewitness.sources.aks import loosened
 from kubewitness.sources.envelopes import wrapper_time
 from kubewitness.sources.interface import Found, Rebuilt
-from kubewitness.sources.values import Fields, encode, first_byte, lenient, string
+from kubewitness.sources.values import STRING, Fields, encode, first_byte, lenient, string
 
 _PARTS: Final = ("user", "impersonatedUser", "sourceIPs", "objectRef", "responseStatus", "annotations")
 _BODIES: Final = ("requestObject.", "responseObject.")
@@ -37,7 +37,9 @@ class StringRow:
         """An audit ID, and a part written as a string of JSON, or the keys SLS adds."""
         if "auditID" not in fields:
             return False
-        return "__time__" in fields or "__source__" in fields or any(_stringed(fields, part) for part in _PARTS)
+        if "__time__" in fields or "__source__" in fields:
+            return True
+        return _stringed(fields, "user") or _stringed(fields, "objectRef") or _stringed(fields, "responseStatus")
 
     def open(self, fields: Fields) -> Iterator[Found]:
         """The parts taken out of their strings."""
@@ -72,7 +74,7 @@ class DottedRow:
 
 
 def _stringed(fields: Fields, part: str) -> bool:
-    return first_byte(fields.get(part)) == b'"' and string(fields[part]).lstrip()[:1] in ("{", "[")
+    return first_byte(fields.get(part)) == STRING and string(fields[part]).lstrip()[:1] in ("{", "[")
 
 
 def _put(parts: dict[str, Any], part: str, leaf: str, value: Any) -> None:

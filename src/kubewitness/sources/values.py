@@ -24,6 +24,8 @@ _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
+OBJECT, ARRAY, STRING, NULL = b'{["n'  # first bytes
+
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -37,14 +39,17 @@ def elements_of(data: bytes | Raw) -> list[Raw]:
     return _elements.decode(data)
 
 
-def first_byte(raw: bytes | Raw | None) -> bytes:
-    """The byte that tells the type: one of `{ [ " t f n -` or a digit; empty if absent."""
-    return bytes(memoryview(raw)[:1]) if raw is not None else b""
+def first_byte(raw: bytes | Raw | None) -> int:
+    """The byte that tells the type: OBJECT, ARRAY, STRING, or one of `t f n -` and the digits; 0 if absent."""
+    if raw is None:
+        return 0
+    view = memoryview(raw)
+    return view[0] if view else 0
 
 
 def is_null(raw: bytes | Raw | None) -> bool:
     """Absent, or JSON null."""
-    return first_byte(raw) in (b"", b"n")
+    return first_byte(raw) in (0, NULL)
 
 
 def lenient(text: bytes | Raw) -> Any:
@@ -67,7 +72,7 @@ def lenient(text: bytes | Raw) -> Any:
 
 def string(raw: Raw | None) -> str:
     """The text of a JSON string; empty if absent or of another type."""
-    if first_byte(raw) != b'"' or raw is None:
+    if first_byte(raw) != STRING or raw is None:
         return ""
     try:
         return _string.decode(raw)
@@ -78,7 +83,7 @@ def string(raw: Raw | None) -> str:
 
 def scalar(raw: Raw | None) -> str:
     """The text of a JSON string or number; empty otherwise."""
-    if first_byte(raw) == b'"':
+    if first_byte(raw) == STRING:
         return string(raw)
     value = lenient(raw) if raw is not None and not is_null(raw) else None
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
@@ -86,10 +91,10 @@ def scalar(raw: Raw | None) -> str:
 
 def inside(raw: Raw | None) -> Fields:
     """The members of an object, or of an object written inside a string; empty if it is neither."""
-    if first_byte(raw) == b'"':
+    if first_byte(raw) == STRING:
         text = string(raw).strip().encode("utf-8", "replace")
         raw = Raw(text)
-    if raw is None or first_byte(raw) != b"{":
+    if raw is None or first_byte(raw) != OBJECT:
         return {}
     try:
         return _fields.decode(raw)
@@ -99,9 +104,9 @@ def inside(raw: Raw | None) -> Fields:
 
 def listed(raw: Raw | None) -> list[Raw]:
     """The elements of an array, or of an array written inside a string; empty if it is neither."""
-    if first_byte(raw) == b'"':
+    if first_byte(raw) == STRING:
         raw = Raw(string(raw).strip().encode("utf-8", "replace"))
-    if raw is None or first_byte(raw) != b"[":
+    if raw is None or first_byte(raw) != ARRAY:
         return []
     try:
         return _elements.decode(raw)
