@@ -29,7 +29,8 @@ from kubewitness.report.blocks import (
 from kubewitness.report.citation import cite, object_words
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import short_path
-from kubewitness.report.overview import by_severity, names, outside, secret_name, severity_span
+from kubewitness.report.overview import outside
+from kubewitness.report.phrases import by_severity, names, secret_name, severity_span
 
 _CITATIONS = 3  # a claim
 _FINDINGS = 100

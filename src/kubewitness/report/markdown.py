@@ -19,7 +19,8 @@ from kubewitness.report.blocks import Block, Bullets, Citation, Command, Facts, 
 from kubewitness.report.details import details
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import inert
-from kubewitness.report.overview import Limits, overview
+from kubewitness.report.incident_overview import Limits
+from kubewitness.report.overview import overview
 
 _LIMITS = Limits(steps=200, incidents=20, actions=20, limitations=40, findings=50, reasons=20, sentences=40)
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
