@@ -34,8 +34,27 @@ def test_old_versions_have_their_time_elsewhere() -> None:
     old = {"requestReceivedTimestamp": None, "stageTimestamp": None, "apiVersion": "audit.k8s.io/v1alpha1"}
     by_timestamp = only(event(**old, timestamp="2017-09-11T19:55:05Z"))
     by_metadata = only(event(**old, metadata={"creationTimestamp": "2017-09-11T19:55:05Z"}))
-    assert by_timestamp.record.requestReceivedTimestamp == "2017-09-11T19:55:05Z"
-    assert by_metadata.record.requestReceivedTimestamp == "2017-09-11T19:55:05Z"
+    assert by_timestamp.record.requestReceivedTimestamp == "2017-09-11T19:55:05.000000Z"
+    assert by_metadata.record.requestReceivedTimestamp == "2017-09-11T19:55:05.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("2024-05-01T10:00:00Z", "2024-05-01T10:00:00.000000Z"),
+        ("2024-05-01T10:00:00.5Z", "2024-05-01T10:00:00.500000Z"),
+        ("2024-05-01T18:00:00.123456+08:00", "2024-05-01T10:00:00.123456Z"),
+        ("2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00.123456Z"),
+        ("0001-01-01T00:00:00+23:00", "0001-01-01T00:00:00+23:00"),
+        ("9999-12-31T23:59:59.9-23:00", "9999-12-31T23:59:59.9-23:00"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+        ("2024-05-01 10:00:00", "2024-05-01T10:00:00.000000Z"),
+    ],
+)
+def test_times_become_comparable_as_text(written: str, read_as: str) -> None:
+    found = read(event(requestReceivedTimestamp=written)).events[0]
+    assert found.record.requestReceivedTimestamp == read_as
+    assert found.time is None or found.time.year < 9999
 
 
 def test_the_group_is_taken_out_of_an_old_api_version() -> None:

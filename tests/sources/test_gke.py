@@ -37,7 +37,7 @@ def test_who_what_when_and_from_where_are_put_back() -> None:
     assert (found.verb, found.resource, found.namespace, found.name) == ("create", "pods", "shop", "web")
     assert found.record.requestURI == "/api/v1/namespaces/shop/pods/web"
     assert (found.decision, found.reason, found.succeeded) == ("allow", "RBAC: y", True)
-    assert found.record.requestReceivedTimestamp == "2024-05-01T10:00:00.5Z"
+    assert found.record.requestReceivedTimestamp == "2024-05-01T10:00:00.500000Z"
     assert found.record.userAgent == "kubectl/v1.29"
 
 

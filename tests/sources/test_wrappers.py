@@ -165,6 +165,8 @@ def test_the_time_of_the_wrapper_is_a_last_resort_and_noted() -> None:
         ),
         ({"message": "x|00004|acl_log(ovn_pinctrl0)|INFO|verdict=drop"}, "OVN network policy log"),
         ("I0501 10:00:00.123456       1 controller.go:1] hello {x}", "klog"),
+        ("2024-05-01T10:00:00.1Z I0501 10:00:00.123456       1 controller.go:1] hello", "klog"),
+        ('2024-05-01T10:00:00.1Z time="x" level=info msg="access granted"', "container runtime"),
         ("2024-07-02T12:40:06.6Z stdout F linux/amd64, go1.20.12", "container log"),
         ({"message": "hello", "kubernetes": {"container_name": "c"}}, "container log"),
         ({"_SYSTEMD_UNIT": "sshd.service", "MESSAGE": "hi"}, "systemd journal"),

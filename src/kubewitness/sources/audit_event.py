@@ -4,6 +4,7 @@ Each field is read by itself: a wrong type costs that field and is noted, never 
 forwarders write differently is brought to audit.k8s.io/v1 here and nowhere else:
 
 * v1alpha1 and v1beta1 have `timestamp` or `metadata.creationTimestamp` instead of `requestReceivedTimestamp`;
+* exports write times with other precisions and zones: all become UTC with six digits;
 * v1alpha1 puts the group into `objectRef.apiVersion` ("apps/v1"), Google's export calls the core group "core";
 * viaq (OpenShift logging) overwrites `level` and keeps the audit level under its own name.
 
@@ -32,6 +33,7 @@ from kubewitness.sources.values import (
 )
 
 LEVELS: Final = ("None", "Metadata", "Request", "RequestResponse")
+_MICRO_LENGTH: Final = len("2024-05-01T10:00:00.000000Z")
 _LEVEL_ELSEWHERE: Final = ("k8s_audit_level", "openshift_audit_level")
 
 
@@ -81,7 +83,7 @@ def is_settled(record: AuditRecord) -> bool:
     ref = record.objectRef
     return bool(
         record.auditID
-        and record.requestReceivedTimestamp
+        and _is_micro(record.requestReceivedTimestamp)
         and record.level in LEVELS
         and (ref is None or ("/" not in ref.apiVersion and ref.apiGroup != "core"))
     )
@@ -119,7 +121,7 @@ def build(fields: Fields, time: str = "", text: bytes = b"") -> tuple[AuditRecor
         sourceIPs=_part(fields, "sourceIPs", notes),
         responseStatus=_part(fields, "responseStatus", notes),
         annotations=_part(fields, "annotations", notes),
-        stageTimestamp=_string(fields, "stageTimestamp", notes),
+        stageTimestamp=_micro(_string(fields, "stageTimestamp", notes)),
     )
     record.requestReceivedTimestamp = _time(fields, record.stageTimestamp, time, notes)
     return record, notes
@@ -265,10 +267,22 @@ def _time(fields: Fields, stage_time: str, wrapper_time: str, notes: list[str]) 
     if received:
         if parse_time(received) is None:
             notes.append("requestReceivedTimestamp cannot be read as a time")
-        return received
+        return _micro(received)
     older = _string(fields, "timestamp", []) or string(inside(fields.get("metadata")).get("creationTimestamp"))
     if older or stage_time:
-        return older or stage_time
+        return _micro(older or stage_time)
     if wrapper_time:
         notes.append("the event has no time; the time of its wrapper was taken")
-    return wrapper_time
+    return _micro(wrapper_time)
+
+
+def _micro(text: str) -> str:
+    """A time as the API server writes it (UTC, six digits), so that times compare as text; unreadable ones as found."""
+    if _is_micro(text):
+        return text
+    when = parse_time(text)
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z") if when else text
+
+
+def _is_micro(text: str) -> bool:
+    return len(text) == _MICRO_LENGTH and text[-1] == "Z"

@@ -10,6 +10,7 @@ from typing import Final
 from kubewitness.sources.interface import Foreign, Found
 from kubewitness.sources.values import Fields, string
 
+_STAMP = re.compile(rb"^\d{4}-\d\d-\d\d[T ]\S+\s+")
 _LINES: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
     (re.compile(rb"^(?:node=\S+ )?type=[A-Z_0-9\[\]]+ msg=audit\("), "Linux auditd record, no Kubernetes audit event"),
     (re.compile(rb"\|acl_log\(|\|acl_log\|"), "OVN network policy log, no Kubernetes audit event"),
@@ -25,7 +26,8 @@ _LINES: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
 def name_of_line(text: bytes) -> str:
     """What a line of plain text is, empty if unknown."""
     head = text[:512]
-    return next((reason for pattern, reason in _LINES if pattern.search(head)), "")
+    bare = _STAMP.sub(b"", head, count=1)  # an export puts its own time in front
+    return next((reason for pattern, reason in _LINES if pattern.search(head) or pattern.search(bare)), "")
 
 
 def _kubernetes_object(fields: Fields) -> str:
