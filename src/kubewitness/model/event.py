@@ -100,9 +100,9 @@ def parse_time(text: str) -> datetime | None:
     """RFC 3339 as the API server writes it (microseconds, Z); None if absent or malformed. Always UTC-aware."""
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # year 1 or 9999 moved over the edge by its zone
         return None
-    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 class Event:
