@@ -144,11 +144,9 @@ def _chunks(
     for granule, names in ordered:
         end = granule.offset + granule.length
         while start + len(held) < end:
+            skip = min(len(held), granule.offset - start)
             block = next(blocks, b"")
             if not block:
                 break
-            if start + len(held) < granule.offset:
-                skip = min(len(held), granule.offset - start)
-                held, start = held[skip:], start + skip
-            held += block
+            held, start = held[skip:] + block, start + skip
         yield granule, held[granule.offset - start : end - start], names

@@ -4,8 +4,9 @@ Plain files larger than `SPLIT` are cut at line ends into one range a worker; ev
 Workers are forked, read by themselves and hand back one `Part` a range. Lines are numbered within a range and moved to
 their true number afterwards. The parent hashes plain files meanwhile, since a hash needs the whole file in order.
 
-Each worker knows the events it has seen. If two workers turn out to have read the same event (overlapping files), their
-counts are wrong, and the evidence is read once more by a single worker: slower, never wrong.
+Each worker knows the events it has seen. If two workers turn out to have read the same event (overlapping files), or one
+noticed a duplicate too late, the counts are wrong, and the evidence is read once more by a single worker with an exact
+memory: slower, never wrong.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from msgspec.structs import replace
 from kubewitness.detect.correlations import Correlator, Fired
 from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles
-from kubewitness.detect.scan import CHUNK, FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part, Scanner, read_source
-from kubewitness.detect.seen import Seen
+from kubewitness.detect.scan import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part, Scanner, read_source
+from kubewitness.detect.seen import Exact, Recent, Seen, meet
 from kubewitness.evidence.documents import sniff
 from kubewitness.evidence.opening import Source
 from kubewitness.model.event import parse_time
@@ -34,7 +35,7 @@ from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
 
 SPLIT = 32 * 1024 * 1024
-_READ = 8 * CHUNK
+_READ = 1 << 20
 _MOMENT = 60.0  # seconds
 Progress = Callable[[int, int], None]  # bytes and events so far
 
@@ -63,7 +64,7 @@ class Scan:
         self.first, self.last = "~", ""
         self.ledger = Ledger()
         self._correlator = Correlator(rules.correlations)
-        self.overflowed = False
+        self.overflowed = self.forgot = False
         self._lines: dict[int, int] = {}
         for range_, part in sorted(parts, key=lambda pair: pair[0]):
             self._add(range_, part)
@@ -121,11 +122,18 @@ def scan(sources: Sequence[Source], rules: RuleSet, matcher: Matcher, workers: i
     loads = _share(ranges, sources, workers)
     if len(loads) > 1:
         parts, seen = _fork(loads, sources, rules, matcher, progress)
-        if not _overlap(parts, seen):
+        if not any(memory.late for memory in seen) and not _overlap(parts, seen):
             return Scan(rules, sources, [pair for load in parts for pair in load])
         ranges = [Range(number, 0, -1) for number in range(len(sources))]
-    alone = _Reader(sources, rules, matcher, progress)
-    return Scan(rules, sources, [(range_, alone.read(range_)) for range_ in ranges])
+    memory: Seen = Recent() if len(loads) == 1 else Exact()
+    alone = _Reader(sources, rules, matcher, progress, memory)
+    whole = [(range_, alone.read(range_)) for range_ in ranges]
+    if memory.late:
+        alone = _Reader(sources, rules, matcher, progress, Exact())
+        whole = [(range_, alone.read(range_)) for range_ in ranges]
+    result = Scan(rules, sources, whole)
+    result.forgot = alone.seen.forgot
+    return result
 
 
 def _plan(sources: Sequence[Source], workers: int) -> list[Range]:
@@ -144,7 +152,7 @@ def _plan(sources: Sequence[Source], workers: int) -> list[Range]:
 def _cuts(path: Path, size: int, workers: int) -> list[int]:
     """Offsets at line ends that divide the file; only [0] if it is not made of lines."""
     with path.open("rb") as file:
-        if sniff(file.read(CHUNK)) != "lines":
+        if sniff(file.read(_READ)) != "lines":
             return [0]
         cuts = [0]
         for k in range(1, workers):
@@ -172,10 +180,12 @@ def _share(ranges: Sequence[Range], sources: Sequence[Source], workers: int) -> 
 class _Reader:
     """One worker: reads ranges one after another and remembers what it has seen."""
 
-    def __init__(self, sources: Sequence[Source], rules: RuleSet, matcher: Matcher, progress: Progress) -> None:
+    def __init__(
+        self, sources: Sequence[Source], rules: RuleSet, matcher: Matcher, progress: Progress, seen: Seen
+    ) -> None:
         self._sources, self._rules, self._matcher, self._progress = sources, rules, matcher, progress
         self._bytes = self._events = 0
-        self.seen = Seen()
+        self.seen = seen
 
     def read(self, range_: Range) -> Part:
         source = self._sources[range_.source]
@@ -214,7 +224,7 @@ def _fork(
     progress: Progress,
 ) -> tuple[list[list[tuple[Range, Part]]], list[Seen]]:
     context = multiprocessing.get_context("fork")
-    counters: list[Synchronized[int]] = [context.Value("Q", 0, lock=False) for _ in range(2 * len(loads))]  # type: ignore[misc]
+    counters: list[Synchronized[int]] = [context.Value("Q", 0, lock=False) for _ in range(2 * len(loads))]
     pipes: dict[Connection, int] = {}
     processes = []
     for number, load in enumerate(loads):
@@ -229,7 +239,7 @@ def _fork(
         pipes[ours] = number
         processes.append(process)
     parts: list[list[tuple[Range, Part]]] = [[] for _ in loads]
-    seen: list[Seen] = [Seen() for _ in loads]
+    seen: list[Seen] = [Recent() for _ in loads]
     try:
         hashing = _hash_files([sources[r.source] for load in loads for r in load if r.end >= 0])
         while pipes:
@@ -264,7 +274,7 @@ def _work(
     def progress(done: int, events: int) -> None:
         counters[0].value, counters[1].value = done, events
 
-    reader = _Reader(sources, rules, matcher, progress)
+    reader = _Reader(sources, rules, matcher, progress, Recent())
     try:
         parts = [(range_, reader.read(range_)) for range_ in load]
         states = {r.source: sources[r.source].state() for r in load if r.end < 0}
@@ -282,7 +292,7 @@ def _hash_files(sources: Sequence[Source]) -> Iterator[bool]:
         assert source.path is not None
         digest = hashlib.sha256()
         with source.path.open("rb", buffering=0) as file:
-            while block := file.read(8 * _READ):
+            while block := file.read(_READ):
                 digest.update(block)
                 yield True
         source.sha256 = digest.hexdigest()
@@ -300,7 +310,7 @@ def _overlap(parts: Sequence[Sequence[tuple[Range, Part]]], seen: Sequence[Seen]
                     if _seconds(y.first, x.last) < _MOMENT:
                         shared = any(seen[a].holds(fingerprint) for fingerprint in y.head)
                     else:
-                        shared = seen[a].meets(seen[b])
+                        shared = meet(seen[a], seen[b])
                     if shared:
                         return True
     return False

@@ -105,6 +105,7 @@ def root_causes(requests: Sequence[Request], ledger: Ledger, citer: Citer) -> tu
     allowed = [request for request in requests if opens(request)]
     if not allowed:
         return ()
+    granted = sum(not request.refused for request in requests)
     made_here = {
         r.object.name for r in requests if r.succeeded and r.resource in _RESOURCES.values() and r.verb == "create"
     }
@@ -122,7 +123,7 @@ def root_causes(requests: Sequence[Request], ledger: Ledger, citer: Citer) -> tu
         entries = ledger.of(_RESOURCES[binding.kind], binding.namespace, binding.name)
         if binding.name in made_here or any(entry.made and entry.audit_id in mine for entry in entries):
             continue
-        causes.append(_binding(binding, authorised, len(allowed), entries, citer))
+        causes.append(_binding(binding, authorised, granted, entries, citer))
     if not causes:
         causes.append(_setting(first, allowed, citer))
     return tuple(causes)

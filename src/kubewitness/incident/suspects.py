@@ -84,9 +84,13 @@ class Suspects:
         return min((profile.first for profile in self._by_pair.get(pair, ())), default="~")
 
     def _established(self, first: str, bad_since: str) -> bool:
-        """Was there well before things turned bad."""
+        """Was there well before things turned bad, or from the log's beginning."""
         then, bad = parse_time(first), parse_time(bad_since)
-        return bool(then and bad and bad - then > max(_ACCUSTOMED, self._span / 20))
+        if not (then and bad and self._start):
+            return False
+        if bad - then > max(_ACCUSTOMED, self._span / 20):
+            return True
+        return then - self._start < self._span / 10 and bad - then > _ACCUSTOMED / 3
 
     def _is_new(self, pair: Pair) -> bool:
         """Came late, from a network its identity never used: the mark of a credential in other hands.
@@ -94,12 +98,12 @@ class Suspects:
         People change desks and VPN addresses within their networks every day, so for a person the network must be new
         and public; a service account's token worked by hand is out of place wherever it comes from.
         """
-        first = parse_time(self._since(pair))
-        if first is None or self._start is None or first - self._start <= max(timedelta(minutes=5), self._span / 50):
-            return False
         identity, address = pair
         if service_account(identity):
             return self._by_hand(pair)
+        first = parse_time(self._since(pair))
+        if first is None or self._start is None or first - self._start <= max(timedelta(minutes=5), self._span / 50):
+            return False
         network = address.rpartition(".")[0].rpartition(".")[0] or address[:9]
         familiar = any(
             other != address
@@ -115,12 +119,12 @@ class Suspects:
     # -- seeds -------------------------------------------------------------------------------------------------------
 
     def _is_seed(self, pair: Pair, found: Sequence[Detection]) -> bool:
+        if kind_of_name(pair[0]) in ("controlPlane", "node") and not self._by_hand(pair):
+            return False  # it speaks for others: a kubelet asks whether an anonymous caller may pass
         if any(
             d.rule.kind == "intrusion" and d.rule.confidence != "low" and _POINTS[d.rule.severity] >= 3 for d in found
         ):
             return True
-        if kind_of_name(pair[0]) in ("controlPlane", "node"):
-            return False
         rules = {d.rule.id: d.rule for d in found if d.rule.kind != "context"}
         points = sum(_POINTS[rule.severity] * _TRUST[rule.confidence] for rule in rules.values())
         tactics = {tactic for rule in rules.values() for t in rule.techniques for tactic in technique(t).tactics}
@@ -148,7 +152,7 @@ class Suspects:
 
     def _turned_bad(self, cluster: Cluster) -> str:
         return min(
-            (d.first for pair in cluster.pairs for d in self._detected.get(pair, ()) if _POINTS[d.rule.severity] > 0),
+            (d.first for pair in cluster.pairs for d in self._detected.get(pair, ()) if _tells(d)),
             default="~",
         )
 
@@ -181,7 +185,7 @@ class Suspects:
                 established = self._established(profile.first, cluster.first)
                 if profile.key in accused or not established:
                     cluster.accessors.add(profile.key)
-                if profile.key in accused and established:
+                if profile.key in accused and established and kind_of_name(pair[0]) != "anonymous":
                     cluster.partial.add(profile.key)
         cluster.detections = [d for d in self._detections if cluster.accessors.intersection(d.accessors)]
         for identity, address in sorted({(key.identity, key.address) for key in cluster.partial}):

@@ -250,16 +250,53 @@ class FacetMasks:
         return mask
 
 
+# Derived fields whose values stand in the body as they are written, if only in another case.
+_VERBATIM = ("requestObject.", "responseObject.", "sar.user", "secret.type", "service.type", "csr.signerName")
+_PLAIN_RUN = re.compile(r"[A-Za-z0-9_:.-]{4,}")  # no JSON encoder escapes these
+
+
+def required_literals(node: Node) -> tuple[frozenset[bytes], ...]:
+    """Conditions on an event's bytes without which `node` is false: of each set, one must occur (in lower case)."""
+    if isinstance(node, AllOf):
+        return tuple(group for part in node.parts for group in required_literals(part))
+    parts = node.parts if isinstance(node, AnyOf) else (node,)
+    literals = [_literal(part) for part in parts]
+    known = frozenset(literal for literal in literals if literal)
+    return (known,) if known and all(literals) else ()
+
+
+def _literal(part: Node) -> bytes:
+    if not isinstance(part, Predicate) or part.op not in ("eq", "contains", "startswith", "endswith"):
+        return b""
+    if not part.field.startswith(_VERBATIM) or not isinstance(part.value, str):
+        return b""
+    return max(_PLAIN_RUN.findall(part.value), key=len, default="").lower().encode()
+
+
 class Matcher:
-    """All rules of a run, compiled. `match` is the plain way in; the scanner uses `facets` and `survivors` directly."""
+    """All rules of a run, compiled. `match` is the plain way in; the scanner uses the parts directly."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self._tests = tuple(compile_node(rule.condition) for rule in self.rules)
-        self.facets: dict[Facet, FacetMasks] = {
-            facet: FacetMasks(self.rules, facet)
-            for facet in get_args(Facet)
+        self.facets: dict[Facet, FacetMasks] = {facet: FacetMasks(self.rules, facet) for facet in get_args(Facet)}
+        self._literals = {
+            1 << n: groups for n, rule in enumerate(self.rules) if (groups := required_literals(rule.condition))
         }
+        self.literal = sum(self._literals)  # rules that need a literal
+
+    def admit(self, mask: int, line: bytes) -> int:
+        """`mask` without the rules that need a literal which the event's bytes do not hold: no decoding needed."""
+        if b"\\u00" in line:
+            return mask  # escapes that no encoder needs: look properly
+        lower = line.lower()
+        rest = mask & self.literal
+        while rest:
+            bit = rest & -rest
+            rest ^= bit
+            if not all(any(literal in lower for literal in group) for group in self._literals[bit]):
+                mask ^= bit
+        return mask
 
     def survivors(self, mask: int, event: Event) -> int:
         """Of the rules in `mask`, the bits of those that really match."""
