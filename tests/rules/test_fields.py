@@ -96,7 +96,7 @@ def test_a_misspelt_name_is_unknown_and_reads_as_absent() -> None:
         ("level", "stage"),
         ("request.scope", None),
         ("request.dryRun", None),
-        ("request.path", None),
+        ("request.path", "path"),
         ("object.name", None),
         ("podSpec.privileged", None),
         ("requestObject.spec", None),
@@ -116,6 +116,7 @@ _PARTS_OF_FACETS = {
     "namespace": ("objectRef",),
     "name": ("objectRef",),
     "stage": ("stage", "level"),
+    "path": ("requestURI",),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubewitness.rules.features.lookalike import edit_distance
@@ -90,6 +90,7 @@ def test_an_imitated_image_is_told_from_real_ones(image: str, imitated: tuple[st
 
 
 @given(st.text("abc-", max_size=8), st.text("abc-", max_size=8), st.integers(0, 3))
+@example("aaa--", "aaaaaaaa", 3)
 def test_the_bounded_distance_is_the_distance_up_to_its_bound(one: str, other: str, limit: int) -> None:
     exact = edit_distance(one, other, 99)
     assert edit_distance(one, other, limit) == min(exact, limit + 1)

@@ -54,7 +54,7 @@ def edit_distance(one: str, other: str, limit: int) -> int:
         if min(current) > limit:
             return limit + 1
         before, previous = previous, current
-    return previous[-1]
+    return min(previous[-1], limit + 1)
 
 
 def _near(name: str, real: Iterable[str]) -> str:
