@@ -10,14 +10,14 @@ Source: Sigma correlation rules specification 2.x.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Place
 from kubewitness.rules.compile import as_text
-from kubewitness.rules.fields import getter
+from kubewitness.rules.fields import Values, getter
 from kubewitness.rules.ir import CorrelationRule, RuleId
 
 _SEQUENCE_KEPT = 200  # matches of one base rule kept in one bucket of a sequence
@@ -66,6 +66,16 @@ class Correlator:
         for number, rule in enumerate(self.rules):
             for base in rule.rules:
                 self._by_rule.setdefault(base, []).append(number)
+        self._readers = {
+            (number, base): tuple(getter(rule.aliases.get(field, {}).get(base, field)) for field in rule.group_by)
+            for number, rule in enumerate(self.rules)
+            for base in rule.rules
+        }
+        self._values = {n: getter(rule.value_field) for n, rule in enumerate(self.rules) if rule.value_field}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Readers are functions and stay behind; a correlator that was sent is only added up, never fed."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("_readers", "_values")}
 
     @property
     def base_rules(self) -> frozenset[RuleId]:
@@ -80,11 +90,11 @@ class Correlator:
         time = when.timestamp()
         for number in self._by_rule.get(base, ()):
             rule = self.rules[number]
-            group = _group(rule, base, event)
+            group = _group(self._readers[number, base], event)
             if group is None:
                 continue
             who = AccessorKey(event.identity, event.address, event.record.userAgent)
-            for value in _texts(rule.value_field, event) if rule.type == "value_count" else ("",):
+            for value in _texts(self._values[number](event)) if rule.type == "value_count" else ("",):
                 self._put(number, group, Member(time, event.audit_id, base, value, who, event.place))
 
     def _put(self, number: int, group: tuple[str, ...], member: Member) -> None:
@@ -148,14 +158,14 @@ def _keep(bucket: _Bucket, member: Member, limit: int) -> None:
         del bucket.members[-2]
 
 
-def _texts(field: str, event: Event) -> tuple[str, ...]:
-    return tuple(text for value in getter(field)(event) if (text := as_text(value)) is not None)
+def _texts(values: Values) -> tuple[str, ...]:
+    return tuple(text for value in values if (text := as_text(value)) is not None)
 
 
-def _group(rule: CorrelationRule, base: RuleId, event: Event) -> tuple[str, ...] | None:
+def _group(readers: tuple[Callable[[Event], Values], ...], event: Event) -> tuple[str, ...] | None:
     group = []
-    for field in rule.group_by:
-        values = _texts(rule.aliases.get(field, {}).get(base, field), event)
+    for read in readers:
+        values = _texts(read(event))
         if not values:
             return None
         group.append(values[0])

@@ -29,7 +29,7 @@ from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKi
 from kubewitness.detect.seen import Seen
 from kubewitness.evidence.documents import frame_documents, sniff
 from kubewitness.evidence.opening import Source
-from kubewitness.model.event import ABSENT, AuditRecord, Event
+from kubewitness.model.event import ABSENT, AuditRecord, Event, ObjectRef
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
@@ -359,7 +359,7 @@ class Scanner:
                     self.document(original, place)
                     self._counted = None
                     continue
-                class_ = self._new_class(key, locate(index))
+                class_ = self._new_class(key, head)
             class_.count += 1
             if class_.granule != granule:
                 class_.granule = granule
@@ -388,13 +388,13 @@ class Scanner:
             profile.last_granule = granule
             profile.granules.append(granule)
 
-    def _new_class(self, key: tuple[object, ...], event: Event) -> Class:
-        record = event.record
+    def _new_class(self, key: tuple[object, ...], head: Head) -> Class:
+        event = Event(_shallow(head), _NOWHERE)
         mask, kind = self._request(key[2:], event)
         who_mask, profile = self._accessor(event)
         outcome_mask, refused, code = self._outcome(event)
         class_ = Class(mask & who_mask & outcome_mask, kind, profile, refused, code)
-        if not (event.audit_id and record.requestReceivedTimestamp):
+        if not (head.auditID and head.requestReceivedTimestamp):
             return class_  # must come here each time
         if len(self._classes) >= _CLASSES:
             for old in self._classes.values():
@@ -516,6 +516,28 @@ def _line_starts(data: bytes, end: int) -> list[int]:
         position = find(b"\n", position, end) + 1 or end
     starts.append(end)
     return starts
+
+
+def _shallow(head: Head) -> AuditRecord:
+    """The record as far as a head tells: enough for every facet a class is made of."""
+    asked = head.objectRef
+    return AuditRecord(
+        auditID=head.auditID,
+        stage=head.stage,
+        verb=head.verb,
+        requestURI=head.requestURI,
+        level=head.level,
+        user=head.user,
+        impersonatedUser=head.impersonatedUser,
+        sourceIPs=head.sourceIPs,
+        userAgent=head.userAgent,
+        objectRef=None
+        if asked is None
+        else ObjectRef(resource=asked.resource, subresource=asked.subresource, apiGroup=asked.apiGroup),
+        responseStatus=head.responseStatus,
+        requestReceivedTimestamp=head.requestReceivedTimestamp,
+        annotations=head.annotations,
+    )
 
 
 def _made_name(event: Event) -> str:

@@ -273,12 +273,28 @@ def _literal(part: Node) -> bytes:
     return max(_PLAIN_RUN.findall(part.value), key=len, default="").lower().encode()
 
 
+def residual(node: Node) -> Node:
+    """What is left to ask of an event that no facet refutes.
+
+    A top-level conjunct that one facet decides alone was true, or that facet's mask would have refuted the rule. (Paths
+    are not asked of every event, so they stay.)
+    """
+    if not isinstance(node, AllOf):
+        return node if _open(node) else AllOf(())
+    return AllOf(tuple(rest for part in node.parts if (rest := residual(part)) != AllOf(())))
+
+
+def _open(node: Node) -> bool:
+    facets = {facet_of(field) for field in walk_fields(node)}
+    return len(facets) != 1 or None in facets or "path" in facets
+
+
 class Matcher:
     """All rules of a run, compiled. `match` is the plain way in; the scanner uses the parts directly."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
-        self._tests = tuple(compile_node(rule.condition) for rule in self.rules)
+        self._tests = tuple(compile_node(residual(rule.condition)) for rule in self.rules)
         self.facets: dict[Facet, FacetMasks] = {facet: FacetMasks(self.rules, facet) for facet in get_args(Facet)}
         self._literals = {
             1 << n: groups for n, rule in enumerate(self.rules) if (groups := required_literals(rule.condition))
@@ -299,7 +315,7 @@ class Matcher:
         return mask
 
     def survivors(self, mask: int, event: Event) -> int:
-        """Of the rules in `mask`, the bits of those that really match."""
+        """Of the rules in `mask`, which no facet of `event` refutes, the bits of those that really match."""
         matched = 0
         while mask:
             bit = mask & -mask

@@ -59,6 +59,23 @@ class Negate(msgspec.Struct, frozen=True, tag="not"):
 Node = Predicate | AllOf | AnyOf | Negate
 
 
+class FirstSeen(msgspec.Struct, frozen=True):
+    """The rule speaks only of what is new: a combination of values that did not occur before, in a log that shows the usual.
+
+    The log's first part (`learn` of its time, at least `at_least` seconds) is what is usual. A combination of the values of
+    `fields` is new if its first occurrence lies after that part. Occurrences are the events of the rule's `condition`, or
+    with `requests` all requests of the log (then `fields` are about the accessor: name, kind, address, agent).
+    """
+
+    fields: tuple[str, ...]
+    known: tuple[str, ...] = ()  # those of `fields` whose values must not be new: the account is old, its network is new
+    requests: bool = False
+    learn: float = 0.2
+    at_least: float = 0.0
+    settled: int = 0  # speak only if `known` had at most so many combinations while learning (0: any number)
+    only: Node | None = None  # of the occurrences, those that are findings; None: all
+
+
 class Rule(msgspec.Struct, frozen=True):
     """A detection rule over single events."""
 
@@ -75,6 +92,7 @@ class Rule(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] = ()  # fields the condition reads
     path: Path = Path()
     line: int = 0
+    first_seen: FirstSeen | None = None  # then a match alone is no finding
 
 
 CorrelationType = Literal["event_count", "value_count", "temporal", "temporal_ordered"]

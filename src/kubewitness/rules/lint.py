@@ -149,7 +149,8 @@ def _used(rule: AnyRule, document: Document, complain: Complain) -> Iterator[Iss
     section = _find(document, "detection")
     if not isinstance(rule, Rule) or not isinstance(section, Mapping):
         return
-    words = re.findall(r"[\w*-]+", str(section.get("condition")))
+    history = _find(document, "kubewitness", "first_seen", "history")
+    words = re.findall(r"[\w*-]+", f"{section.get('condition')} {history}")
     for name in section:
         if name != "condition" and "them" not in words and not any(fnmatchcase(str(name), word) for word in words):
             yield complain(f"the condition does not use {name!r}", "detection", str(name))

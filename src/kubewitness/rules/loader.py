@@ -149,6 +149,10 @@ class _Linker:
             reason = "is itself a correlation" if _fold(name) in self.ids else "is not loaded"
             self.errors.append(ContentError(f"correlates rule {name!r}, which {reason}", rule.path, rule.line))
             return None
+        if new := [name for name in rule.rules if self.rules[RuleId(self.ids[_fold(name)])].rule.first_seen]:
+            message = f"correlates rule {new[0]!r}, which speaks only of what is new: a match of it means nothing"
+            self.errors.append(ContentError(message, rule.path, rule.line))
+            return None
         ids: Mapping[str, RuleId] = {name: self.ids[_fold(name)] for name in rule.rules}
         aliases = {alias: {ids[name]: field for name, field in m.items()} for alias, m in rule.aliases.items()}
         return msgspec.structs.replace(rule, rules=tuple(ids.values()), aliases=aliases)
@@ -168,5 +172,6 @@ def _fold(name: str) -> str:
 
 def _filtered(parsed: ParsedRule, rule_filter: ParsedFilter) -> ParsedRule:
     condition = AllOf((parsed.rule.condition, rule_filter.condition))
-    rule = msgspec.structs.replace(parsed.rule, condition=condition, fields=tuple(sorted(walk_fields(condition))))
+    fields = {*walk_fields(condition), *parsed.rule.fields}
+    rule = msgspec.structs.replace(parsed.rule, condition=condition, fields=tuple(sorted(fields)))
     return msgspec.structs.replace(parsed, rule=rule)

@@ -27,7 +27,8 @@ from kubewitness.rules.documents import Document
 Choice = TypeVar("Choice", bound=str)
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
-_BLOCK_KEYS = frozenset({"confidence", "kind", "runbook", "broad", "zh"})  # broad: why a rule looks at every event
+# broad: why a rule looks at every event; first_seen: see `rules.first_seen`
+_BLOCK_KEYS = frozenset({"confidence", "kind", "runbook", "broad", "first_seen", "zh"})
 _ZH_KEYS = frozenset({"title", "description", "runbook", "falsepositives"})
 
 

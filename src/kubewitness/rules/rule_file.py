@@ -15,6 +15,7 @@ import msgspec
 
 from kubewitness.model.errors import ContentError
 from kubewitness.rules.documents import Document, read_documents
+from kubewitness.rules.first_seen import parse_first_seen
 from kubewitness.rules.ir import AnyOf, CorrelationRule, Node, Rule, RuleId, walk_fields
 from kubewitness.rules.metadata import read_metadata
 from kubewitness.rules.sigma import (
@@ -129,6 +130,7 @@ class _Parse:
     def __init__(self, document: Document, rule_id: RuleId) -> None:
         self.document, self.rule_id = document, rule_id
         self.errors: list[ContentError] = []
+        self.nodes: dict[str, Node] = {}  # named detections
 
     def rule(self) -> Iterable[ParsedRule]:
         document = self.document
@@ -139,6 +141,8 @@ class _Parse:
         condition = self._detection("detection", reserved=frozenset({"condition"}))
         if self.errors or condition is None or not isinstance(source, Mapping):
             return
+        first_seen, condition = parse_first_seen(document, condition, self.nodes)
+        read = walk_fields(condition) | (set(first_seen.fields) if first_seen else set())
         rule = Rule(
             id=self.rule_id,
             title=metadata.title,
@@ -150,9 +154,10 @@ class _Parse:
             falsepositives=metadata.falsepositives,
             runbook=metadata.runbook,
             condition=condition,
-            fields=tuple(sorted(walk_fields(condition))),
+            fields=tuple(sorted(read)),
             path=document.path,
             line=document.line(),
+            first_seen=first_seen,
         )
         yield ParsedRule(rule, metadata.names, metadata.kind_given, str(source.get("category") or ""))
 
@@ -189,7 +194,7 @@ class _Parse:
                 )
             )
             reserved |= {"timeframe"}
-        nodes = dict[str, Node]()
+        nodes = self.nodes
         for name, definition in value.items():
             if name not in reserved:
                 nodes[str(name)] = self._named(definition, section, str(name))

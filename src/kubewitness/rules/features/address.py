@@ -59,8 +59,24 @@ def source_scope(event: Event) -> Values:
     return (scope_of(event.address),) if event.address else ()
 
 
+@lru_cache(maxsize=4096)
+def network_of(address: str, *, wide: bool = False) -> str:
+    """The network of `address`: its /24 (IPv6: /48), what one provider or office shares; `wide`: its /16 (/32).
+
+    Empty if it is no address.
+    """
+    parsed = _parse(address)
+    if parsed is None:
+        return ""
+    bits = (16 if wide else 24) if isinstance(parsed, IPv4Address) else (32 if wide else 48)
+    return str(ip_network((parsed, bits), strict=False))
+
+
 FIELDS: FieldTable = {
     "source.ip": lambda event: one(event.address),
+    "source.network": lambda event: one(network_of(event.address)),
+    # A cluster gives every node's pods a network of their own: its pods together have one site.
+    "source.site": lambda event: one(network_of(event.address, wide=True)),
     "source.claimed": lambda event: event.source_ips[:-1][:MAX_VALUES],
     "source.scope": source_scope,
 }
