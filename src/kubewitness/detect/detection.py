@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
 
+from kubewitness.detect.novelty import New
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.run import Scan
 from kubewitness.model.evidence import Place
@@ -55,7 +56,35 @@ def detections(scan: Scan, rules: Iterable[Rule]) -> list[Detection]:
                     tuple((m.place, b"") for m in members[:5]),
                 )
             )
-    return sorted(found, key=lambda d: (d.first, d.rule.id, d.identity, d.address))
+    found.extend(_novel(scan.new))
+    return sorted(found, key=in_order)
+
+
+def in_order(detection: Detection) -> tuple[str, str, str, str]:
+    """Sort key: when it began, then by rule and accessor."""
+    return (detection.first, detection.rule.id, detection.identity, detection.address)
+
+
+def _novel(found: Iterable[New]) -> Iterator[Detection]:
+    """What is new, one detection for each rule and accessor."""
+    groups: dict[tuple[str, str, str], list[New]] = {}
+    for new in found:
+        groups.setdefault((new.rule.id, *new.first.accessor[:2]), []).append(new)
+    for (_, identity, address), group in groups.items():
+        events = list(dict.fromkeys(new.first for new in group))
+        objects = dict.fromkeys(ObjectName(e.resource, e.namespace, e.name, e.group) for e in events if e.resource)
+        yield Detection(
+            group[0].rule,
+            identity,
+            address,
+            tuple(sorted({e.accessor for e in events})),
+            max(sum(new.requests for new in group), len(events)) if len(group) == 1 else len(events),
+            events[0].time,
+            events[-1].time,
+            frozenset(e.audit_id for e in events),
+            tuple(objects)[:_OBJECTS],
+            tuple((e.place, e.original) for e in events[:5]),
+        )
 
 
 def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from kubewitness.detect.correlations import Correlator, Fired
 from kubewitness.detect.ledger import Ledger
+from kubewitness.detect.novelty import New, Novelty
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles
 from kubewitness.detect.scan import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part, Scanner, read_source
 from kubewitness.detect.seen import Exact, Recent, Seen, meet
@@ -64,11 +65,13 @@ class Scan:
         self.first, self.last = "~", ""
         self.ledger = Ledger()
         self._correlator = Correlator(rules.correlations)
+        self.novelty = Novelty(rules.rules)
         self.overflowed = self.forgot = False
         self._lines: dict[int, int] = {}
         for range_, part in sorted(parts, key=lambda pair: pair[0]):
             self._add(range_, part)
         self.fired: list[Fired] = self._correlator.fired()
+        self.new: list[New] = self.novelty.judge(self.first, self.last, self.profiles)
         self.overflowed = self.overflowed or self._correlator.overflowed
         for item, source in zip(self.items, self.sources, strict=True):
             item.sha256, item.size, item.compression = source.sha256, source.size, source.compression
@@ -93,6 +96,7 @@ class Scan:
                 mine.absorb(group)
         self._correlator.absorb(part.correlator)
         self.ledger.absorb(part.ledger)
+        self.novelty.absorb(part.novelty, shift)
         moved = [replace(failure, place=_moved(failure.place, shift)) for failure in part.failures]
         self.failures.extend(moved[: FAILURES_KEPT - len(self.failures)])
         self.failures_total += part.failures_total

@@ -25,6 +25,7 @@ from msgspec import Raw, Struct
 
 from kubewitness.detect.correlations import Correlator
 from kubewitness.detect.ledger import LEDGER_RULE, Ledger
+from kubewitness.detect.novelty import Novelty
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind
 from kubewitness.detect.seen import Seen
 from kubewitness.evidence.documents import frame_documents, sniff
@@ -152,6 +153,7 @@ class Part:
         self.matches: dict[MatchKey, MatchGroup] = {}
         self.correlator = Correlator(rules.correlations)
         self.ledger = Ledger()
+        self.novelty = Novelty(rules.rules)
         self.failures: list[ParseFailure] = []
         self.failures_total = 0
         self.notes: list[Note] = []
@@ -201,7 +203,8 @@ class Scanner:
         bases = part.correlator.base_rules
         self._bases = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.id in bases)
         self._ledger = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.id == LEDGER_RULE)
-        self._silent = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.kind == "context")
+        self._novel = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.first_seen is not None)
+        self._silent = self._novel | sum(1 << n for n, rule in enumerate(matcher.rules) if rule.kind == "context")
         self._granule = 0
         self._times: list[str] = []  # of the events that came by the slow road
         self._counted: tuple[str, str] | None = None  # an event read again, known to be no duplicate
@@ -460,6 +463,9 @@ class Scanner:
                 self.part.correlator.add(rule.id, event)
         if mask & self._ledger:
             self.part.ledger.add(event, event.name or _made_name(event))
+        if mask & self._novel:
+            for rule in self._matcher.of(mask & self._novel):
+                self.part.novelty.add(rule, event, accessor, event.name or _made_name(event))
         mask &= ~self._silent
         if mask:
             key = MatchKey(mask, accessor, kind, code, event.namespace)

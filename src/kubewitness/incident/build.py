@@ -46,7 +46,11 @@ def build(
     scan: Scan, matcher: Matcher, cluster: Cluster, requests: Sequence[Request], name: str, citer: Citer
 ) -> Incident:
     """The incident of one cluster."""
-    by_request = {request.audit_id: matcher.match(request.final) for request in requests}
+    # A rule that speaks only of what is new matches in old and new alike; its findings stand by themselves.
+    by_request = {
+        request.audit_id: tuple(rule for rule in matcher.match(request.final) if rule.first_seen is None)
+        for request in requests
+    }
     steps = drafts(requests)
     effects = cascades(scan, steps)
     causes = root_causes(requests, scan.ledger, citer)

@@ -24,7 +24,19 @@ from kubewitness.model.text import Text
 RuleId = NewType("RuleId", str)  # path of the file below its content folder without suffix; linted
 
 Op = Literal[
-    "eq", "contains", "startswith", "endswith", "wildcard", "re", "cidr", "exists", "null", "lt", "lte", "gt", "gte",
+    "eq",
+    "contains",
+    "startswith",
+    "endswith",
+    "wildcard",
+    "re",
+    "cidr",
+    "exists",
+    "null",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
     "fieldeq",
 ]
 
@@ -60,15 +72,18 @@ Node = Predicate | AllOf | AnyOf | Negate
 
 
 class FirstSeen(msgspec.Struct, frozen=True):
-    """The rule speaks only of what is new: a combination of values that did not occur before, in a log that shows the usual.
+    """The rule speaks only of what is new: a combination of values that did not occur before.
 
-    The log's first part (`learn` of its time, at least `at_least` seconds) is what is usual. A combination of the values of
-    `fields` is new if its first occurrence lies after that part. Occurrences are the events of the rule's `condition`, or
-    with `requests` all requests of the log (then `fields` are about the accessor: name, kind, address, agent).
+    The log's first part (`learn` of its time, at least `at_least` seconds) shows what is usual. A combination of the
+    values of `fields` is new if its first occurrence lies after that part. Occurrences are the events of the rule's
+    `condition`, or with `requests` all requests of the log (then `fields` are about the accessor: name, kind, address,
+    agent).
     """
 
     fields: tuple[str, ...]
-    known: tuple[str, ...] = ()  # those of `fields` whose values must not be new: the account is old, its network is new
+    known: tuple[
+        str, ...
+    ] = ()  # those of `fields` whose values must not be new: the account is old, its network is new
     requests: bool = False
     learn: float = 0.2
     at_least: float = 0.0
