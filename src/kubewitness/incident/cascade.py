@@ -55,8 +55,11 @@ def cascades(scan: Scan, steps: Sequence[StepDraft]) -> dict[int, Effect]:
                 roots.append((index, request.object, request.time))
     roots = roots[:_NEEDLES]
     found = search(scan, [Needle(name.name, time, _later(time)) for _, name, time in roots], _by_cluster)
+    own = {request.audit_id for draft in steps for request in draft.requests}  # a stolen token acts as an account too
     effects: dict[int, Effect] = {}
     for event in found:
+        if event.audit_id in own:
+            continue
         home = next(((index, root) for index, root, time in roots if _descends(event, root, time)), None)
         if home is not None:
             _note(effects.setdefault(home[0], Effect()), event, home[1])
