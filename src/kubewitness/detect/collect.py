@@ -1,8 +1,8 @@
 """Pass 2: every event of the suspects, not only those a rule matched.
 
 Pass 1 noted in which granules of the evidence each accessor occurs, so only those are read again. Events that others
-caused on the suspects' behalf (a controller making the pods of an intruder's DaemonSet) are found by searching the names
-of the suspects' objects in the granules of that time, as bytes, before anything is decoded.
+caused on the suspects' behalf (a controller making the pods of an intruder's DaemonSet) are found by searching the
+names of the suspects' objects in the granules of that time, as bytes, before anything is decoded.
 """
 
 from __future__ import annotations

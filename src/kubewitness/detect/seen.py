@@ -1,10 +1,10 @@
 """Which events were seen, so that a duplicate (same auditID and stage) counts once.
 
-`Recent` is fast and bets on the ordinary case: duplicates of a retried batch or of overlapping rotated files lie near each
-other, and a set of the latest few hundred thousand fingerprints recognises them at once. A full set is frozen into eight
-bytes an event and compared, at that moment, with the older frozen ones; if they meet, a duplicate came too far behind
-its twin to be noticed in time (`late`), and the evidence must be read again with `Exact`, which never misses one within
-the last `CAPACITY` events and costs a few times more for each.
+`Recent` is fast and bets on the ordinary case: duplicates of a retried batch or of overlapping rotated files lie near
+each other, and a set of the latest few hundred thousand fingerprints recognises them at once. A full set is frozen
+into eight bytes an event and compared, at that moment, with the older frozen ones; if they meet, a duplicate came too
+far behind its twin to be noticed in time (`late`), and the evidence must be read again with `Exact`, which never
+misses one within the last `CAPACITY` events and costs a few times more for each.
 
 Two different events share a fingerprint with a probability of n / 2**61: below one in a million for a million events.
 """

@@ -21,6 +21,7 @@ _EACH = 12
 
 
 def advice(
+    *,
     causes: Sequence[RootCause],
     touched: Touched,
     pods: Sequence[ObjectName],
@@ -83,7 +84,8 @@ def _isolate(left: Sequence[ObjectName], addresses: Sequence[str]) -> list[Actio
                 "isolate",
                 Text("Keep the intruder's addresses from the API server", "阻断入侵者地址访问 API server"),
                 Text(
-                    "On every control-plane node, or in the cloud's security group. An intruder can change address: this buys time.",
+                    "On every control-plane node, or in the cloud's security group. An intruder can change "
+                    "address: this buys time.",
                     "在每个控制平面节点或云安全组上执行。入侵者可以更换地址，此举只为争取时间。",
                 ),
                 "\n".join(rules),
@@ -102,7 +104,8 @@ def _isolate(left: Sequence[ObjectName], addresses: Sequence[str]) -> list[Actio
                 Text(
                     "Label the pods and deny their traffic, so that the processes stay for the dump. Pods on the host "
                     "network ignore a NetworkPolicy; some CNI plugins ignore all of them.",
-                    "给 Pod 打标签并拒绝其流量，保留进程以便取证。hostNetwork 的 Pod 不受 NetworkPolicy 约束，部分 CNI 不支持 NetworkPolicy。",
+                    "给 Pod 打标签并拒绝其流量，保留进程以便取证。hostNetwork 的 Pod 不受 NetworkPolicy 约束，"
+                    "部分 CNI 不支持 NetworkPolicy。",
                 ),
                 _deny(namespace, [o for o in left if o.namespace == namespace]),
                 safe=False,
@@ -118,11 +121,11 @@ def _isolate(left: Sequence[ObjectName], addresses: Sequence[str]) -> list[Actio
 
 def _deny(namespace: str, left: Sequence[ObjectName]) -> str:
     lines = [f"# pods of {', '.join(quote(o.name) for o in left)}"]
-    for o in left[:_EACH]:
-        lines.append(
-            f"kubectl -n {quote(namespace)} get pods -o name | grep -F {quote('/' + o.name)} | "
-            f"xargs -r -I{{}} kubectl -n {quote(namespace)} label {{}} kubewitness/quarantine=true --overwrite"
-        )
+    lines += [
+        f"kubectl -n {quote(namespace)} get pods -o name | grep -F {quote('/' + o.name)} | "
+        f"xargs -r -I{{}} kubectl -n {quote(namespace)} label {{}} kubewitness/quarantine=true --overwrite"
+        for o in left[:_EACH]
+    ]
     return "\n".join(
         [
             *lines,
@@ -149,7 +152,8 @@ def _dump(pods: Sequence[ObjectName], nodes: Sequence[str]) -> Action:
         "dump",
         Text("Copy the running programs before they stop", "停止之前先转储正在运行的程序"),
         Text(
-            f"{where.en}: executable, command line and open sockets of each container. Stopping the runtime destroys them.",
+            f"{where.en}: executable, command line and open sockets of each container. Stopping the runtime "
+            "destroys them.",
             f"{where.zh}：保存每个容器的可执行文件、命令行与套接字。停止容器运行时会销毁这些证据。",
         ),
         "\n".join(
@@ -158,7 +162,8 @@ def _dump(pods: Sequence[ObjectName], nodes: Sequence[str]) -> Action:
                 "for id in $(crictl ps -q); do",
                 "  pid=$(crictl inspect --output go-template --template '{{.info.pid}}' \"$id\") || continue",
                 '  mkdir -p "dump/$id" && cp "/proc/$pid/exe" "dump/$id/exe"',
-                '  tr \'\\0\' \' \' < "/proc/$pid/cmdline" > "dump/$id/cmdline"; nsenter -t "$pid" -n ss -tunap > "dump/$id/ss"',
+                '  tr \'\\0\' \' \' < "/proc/$pid/cmdline" > "dump/$id/cmdline"; nsenter -t "$pid" -n ss -tunap '
+                '> "dump/$id/ss"',
                 "done",
             ]
         ),
@@ -219,9 +224,11 @@ def _revoke(touched: Touched, secrets: Sequence[Secret]) -> list[Action]:
                     "轮换集群中的全部凭据" if wide else f"轮换 {len(secrets)} 项凭据",
                 ),
                 Text(
-                    "A Secret read once stays known: change it where it is used (databases, registries, clouds), not only here. "
+                    "A Secret read once stays known: change it where it is used (databases, registries, "
+                    "clouds), not only here. "
                     "Deleting a ServiceAccount voids all its tokens.",
-                    "被读取过的 Secret 永远视为泄露：须在其使用处（数据库、镜像仓库、云账号）更换，而不只是在集群内。删除 ServiceAccount 会使其全部令牌失效。",
+                    "被读取过的 Secret 永远视为泄露：须在其使用处（数据库、镜像仓库、云账号）更换，"
+                    "而不只是在集群内。删除 ServiceAccount 会使其全部令牌失效。",
                 ),
                 listed,
                 safe=False,
@@ -267,12 +274,14 @@ def _fix(causes: Sequence[RootCause]) -> list[Action]:
 def _fix_credential(cause: RootCause) -> Action:
     if kind_of_name(cause.name) == "serviceaccount":
         namespace, _, name = cause.name.removeprefix("system:serviceaccount:").partition(":")
-        command = f"kubectl -n {quote(namespace)} delete serviceaccount {quote(name)}\n# then create it again and restart its pods"
+        command = f"kubectl -n {quote(namespace)} delete serviceaccount {quote(name)}\n"
+        command += "# then create it again and restart its pods"
         detail = Text("Deleting the account voids every token of it.", "删除账号会使其所有令牌失效。")
     else:
         command = f"kubectl get clusterrolebindings,rolebindings -A -o wide | grep -F {quote(cause.name)}"
         detail = Text(
-            "A client certificate cannot be revoked one by one: remove every binding of the user and its groups, or re-key the CA.",
+            "A client certificate cannot be revoked one by one: remove every binding of the user and its "
+            "groups, or re-key the CA.",
             "客户端证书无法单独吊销：删除该用户及其组的全部绑定，或更换 CA。",
         )
     return Action(

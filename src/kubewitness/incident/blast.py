@@ -8,6 +8,7 @@ from kubewitness.incident.citing import Citer
 from kubewitness.incident.deeds import BINDINGS, ROLES, WORKLOADS
 from kubewitness.incident.requests import Request
 from kubewitness.incident.steps import StepDraft
+from kubewitness.incident.when import moment
 from kubewitness.model.incident import LifeRole, ObjectLife, ObjectName, RootCause, Secret
 from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name, service_account
@@ -15,8 +16,8 @@ from kubewitness.rules.features.rbac import grant_of
 
 _RESOURCES = {"ClusterRoleBinding": "clusterrolebindings", "RoleBinding": "rolebindings"}
 _LISTED = 200  # secrets named from one list response
-_DRAWN = frozenset((*WORKLOADS, *BINDINGS, *ROLES, "secrets", "serviceaccounts", "configmaps", "certificatesigningrequests",
-                    "mutatingwebhookconfigurations", "validatingwebhookconfigurations", "services"))  # fmt: skip
+_DRAWN = WORKLOADS | BINDINGS | ROLES | {"secrets", "serviceaccounts", "configmaps", "services"}
+_DRAWN |= {"certificatesigningrequests", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
 
 
 class Touched:
@@ -141,8 +142,8 @@ def exposed(requests: Sequence[Request], citer: Citer) -> tuple[Secret, ...]:
         if request.resource == "secrets" and request.verb in ("get", "list", "watch") and not request.subresource:
             _read(request, add)
         elif request.resource == "serviceaccounts" and request.subresource == "token" and request.verb == "create":
-            en = f"a token for this service account was minted at {request.time}; delete the account to void it"
-            zh = f"{request.time} 为该 ServiceAccount 签发了令牌；删除该账号可使其失效"
+            en = f"a token for this service account was minted at {moment(request.time)}; delete the account to void it"
+            zh = f"{moment(request.time)} 为该 ServiceAccount 签发了令牌；删除该账号可使其失效"
             add(request.namespace, request.name, en, zh, request)
         account = service_account(request.identity)
         if account and kind_of_name(request.identity) == "serviceaccount":
@@ -155,7 +156,7 @@ def _read(request: Request, add: object) -> None:
     assert callable(add)
     namespace, name = request.namespace, request.name
     if request.verb == "get" and name:
-        add(namespace, name, f"read at {request.time}", f"于 {request.time} 被读取", request)
+        add(namespace, name, f"read at {moment(request.time)}", f"于 {moment(request.time)} 被读取", request)
         return
     body = request.final.response_object
     items = body.get("items") if isinstance(body, dict) else None
@@ -167,16 +168,19 @@ def _read(request: Request, add: object) -> None:
                 add(
                     where,
                     meta["name"],
-                    f"returned by a list at {request.time}",
-                    f"出现在 {request.time} 的列表结果中",
+                    f"returned by a list at {moment(request.time)}",
+                    f"出现在 {moment(request.time)} 的列表结果中",
                     request,
                 )
         return
     if namespace:
         en, zh = (
-            f"every Secret of the namespace was listed at {request.time}",
-            f"{request.time} 列出了该命名空间的全部 Secret",
+            f"every Secret of the namespace was listed at {moment(request.time)}",
+            f"{moment(request.time)} 列出了该命名空间的全部 Secret",
         )
     else:
-        en, zh = f"every Secret of the cluster was listed at {request.time}", f"{request.time} 列出了集群的全部 Secret"
+        en, zh = (
+            f"every Secret of the cluster was listed at {moment(request.time)}",
+            f"{moment(request.time)} 列出了集群的全部 Secret",
+        )
     add(namespace, "", f"{en}, with values; the log does not name them", f"{zh}（含内容）；日志未列出名称", request)

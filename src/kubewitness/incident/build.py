@@ -43,9 +43,10 @@ def gather(scan: Scan, suspects: Suspects, clusters: list[Cluster]) -> list[tupl
 
 
 def build(
-    scan: Scan, matcher: Matcher, cluster: Cluster, requests: Sequence[Request], name: str, citer: Citer
+    scan: Scan, matcher: Matcher, gathered: tuple[Cluster, Sequence[Request]], name: str, citer: Citer
 ) -> Incident:
-    """The incident of one cluster."""
+    """The incident of one cluster and its requests."""
+    cluster, requests = gathered
     # A rule that speaks only of what is new matches in old and new alike; its findings stand by themselves.
     by_request = {
         request.audit_id: tuple(rule for rule in matcher.match(request.final) if rule.first_seen is None)
@@ -64,7 +65,7 @@ def build(
     pods = tuple(sorted({pod for effect in effects.values() for pod in effect.pods} | set(_touched_pods(requests))))
     nodes = tuple(sorted({node for effect in effects.values() for node in effect.nodes}))
     rules = {rule.id: rule for found in by_request.values() for rule in found}
-    mining = any(t.startswith("T1496") for rule in rules.values() for t in rule.techniques)
+    techniques = {t for rule in rules.values() for t in rule.techniques}
     actor = _actor(cluster, requests)
     top = max((SEVERITIES.index(d.rule.severity) for d in cluster.detections), default=2)
     severity = SEVERITIES[min(max(top, 2 if not touched.created else 3), 4)]
@@ -72,7 +73,7 @@ def build(
         id=name,
         severity=severity,
         confidence=_confidence(cluster),
-        title=headline(requests, causes, touched, mining),
+        title=headline(requests, causes, touched, techniques),
         story=story(steps, effects, causes),
         first=requests[0].time,
         last=max(request.time for request in requests),
@@ -90,7 +91,15 @@ def build(
         nodes=nodes,
         secrets=secrets,
         verdict=verdict(requests, steps),
-        actions=advice(causes, touched, pods, nodes, secrets, actor.addresses, actor.identities),
+        actions=advice(
+            causes=causes,
+            touched=touched,
+            pods=pods,
+            nodes=nodes,
+            secrets=secrets,
+            addresses=actor.addresses,
+            identities=actor.identities,
+        ),
         limitations=_limitations(requests),
         audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),
     )
@@ -173,14 +182,16 @@ def _limitations(requests: Sequence[Request]) -> tuple[Text, ...]:
     if blind:
         out.append(
             Text(
-                f"{len(blind)} of {len(writes)} writes were logged without their body: what they contained is not known.",
+                f"{len(blind)} of {len(writes)} writes were logged without their body: what they contained is "
+                "not known.",
                 f"{len(writes)} 次写操作中有 {len(blind)} 次未记录请求体：内容不得而知。",
             )
         )
     if any(len(r.final.source_ips) > 1 for r in requests):
         out.append(
             Text(
-                "Some requests name earlier addresses (X-Forwarded-For): the client can invent those, only the last is fact.",
+                "Some requests name earlier addresses (X-Forwarded-For): the client can invent those, only the "
+                "last is fact.",
                 "部分请求带有更早的地址（X-Forwarded-For）：可由客户端伪造，只有最后一个是事实。",
             )
         )

@@ -1,8 +1,9 @@
 """The way in and what opened it.
 
-The authorizer writes into each audit event which binding allowed the request; that string is the proof. The bindings that
-allowed an intruder's requests, less the ones the intruder made itself and the ones every cluster grants everybody, are
-root causes. For a named identity the credential comes first: the binding did what it should, in the wrong hands.
+The authorizer writes into each audit event which binding allowed the request; that string is the proof. The bindings
+that allowed an intruder's requests, less the ones the intruder made itself and the ones every cluster grants
+everybody, are root causes. For a named identity the credential comes first: the binding did what it should, in the
+wrong hands.
 
 Source: the reason format of k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac (RuleAllows).
 """
@@ -211,7 +212,8 @@ def _setting(first: Request, allowed: Sequence[Request], citer: Citer) -> RootCa
         description=Text(
             f"{first.identity} was allowed without a named binding: the authorizer gives no reason in this log. "
             "Look at --authorization-mode, --anonymous-auth and webhook authorizers of the API server.",
-            f"{first.identity} 被放行，但日志未给出绑定。请检查 API server 的 --authorization-mode、--anonymous-auth 与鉴权 webhook。",
+            f"{first.identity} 被放行，但日志未给出绑定。请检查 API server 的 --authorization-mode、"
+            "--anonymous-auth 与鉴权 webhook。",
         ),
         requests_authorised=len(allowed),
         requests_total=len(allowed),

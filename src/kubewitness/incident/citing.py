@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from kubewitness.incident.masking import mask
 from kubewitness.incident.requests import Request
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Place
@@ -28,10 +29,10 @@ class Citer:
     def event(self, event: Event, decisive: Iterable[str] = ()) -> Evidence:
         """Cite one event."""
         place = event.place
-        original = ""
+        original, masked = "", False
         if self._budget > 0 and event.original and len(event.original) <= _ORIGINAL:
             self._budget -= 1
-            original = event.original.decode("utf-8", "replace")
+            original, masked = mask(event.original)
         return Evidence(
             audit_id=event.audit_id,
             item=place.item,
@@ -43,6 +44,7 @@ class Citer:
             summary=summary(event),
             decisive=tuple(dict.fromkeys([*_ALWAYS, *decisive]))[:_DECISIVE],
             original=original,
+            masked=masked,
         )
 
     def place(self, place: Place, audit_id: str) -> Evidence:

@@ -1,4 +1,4 @@
-"""What was looked at and what could not be seen. Not knowing is said out loud, with what the missing would have shown."""
+"""What was looked at and what could not be seen: not knowing is said out loud, with what it would have shown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kubewitness.detect.run import Scan
+from kubewitness.incident.when import moment, span
 from kubewitness.model.event import parse_time
 from kubewitness.model.incident import Coverage, Gap
 from kubewitness.model.text import Text
@@ -86,9 +87,12 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
     if not bodies:
         out.append(
             Text(
-                "All events are at level Metadata: request bodies were not logged. Images, commands, privileged settings, "
-                "role contents and binding subjects of what was created cannot be seen; rules that need them could not fire.",
-                "所有事件均为 Metadata 级别，未记录请求体：无法看到所创建对象的镜像、命令、特权设置、角色内容和绑定主体，依赖它们的规则无法触发。",
+                "All events are at level Metadata: request bodies were not logged. Images, commands, privileged "
+                "settings, "
+                "role contents and binding subjects of what was created cannot be seen; rules that need them "
+                "could not fire.",
+                "所有事件均为 Metadata 级别，未记录请求体：无法看到所创建对象的镜像、命令、特权设置、"
+                "角色内容和绑定主体，依赖它们的规则无法触发。",
             )
         )
     elif bodies < total / 100:
@@ -101,7 +105,8 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
     if levels["RequestResponse"] == 0 and bodies:
         out.append(
             Text(
-                "Response bodies were not logged: which values a list or get returned (secrets above all) is not known.",
+                "Response bodies were not logged: which values a list or get returned (secrets above all) is "
+                "not known.",
                 "未记录响应体：无法得知 list 或 get（尤其是 Secret）返回了哪些内容。",
             )
         )
@@ -112,18 +117,20 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
                 "缺少 ResponseComplete 阶段：请求的最终结果仅部分可知。",
             )
         )
-    for gap in gaps[:5]:
-        out.append(
-            Text(
-                f"Nothing was logged between {gap.first} and {gap.last} ({gap.seconds / 60:.0f} min): "
-                "rotation, a stopped API server, or removed lines. What happened then is not known.",
-                f"{gap.first} 至 {gap.last}（{gap.seconds / 60:.0f} 分钟）没有任何记录：可能是日志轮转、API server 停止或日志被删除，其间发生的事不得而知。",
-            )
+    out += [
+        Text(
+            f"Nothing was logged between {moment(gap.first)} and {moment(gap.last)} ({span(gap.seconds).en}): "
+            "rotation, a stopped API server, or removed lines. What happened then is not known.",
+            f"{moment(gap.first)} 至 {moment(gap.last)}（{span(gap.seconds).zh}）没有任何记录："
+            "可能是日志轮转、API server 停止或日志被删除，其间发生的事不得而知。",
         )
+        for gap in gaps[:5]
+    ]
     if scan.failures_total:
         out.append(
             Text(
-                f"{scan.failures_total:,} pieces of evidence could not be read; each is listed with file, line and reason.",
+                f"{scan.failures_total:,} pieces of evidence could not be read; each is listed with file, line "
+                "and reason.",
                 f"有 {scan.failures_total:,} 处证据无法读取，均已列出文件、行号与原因。",
             )
         )
@@ -136,9 +143,11 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
         )
     out.append(
         Text(
-            "Requests sent to a kubelet directly (port 10250) never reach the API server and are in no audit log. Kubelet and "
+            "Requests sent to a kubelet directly (port 10250) never reach the API server and are in no audit "
+            "log. Kubelet and "
             "container runtime logs of the nodes would show them.",
-            "直接发往 kubelet（10250 端口）的请求不经过 API server，不会出现在任何审计日志中；需查看节点的 kubelet 与容器运行时日志。",
+            "直接发往 kubelet（10250 端口）的请求不经过 API server，不会出现在任何审计日志中；需查看节点的 "
+            "kubelet 与容器运行时日志。",
         )
     )
     out.append(

@@ -1,7 +1,7 @@
 """What one request of an intruder amounts to: the act, its words in both languages, its technique, what it folds with.
 
-Rules say what is suspicious; this says what was done, for every request of a suspect, matched or not. The technique given
-here is the default of the deed; techniques of the rules that matched come first in a step.
+Rules say what is suspicious; this says what was done, for every request of a suspect, matched or not. The technique
+given here is the default of the deed; techniques of the rules that matched come first in a step.
 """
 
 from __future__ import annotations

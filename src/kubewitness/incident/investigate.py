@@ -22,6 +22,7 @@ from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.model.document import SCHEMA_VERSION, Document
 from kubewitness.model.event import parse_time
 from kubewitness.model.incident import Accessor, Incident
+from kubewitness.model.judgement import SEVERITIES
 from kubewitness.model.text import Text
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
@@ -93,6 +94,7 @@ def investigate(
     incidents = [
         replace(incident, findings=tuple(f.id for f in listed if f.incident == incident.id)) for incident in incidents
     ]
+    incidents.sort(key=lambda incident: (-SEVERITIES.index(incident.severity), incident.first))
     skipped = any(item.skipped for item in first_pass.items)
     return Document(
         schema_version=SCHEMA_VERSION,
@@ -120,7 +122,7 @@ def _incidents(
         when = parse_time(requests[0].time)
         day = when.strftime("%Y%m%d") if when else "00000000"
         per_day[day] = per_day.get(day, 0) + 1
-        out.append(build(first_pass, matcher, cluster, requests, f"INC-{day}-{per_day[day]:02}", citer))
+        out.append(build(first_pass, matcher, (cluster, requests), f"INC-{day}-{per_day[day]:02}", citer))
     return out
 
 

@@ -1,7 +1,7 @@
 """Requests: the events of one auditID, judged together.
 
-A request is logged at up to three stages. Its last stage tells how it ended; its earliest tells when it arrived. A 401 may
-exist only as ResponseStarted, a cut log may hold only RequestReceived: then that is what is known.
+A request is logged at up to three stages. Its last stage tells how it ended; its earliest tells when it arrived. A
+401 may exist only as ResponseStarted, a cut log may hold only RequestReceived: then that is what is known.
 """
 
 from __future__ import annotations

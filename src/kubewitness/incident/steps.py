@@ -1,8 +1,8 @@
 """Steps: an intruder's requests in order, like ones folded.
 
-Requests fold into one step if they are the same sort of deed by the same actor and follow each other within `PAUSE`; what
-others do in between does not break a step, an act that changed something does. Writes to different objects never fold. A step carries every request it
-stands for, so nothing the intruder did is left out of the chain.
+Requests fold into one step if they are the same sort of deed by the same actor and follow each other within `PAUSE`;
+what others do in between does not break a step, an act that changed something does. Writes to different objects never
+fold. A step carries every request it stands for, so nothing the intruder did is left out of the chain.
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from kubewitness.incident.blast import Touched
 from kubewitness.incident.cascade import Effect
 from kubewitness.incident.deeds import WORKLOADS, kind_of
 from kubewitness.incident.requests import Request
 from kubewitness.incident.steps import StepDraft
+from kubewitness.incident.when import moment
 from kubewitness.model.incident import ObjectName, RootCause, Secret
 from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name
@@ -22,8 +23,12 @@ def workloads_left(touched: Touched) -> list[ObjectName]:
     return [o for o in touched.created if o.kind in WORKLOADS and o not in gone]
 
 
-def headline(requests: Sequence[Request], causes: Sequence[RootCause], touched: Touched, mining: bool) -> Text:
-    """Cause, actor and state in one line."""
+def headline(
+    requests: Sequence[Request], causes: Sequence[RootCause], touched: Touched, techniques: Collection[str]
+) -> Text:
+    """Cause, actor and state in one line. `techniques` are those of the rules that matched."""
+    mining = any(t.startswith("T1496") for t in techniques)
+    disguised = any(t.startswith("T1036") for t in techniques)
     first = requests[0]
     allowed = next((r for r in requests if r.succeeded and kind_of_name(r.identity) != "rejected"), first)
     kind = kind_of_name(allowed.identity)
@@ -47,13 +52,15 @@ def headline(requests: Sequence[Request], causes: Sequence[RootCause], touched: 
         )
     left = workloads_left(touched)
     if left:
-        what = (
-            Text("a miner", "挖矿程序")
-            if mining
-            else Text(f"{kind_of(left[0].kind)} {left[0].name}", f"{kind_of(left[0].kind)} {left[0].name}")
-        )
-        en += f"; {what.en} was deployed and not seen removed"
-        zh += f"；已部署{what.zh}，未见被删除"
+        name = f"{kind_of(left[0].kind)} {left[0].name}"
+        more = len(left) - 1
+        if mining:
+            en, zh = en + "; a miner was deployed and not seen removed", zh + "；已部署挖矿程序，未见被删除"
+        else:
+            posing = Text(", posing as a system component,", "（伪装成系统组件）") if disguised else Text("", "")
+            others = Text(f" and {more} more" if more else "", f"等 {more + 1} 个工作负载" if more else "")
+            en += f"; {name}{others.en}{posing.en} was deployed and not seen removed"
+            zh += f"；已部署 {name}{others.zh}{posing.zh}，未见被删除"
     elif touched.created:
         en, zh = en + f"; {len(touched.created)} objects were created", zh + f"；创建了 {len(touched.created)} 个对象"
     elif touched.read:
@@ -65,15 +72,23 @@ def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Seq
     """Sentences in order: the steps that matter, then what opened the way."""
     shown = [(i, draft) for i, draft in enumerate(steps) if _matters(draft)] or list(enumerate(steps))[:3]
     sentences = []
+    before: tuple[str, str] | None = None
     for index, draft in shown[:_SENTENCES]:
         request, phrase = draft.first, draft.phrase()
-        who = request.identity or "(rejected credential)"
+        who, where = request.identity or "(rejected credential)", request.address or "?"
         clock = request.time[11:19]
         effect = effects.get(index)
-        extra = effect.texts()[0] if effect and effect.pods else None
-        en = f"At {clock} {who} from {request.address or '?'} {phrase.en}" + (f"; {extra.en}" if extra else "") + "."
-        zh = f"{clock}，{request.address or '?'} 以 {who} 身份{phrase.zh}" + (f"；{extra.zh}" if extra else "") + "。"
-        sentences.append(Text(en, zh))
+        extra = effect.texts()[0] if effect and effect.pods else Text("", "")
+        if before == (who, where):
+            en, zh = f"At {clock} it {phrase.en}", f"{clock}，{phrase.zh}"
+        elif before and before[1] == where:
+            en, zh = f"At {clock}, now as {who}, it {phrase.en}", f"{clock}，改用 {who} 身份{phrase.zh}"
+        else:
+            en, zh = f"At {clock} {who} from {where} {phrase.en}", f"{clock}，{where} 以 {who} 身份{phrase.zh}"
+        before = (who, where)
+        sentences.append(
+            Text(en + (f"; {extra.en}" if extra.en else "") + ".", zh + (f"；{extra.zh}" if extra.zh else "") + "。")
+        )
     if len(shown) > _SENTENCES:
         more = len(shown) - _SENTENCES
         sentences.append(Text(f"{more} further steps follow.", f"其后还有 {more} 个步骤。"))
@@ -84,10 +99,8 @@ def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Seq
 
 def _matters(draft: StepDraft) -> bool:
     deed = draft.deed
-    return (
-        deed.act in ("create", "change", "execute", "delete")
-        or draft.first.resource == "secrets"
-        and deed.act == "read"
+    return deed.act in ("create", "change", "execute", "delete") or (
+        draft.first.resource == "secrets" and deed.act == "read"
     )
 
 
@@ -123,10 +136,10 @@ def _way_in(cause: RootCause, end: str) -> Text:
     if cause.deleted:
         by = cause.deleted_by or "?"
         return Text(
-            f"{cause.kind} {cause.name}: deleted {cause.deleted} by {by}",
-            f"{cause.kind} {cause.name}：{cause.deleted} 被 {by} 删除",
+            f"{cause.kind} {cause.name}: deleted at {moment(cause.deleted)} by {by}",
+            f"{cause.kind} {cause.name}：于 {moment(cause.deleted)} 被 {by} 删除",
         )
     return Text(
-        f"{cause.kind} {cause.name}: open when the evidence ends ({end[:19]}Z)",
-        f"{cause.kind} {cause.name}：证据结束时（{end[:19]}Z）仍然敞开",
+        f"{cause.kind} {cause.name}: open when the evidence ends ({moment(end)})",
+        f"{cause.kind} {cause.name}：证据结束时（{moment(end)}）仍然敞开",
     )

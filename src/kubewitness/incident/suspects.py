@@ -1,13 +1,13 @@
 """Who belongs to one intruder: from detections to clusters of accessors.
 
-A *seed* is an identity at an address whose acts betray an intruder (a rule of kind `intrusion`), or one that came new into
-the log and did several unlike suspicious things. Seeds at one address are one intruder. From there a cluster grows over
-what cannot be chance: other names and agents used from the same address after it turned bad, and credentials the
-intruder made, minted or armed with rights that are then used from an unaccustomed place.
+A *seed* is an identity at an address whose acts betray an intruder (a rule of kind `intrusion`), or one that came new
+into the log and did several unlike suspicious things. Seeds at one address are one intruder. From there a cluster
+grows over what cannot be chance: other names and agents used from the same address after it turned bad, and
+credentials the intruder made, minted or armed with rights that are then used from an unaccustomed place.
 
 What is *established* never joins: an accessor that was there long before the first suspicious act, and gave no cause
-itself, is somebody else (a health probe behind the same balancer, the administrator in the same office). Addresses that
-many identities share (`hub`) glue nobody together. Nothing joins by nearness in time.
+itself, is somebody else (a health probe behind the same balancer, the administrator in the same office). Addresses
+that many identities share (`hub`) glue nobody together. Nothing joins by nearness in time.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kubewitness.detect.detection import Detection
 from kubewitness.detect.profile import AccessorKey, Profile
 from kubewitness.detect.run import Scan
 from kubewitness.incident.requests import Request
+from kubewitness.incident.when import moment
 from kubewitness.model.event import parse_time
 from kubewitness.model.judgement import Confidence, Severity
 from kubewitness.model.text import Text
@@ -190,7 +191,8 @@ class Suspects:
         cluster.detections = [d for d in self._detections if cluster.accessors.intersection(d.accessors)]
         for identity, address in sorted({(key.identity, key.address) for key in cluster.partial}):
             sentence = Text(
-                en=f"{identity} from {address} was at work long before: only the acts that rules matched are attributed.",
+                en=f"{identity} from {address} was at work long before: only the acts that rules matched are "
+                "attributed.",
                 zh=f"{address} 的 {identity} 此前长期正常使用：仅归因于规则命中的操作。",
             )
             if sentence not in cluster.why:
@@ -238,7 +240,7 @@ def _tells(detection: Detection) -> bool:
 
 
 def credentials_gained(requests: Sequence[Request]) -> list[tuple[str, str, Callable[[str], Text]]]:
-    """Identities whose credentials these requests made, minted or armed: (identity, since when, sentence for an address)."""
+    """Identities whose credentials these requests made, minted or armed: name, since when, sentence for an address."""
     gained: dict[str, tuple[str, Callable[[str], Text]]] = {}
 
     def gain(identity: str, request: Request, en: str, zh: str) -> None:
@@ -247,8 +249,8 @@ def credentials_gained(requests: Sequence[Request]) -> list[tuple[str, str, Call
 
         def sentence(address: str) -> Text:
             return Text(
-                en=f"{identity} from {address}: the intruder had {en} at {request.time}.",
-                zh=f"{address} 使用 {identity}：入侵者于 {request.time} {zh}。",
+                en=f"{identity} from {address}: the intruder had {en} at {moment(request.time)}.",
+                zh=f"{address} 使用 {identity}：入侵者于 {moment(request.time)} {zh}。",
             )
 
         gained.setdefault(identity, (request.time, sentence))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from kubewitness.incident.requests import Request
 from kubewitness.incident.steps import StepDraft
@@ -80,4 +81,4 @@ def verdict(requests: Sequence[Request], steps: Sequence[StepDraft]) -> Verdict:
 
 def _gaps(steps: Sequence[StepDraft]) -> list[float]:
     times = [when for draft in steps if (when := parse_time(draft.first.time))]
-    return [(b - a).total_seconds() for a, b in zip(times, times[1:], strict=False)]
+    return [(b - a).total_seconds() for a, b in pairwise(times)]

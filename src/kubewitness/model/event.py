@@ -170,7 +170,7 @@ class Event:
 
     @property
     def decision(self) -> str:
-        """"allow", "forbid", or "" where it is not recorded and the status does not tell."""
+        """`allow`, `forbid`, or empty where it is not recorded and the status does not tell."""
         decision = self.annotations.get("authorization.k8s.io/decision")
         if decision in ("allow", "forbid"):
             return str(decision)
@@ -201,7 +201,7 @@ class Event:
 
     @cached_property
     def derived(self) -> dict[str, Any]:
-        """What `rules.features` computed from this event, kept under a name of its own because several fields share it."""
+        """What `rules.features` computed from this event, by name, because several fields share it."""
         return {}
 
     @cached_property

@@ -29,8 +29,9 @@ class Evidence(Struct, frozen=True):
     stage: str = ""
     sha256: str = ""  # of the item
     summary: str = ""  # "delete clusterrolebindings/x by system:anonymous from 203.0.113.7: 200"
-    decisive: tuple[str, ...] = ()  # JSON paths in `original` that carry the claim, "annotations.authorization.k8s.io/reason"
-    original: str = ""  # the event's JSON text exactly as found; empty where only cited (see `Document.originals_omitted`)
+    decisive: tuple[str, ...] = ()  # JSON paths in `original` that carry the claim
+    original: str = ""  # the event's JSON text as found; empty where it is only cited
+    masked: bool = False  # values of Secrets and tokens were left out of `original`
 
 
 class Technique(Struct, frozen=True):

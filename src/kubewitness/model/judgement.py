@@ -1,4 +1,4 @@
-"""The three axes of a judgement, never mixed: severity (harm if true), confidence (chance it is true), kind (meaning)."""
+"""The axes of a judgement, never mixed: severity (harm if true), confidence (chance it is true), kind (meaning)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """The fast engine: rules compiled to closures, and masks that refute most rules without running them.
 
-For each *facet* of an event (its request line, its user, its source, its agent, its outcome, ...; see `rules.fields`) the
-matcher asks, once per distinct value: which rules can this value, whatever the rest of the event says, NOT make false?
-The answer is a bit mask, one bit a rule, remembered under the value. An event's masks are ANDed; only the rules whose
-bit survives are run in full. Refutation is Kleene logic (a field outside the facet is "unknown"), so a bit is cleared only
-if the rule is false for every completion of the event: sound by construction, whatever the rules are.
+For each *facet* of an event (its request line, its user, its source, its agent, its outcome, ...; see `rules.fields`)
+the matcher asks, once per distinct value: which rules can this value, whatever the rest of the event says, NOT make
+false? The answer is a bit mask, one bit a rule, remembered under the value. An event's masks are ANDed; only the
+rules whose bit survives are run in full. Refutation is Kleene logic (a field outside the facet is "unknown"), so a
+bit is cleared only if the rule is false for every completion of the event: sound by construction, whatever the rules
+are.
 
 The memory of masks is bounded, because whoever writes user agents and addresses chooses their number.
 """
