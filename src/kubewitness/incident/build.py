@@ -54,7 +54,8 @@ def build(
     }
     steps = drafts(requests)
     effects = cascades(scan, steps)
-    causes = root_causes(requests, scan.ledger, citer)
+    accustomed = bool(cluster.partial) and cluster.partial >= cluster.accessors
+    causes = root_causes(requests, scan.ledger, citer, accustomed)
     touched = Touched(requests)
     entry = entry_point(steps, citer)
     made = tuple(
@@ -73,7 +74,7 @@ def build(
         id=name,
         severity=severity,
         confidence=_confidence(cluster),
-        title=headline(requests, causes, touched, techniques),
+        title=headline(requests, causes, touched, techniques, accustomed),
         story=story(steps, effects, causes),
         first=requests[0].time,
         last=max(request.time for request in requests),
@@ -100,7 +101,7 @@ def build(
             addresses=actor.addresses,
             identities=actor.identities,
         ),
-        limitations=_limitations(requests),
+        limitations=_limitations(requests, accustomed),
         audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),
     )
 
@@ -175,8 +176,17 @@ def _why(first: Request, rules: Sequence[Rule]) -> Text:
     return Text(f"By the intruder ({by} from {at}).", f"入侵者（{at} 的 {by}）所为。")
 
 
-def _limitations(requests: Sequence[Request]) -> tuple[Text, ...]:
+def _limitations(requests: Sequence[Request], accustomed: bool) -> tuple[Text, ...]:
     out = []
+    if accustomed:
+        out.append(
+            Text(
+                "The identity worked from this address all along: the log cannot tell its owner from somebody "
+                "who took over "
+                "the owner's machine or credential. Ask the owner first.",
+                "该身份一直在此地址正常工作：日志无法区分是其本人，还是其机器或凭据被他人控制。请先向本人核实。",
+            )
+        )
     writes = [r for r in requests if r.succeeded and r.verb in ("create", "update", "patch") and r.resource]
     blind = [r for r in writes if r.final.request_object is None and not r.subresource]
     if blind:

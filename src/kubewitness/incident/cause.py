@@ -101,8 +101,10 @@ def entry_point(steps: Sequence[StepDraft], citer: Citer) -> EntryPoint | None:
     )
 
 
-def root_causes(requests: Sequence[Request], ledger: Ledger, citer: Citer) -> tuple[RootCause, ...]:
-    """What opened the way in, first cause first."""
+def root_causes(
+    requests: Sequence[Request], ledger: Ledger, citer: Citer, accustomed: bool = False
+) -> tuple[RootCause, ...]:
+    """What opened the way in, first cause first. `accustomed`: the credential was used from where it always is."""
     allowed = [request for request in requests if opens(request)]
     if not allowed:
         return ()
@@ -114,7 +116,7 @@ def root_causes(requests: Sequence[Request], ledger: Ledger, citer: Citer) -> tu
     first = allowed[0]
     causes: list[RootCause] = []
     if kind_of_name(first.identity) != "anonymous":
-        causes.append(_credential(first, allowed, citer))
+        causes.append(_credential(first, allowed, citer, accustomed))
     groups: dict[Binding, list[Request]] = {}
     for request in allowed:
         binding = binding_of(request)
@@ -181,7 +183,7 @@ def credential_ids(request: Request) -> tuple[str, ...]:
     return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
 
 
-def _credential(first: Request, allowed: Sequence[Request], citer: Citer) -> RootCause:
+def _credential(first: Request, allowed: Sequence[Request], citer: Citer, accustomed: bool) -> RootCause:
     same = [request for request in allowed if request.identity == first.identity]
     ids = credential_ids(first)
     token = kind_of_name(first.identity) == "serviceaccount"
@@ -190,6 +192,10 @@ def _credential(first: Request, allowed: Sequence[Request], citer: Citer) -> Roo
     shown = f" ({', '.join(ids)})" if ids else ""
     en = f"{what.en} {first.identity}{shown} was used by the intruder from {first.address or 'an unrecorded address'}."
     zh = f"入侵者从 {first.address or '未记录的地址'} 使用了 {first.identity} 的{what.zh}{shown}。"
+    if accustomed:
+        en = f"{what.en} {first.identity}{shown} was used from its accustomed address {first.address}, "
+        en += "by its owner or by a thief."
+        zh = f"{first.identity} 的{what.zh}{shown}在其惯用地址 {first.address} 被使用：可能是本人，也可能被盗用。"
     if masters:
         en += " It belongs to system:masters, which no RBAC change can restrain: only a new CA revokes it."
         zh += "它属于 system:masters，任何 RBAC 修改都无法限制，只有更换 CA 才能吊销。"
@@ -199,7 +205,7 @@ def _credential(first: Request, allowed: Sequence[Request], citer: Citer) -> Roo
         subject=", ".join(ids),
         description=Text(en, zh),
         requests_authorised=len(same),
-        requests_total=len(allowed),
+        requests_total=sum(not r.refused for r in allowed),
         evidence=(citer.event(first.final),),
     )
 

@@ -24,9 +24,17 @@ def workloads_left(touched: Touched) -> list[ObjectName]:
 
 
 def headline(
-    requests: Sequence[Request], causes: Sequence[RootCause], touched: Touched, techniques: Collection[str]
+    requests: Sequence[Request],
+    causes: Sequence[RootCause],
+    touched: Touched,
+    techniques: Collection[str],
+    accustomed: bool,
 ) -> Text:
-    """Cause, actor and state in one line. `techniques` are those of the rules that matched."""
+    """Cause, actor and state in one line.
+
+    `techniques` are those of the rules that matched. `accustomed`: the identity worked from there all along, so its
+    owner may have done it as well as a thief: the headline must accuse nobody.
+    """
     mining = any(t.startswith("T1496") for t in techniques)
     disguised = any(t.startswith("T1036") for t in techniques)
     first = requests[0]
@@ -39,7 +47,10 @@ def headline(
         )
     binding = next((c for c in causes if c.kind.endswith("Binding")), None)
     role = binding.role.partition(" ")[2] if binding else ""
-    if kind == "anonymous":
+    if accustomed and kind != "anonymous":
+        en = f"{allowed.identity} did what intruders do, from where it always works"
+        zh = f"{allowed.identity} 在其惯用地址执行了入侵者的典型操作"
+    elif kind == "anonymous":
         power = Text(f"was {role}" if role else "was let in", f"拥有 {role} 权限" if role else "被放行")
         en, zh = f"Anyone without credentials {power.en}", f"任何人无需凭据即{power.zh}"
     elif kind == "serviceaccount":
