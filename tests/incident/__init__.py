@@ -1,0 +1,1 @@
+"""Tests of stage 6, on logs made by hand."""

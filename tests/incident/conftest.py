@@ -1,4 +1,4 @@
-"""The shipped rules, loaded once, and a short way from a log to its document."""
+"""The shipped rules, loaded once; a short way from a log to its document."""
 
 from __future__ import annotations
 

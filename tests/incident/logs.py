@@ -85,7 +85,7 @@ def daemonset(name: str, image: str, namespace: str = "kube-system") -> dict[str
 
 
 def clock(at: str, seconds: float = 0) -> datetime:
-    """ "13:05" or "13:05:07.25" of the day."""
+    """A time of the day: 13:05 or 13:05:07.25."""
     hours, minutes, *rest = at.split(":")
     return DAY + timedelta(hours=int(hours), minutes=int(minutes), seconds=float(rest[0] if rest else 0) + seconds)
 
@@ -173,7 +173,8 @@ class Log:
             at = DAY + timedelta(minutes=minute)
             for number, node in enumerate(NODES):
                 self.request("patch", "nodes", at=at + timedelta(seconds=number), by=f"system:node:{node}",
-                             address=f"10.0.0.{11 + number}", agent=KUBELET, name=node, subresource="status")  # fmt: skip
+                             address=f"10.0.0.{11 + number}", agent=KUBELET, name=node,
+                             subresource="status")  # fmt: skip
             self.request("update", "leases", at=at + timedelta(seconds=7), by="system:kube-controller-manager",
                          address=CONTROL_PLANE, agent="kube-controller-manager/v1.31.0 (linux/amd64)",
                          namespace="kube-system", name="kube-controller-manager")  # fmt: skip

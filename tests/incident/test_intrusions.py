@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,8 +23,13 @@ BACKDOOR = allowed_by("helper", "ClusterRole cluster-admin", "ServiceAccount def
 
 def anonymous_intrusion(log: Log) -> list[str]:
     """Somebody finds that anonymous is cluster-admin, settles in and closes the door behind himself."""
-    thief = {"by": "system:anonymous", "address": INTRUDER, "agent": "python-requests/2.31", "reason": DOOR}
-    token = {"by": DEFAULT, "address": INTRUDER, "agent": "kubectl/v1.24.4", "reason": BACKDOOR}
+    thief: dict[str, Any] = {
+        "by": "system:anonymous",
+        "address": INTRUDER,
+        "agent": "python-requests/2.31",
+        "reason": DOOR,
+    }
+    token: dict[str, Any] = {"by": DEFAULT, "address": INTRUDER, "agent": "kubectl/v1.24.4", "reason": BACKDOOR}
     secret = {"metadata": {"name": "default-token-x2z7", "namespace": "kube-system"}}
     return [
         log.request("list", "secrets", at="13:00", **thief),
@@ -57,7 +63,7 @@ def story(judged: Investigate) -> tuple[Document, list[str], str, list[str]]:
 
 
 def only(document: Document) -> Incident:
-    assert [incident.title.en for incident in document.incidents] and len(document.incidents) == 1
+    assert len(document.incidents) == 1, [incident.title.en for incident in document.incidents]
     return document.incidents[0]
 
 
@@ -117,7 +123,7 @@ def test_what_controllers_did_folds_under_the_deed_and_is_not_the_intruders(stor
     assert not set(cascade) & set(incident.audit_ids)
     made = next(step for step in incident.steps if step.objects[0].kind == "daemonsets")
     assert made.effect_events == len(cascade)
-    assert [effect.en for effect in made.effects][0].startswith("3 pods started on 3 nodes")
+    assert made.effects[0].en.startswith("3 pods started on 3 nodes")
     assert incident.nodes == ("node-a", "node-b", "node-c")
     assert [pod.name for pod in incident.pods] == [f"kube-controller-{c}x2z7" for c in "bcd"]
 
@@ -174,7 +180,7 @@ def test_two_independent_intruders_are_two_incidents(judged: Investigate) -> Non
     log.quiet_day()
     open_the_door(log)
     first = anonymous_intrusion(log)
-    other = {"by": "system:anonymous", "address": "192.0.2.9", "agent": "curl/8.5.0", "reason": DOOR}
+    other: dict[str, Any] = {"by": "system:anonymous", "address": "192.0.2.9", "agent": "curl/8.5.0", "reason": DOOR}
     second = [
         log.request("list", "secrets", at="11:00", **other),
         log.request("create", "pods", at="11:00:30", namespace="default", name="run", **other,

@@ -1,0 +1,246 @@
+"""Claims about who is the intruder and who is not: shared addresses, stolen credentials, borrowed names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubewitness.model.document import Document
+from kubewitness.model.incident import Incident
+from tests.incident.conftest import Investigate
+from tests.incident.logs import (
+    CONTROL_PLANE,
+    DOOR,
+    KUBECTL,
+    MASTERS,
+    OFFICE,
+    Log,
+    account,
+    allowed_by,
+    binding,
+    daemonset,
+)
+
+INTRUDER = "203.0.113.77"
+MINER = daemonset("kube-controller", "docker.io/kubrnetesio/kube-controller:1.0.1")
+POD = {"kind": "Pod", "metadata": {"name": "run"}, "spec": {"hostPID": True, "containers": [
+    {"name": "c", "image": "alpine", "securityContext": {"privileged": True}}]}}  # fmt: skip
+
+
+@pytest.fixture
+def log() -> Log:
+    log = Log()
+    log.quiet_day()
+    return log
+
+
+def only(document: Document) -> Incident:
+    assert len(document.incidents) == 1, [incident.title.en for incident in document.incidents]
+    return document.incidents[0]
+
+
+def anonymous(log: Log, address: str = INTRUDER, at: str = "13:00", **more: Any) -> list[str]:
+    """Reads all secrets, then starts a privileged pod."""
+    by: dict[str, Any] = {"by": "system:anonymous", "address": address, "agent": "curl/8.5.0", "reason": DOOR}
+    return [
+        log.request("list", "secrets", at=at, **by, **more),
+        log.request("create", "pods", at=at + ":30", namespace="default", name="run", body=POD, **by, **more),
+    ]
+
+
+def test_an_employee_behind_the_same_address_is_not_the_intruder(log: Log, judged: Investigate) -> None:
+    """One NAT address: jane has worked from it all day, the intruder comes through it at one o'clock."""
+    work = [
+        log.request(verb, "pods", at=f"{hour:02}:{minute:02}", by="jane", namespace="shop", address=INTRUDER)
+        for hour in range(7, 18)
+        for verb, minute in (("list", 5), ("get", 25), ("list", 45))
+    ]
+    own = anonymous(log)
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert not set(work) & set(incident.audit_ids)
+    assert incident.actors[0].identities == ("system:anonymous",)
+
+
+def test_an_address_that_everybody_shares_glues_nobody_together(log: Log, judged: Investigate) -> None:
+    """A proxy in front of the API server: ten people and two intruders with one address. All come late in the day."""
+    proxy = "10.0.0.200"
+    others = [
+        log.request("list", "pods", at=f"12:{50 + number % 10}", by=f"user-{number}", namespace="shop", address=proxy)
+        for number in range(10)
+    ]
+    own = anonymous(log, proxy)
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert not set(others) & set(incident.audit_ids)
+
+
+def test_a_node_in_whose_name_an_anonymous_request_is_checked_is_no_suspect(log: Log, judged: Investigate) -> None:
+    """What comes from an address of the cluster itself proves nothing about the cluster's own components there."""
+    own = anonymous(log, CONTROL_PLANE)
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert incident.actors[0].identities == ("system:anonymous",)
+
+
+def test_a_stolen_service_account_token_is_the_cause_and_the_workload_keeps_its_requests(
+    log: Log, judged: Investigate
+) -> None:
+    """A pod's token, taken out of it, is used with kubectl from the Internet."""
+    web = account("shop", "web")
+    by: dict[str, Any] = {"by": web, "address": INTRUDER, "agent": KUBECTL,
+          "reason": allowed_by("web-admin", "ClusterRole cluster-admin", "ServiceAccount web/shop"),
+          "extra": {"authentication.kubernetes.io/credential-id": ["JTI=7f1c"]}}  # fmt: skip
+    honest = [
+        log.request(
+            "list", "endpoints", at=f"{hour:02}:10", by=web, address="10.0.1.7", agent="web/1.0", namespace="shop"
+        )
+        for hour in range(6, 20)
+    ]
+    own = [
+        log.request("create", "selfsubjectrulesreviews", at="14:00", body={"spec": {"namespace": "default"}}, **by),
+        log.request("list", "secrets", at="14:00:10", **by),
+        log.request("create", "pods", at="14:01", namespace="default", name="run", body=POD, **by),
+        log.request("create", "pods", at="14:02", namespace="default", name="run", subresource="exec", code=101,
+                    query="?command=sh&command=-c&command=chroot+%2Fhost&container=c&stdin=true", **by),
+    ]  # fmt: skip
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert not set(honest) & set(incident.audit_ids)
+    assert [(cause.kind, cause.name) for cause in incident.root_causes] == [
+        ("Credential", web), ("ClusterRoleBinding", "web-admin")]  # fmt: skip
+    assert incident.root_causes[0].subject == "JTI=7f1c"
+    assert incident.actors[0].credentials == ("JTI=7f1c",)
+    assert ("shop", "web") in {(secret.namespace, secret.name) for secret in incident.secrets}
+    assert [step.command for step in incident.steps if step.command] == ["sh -c chroot /host"]
+
+
+def test_a_leaked_kubeconfig_is_told_from_its_owner_by_the_network(log: Log, judged: Investigate) -> None:
+    """Bob works from the office all day; at three somebody uses his credential from another country."""
+    honest = [
+        log.request("list", "deployments", at=f"{hour:02}:{minute:02}", by="bob", namespace="shop", address=OFFICE)
+        for hour in range(7, 18)
+        for minute in (3, 33)
+    ]
+    reason = allowed_by("bob-admin", "ClusterRole cluster-admin", "User bob")
+    by: dict[str, Any] = {"by": "bob", "address": INTRUDER, "agent": "python-requests/2.31", "reason": reason}
+    own = [
+        log.request("list", "secrets", at="15:00", **by),
+        log.request("create", "clusterrolebindings", at="15:01", name="x", **by,
+                    body=binding("x", "cluster-admin", "ServiceAccount default/default")),
+        log.request("create", "daemonsets", at="15:02", namespace="kube-system", name="kube-controller", **by,
+                    body=MINER),
+    ]  # fmt: skip
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert not set(honest) & set(incident.audit_ids)
+    assert (incident.root_causes[0].kind, incident.root_causes[0].name) == ("Credential", "bob")
+    assert incident.entry_point is not None
+    assert incident.entry_point.address == INTRUDER
+
+
+def test_an_account_the_intruder_made_is_followed_to_another_address(log: Log, judged: Investigate) -> None:
+    by: dict[str, Any] = {"by": "system:anonymous", "address": INTRUDER, "agent": "curl/8.5.0", "reason": DOOR}
+    mole, elsewhere = account("kube-system", "metrics"), "192.0.2.200"
+    armed = allowed_by("metrics", "ClusterRole cluster-admin", "ServiceAccount metrics/kube-system")
+    own = [
+        log.request("create", "serviceaccounts", at="13:00", namespace="kube-system", name="metrics",
+                    body={"metadata": {"name": "metrics"}}, **by),
+        log.request("create", "clusterrolebindings", at="13:00:10", name="metrics",
+                    body=binding("metrics", "cluster-admin", "ServiceAccount kube-system/metrics"), **by),
+        log.request("create", "serviceaccounts", at="13:00:20", namespace="kube-system", name="metrics",
+                    subresource="token", **by),
+        log.request("list", "nodes", at="17:00", by=mole, address=elsewhere, agent=KUBECTL, reason=armed),
+        log.request("create", "daemonsets", at="17:01", namespace="kube-system", name="kube-controller", body=MINER,
+                    by=mole, address=elsewhere, agent=KUBECTL, reason=armed),
+    ]  # fmt: skip
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert incident.actors[0].addresses == (INTRUDER, elsewhere)
+    assert incident.actors[0].identities == ("system:anonymous", mole)
+    assert any(elsewhere in why.en and "the intruder had" in why.en for why in incident.actors[0].why)
+    assert [cause.name for cause in incident.root_causes] == ["anonymous-admin"]  # what it made itself is no cause
+
+
+def test_of_a_partly_shared_identity_only_the_acts_that_rules_matched_are_attributed(
+    log: Log, judged: Investigate
+) -> None:
+    """The owner works with the same name, address and program: a session taken over on his own machine."""
+    reason = allowed_by("carol-admin", "ClusterRole cluster-admin", "User carol")
+    by: dict[str, Any] = {"by": "carol", "address": "10.0.3.3", "agent": KUBECTL, "reason": reason}
+    honest = [
+        log.request("list", "pods", at=f"{hour:02}:{minute:02}", namespace="shop", **by)
+        for hour in range(6, 20)
+        for minute in (1, 21, 41)
+    ]
+    own = [
+        log.request("create", "daemonsets", at="15:02", namespace="kube-system", name="kube-controller", **by,
+                    body=MINER),
+    ]  # fmt: skip
+    incident = only(judged(log))
+    assert set(own) <= set(incident.audit_ids)
+    assert not set(honest) & set(incident.audit_ids)
+    assert any("only the acts that rules matched are attributed" in why.en for why in incident.actors[0].why)
+
+
+def test_addresses_a_client_claims_are_told_but_are_no_fact(log: Log, judged: Investigate) -> None:
+    """X-Forwarded-For can hold anything: the office's address is claimed, the peer's is the last one."""
+    own = anonymous(log, forwarded=[OFFICE, "127.0.0.1"])
+    incident = only(judged(log))
+    assert incident.actors[0].addresses == (INTRUDER,)
+    assert set(incident.actors[0].claimed_addresses) == {OFFICE, "127.0.0.1"}
+    assert set(incident.audit_ids) == set(own)
+    assert any("X-Forwarded-For" in text.en for text in incident.limitations)
+
+
+def test_a_credential_of_the_masters_is_said_to_be_beyond_rbac(log: Log, judged: Investigate) -> None:
+    by: dict[str, Any] = {"by": "kubernetes-admin", "groups": MASTERS, "address": INTRUDER, "agent": "curl/8.5.0"}
+    own = [
+        log.request("list", "secrets", at="15:00", **by),
+        log.request("create", "clusterrolebindings", at="15:00:30", name="x", **by,
+                    body=binding("x", "cluster-admin", "User system:anonymous")),
+        log.request("create", "daemonsets", at="15:02", namespace="kube-system", name="kube-controller", **by,
+                    body=MINER),
+    ]  # fmt: skip
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    (cause,) = incident.root_causes
+    assert (cause.kind, cause.name) == ("Credential", "kubernetes-admin")
+    assert "system:masters" in cause.description.en
+    assert "system:masters" in cause.description.zh
+
+
+def test_where_the_authorizer_gave_no_reason_a_setting_is_the_cause(log: Log, judged: Investigate) -> None:
+    """AlwaysAllow: anonymous is let in and no binding is named."""
+    own = [
+        log.request("list", "secrets", at="13:00", by="system:anonymous", address=INTRUDER, annotations=None),
+        log.request("create", "pods", at="13:01", by="system:anonymous", address=INTRUDER, annotations=None,
+                    namespace="default", name="run", body=POD),
+    ]  # fmt: skip
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert [(cause.kind, cause.subject) for cause in incident.root_causes] == [("Setting", "User system:anonymous")]
+
+
+def test_a_role_binding_is_named_with_its_namespace(log: Log, judged: Investigate) -> None:
+    made = log.admin("create", "rolebindings", at="08:00", namespace="shop", name="open", body=binding(
+        "open", "admin", "User system:anonymous", namespace="shop"))  # fmt: skip
+    log.admin("create", "rolebindings", at="08:01", namespace="other", name="open", body=binding(
+        "open", "view", "User dave", namespace="other"))  # fmt: skip
+    by: dict[str, Any] = {"by": "system:anonymous", "address": INTRUDER, "agent": "curl/8.5.0",
+          "reason": allowed_by("open", "ClusterRole admin", "User system:anonymous", namespace="shop")}  # fmt: skip
+    log.request("list", "secrets", at="13:00", namespace="shop", **by)
+    log.request("create", "pods", at="13:01", namespace="shop", name="run", body=POD, **by)
+    (cause,) = only(judged(log)).root_causes
+    assert (cause.kind, cause.namespace, cause.name) == ("RoleBinding", "shop", "open")
+    assert cause.created_by == "kubernetes-admin"
+    assert made in {evidence.audit_id for evidence in cause.evidence}
+
+
+def test_an_impersonated_name_is_not_the_one_who_acted(log: Log, judged: Investigate) -> None:
+    """With kubectl --as the intruder is who authenticated, not whom it pretended to be."""
+    own = anonymous(log, impersonatedUser={"username": "jane", "groups": ["system:masters"]})
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert incident.actors[0].identities == ("system:anonymous",)
