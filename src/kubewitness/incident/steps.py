@@ -39,15 +39,15 @@ class StepDraft:
         before, now = parse_time(self.requests[-1].time), parse_time(request.time)
         return bool(before and now and now - before <= PAUSE)
 
-    def phrase(self) -> Text:
-        """What was done, in words."""
+    def phrase(self, names: int = _NAMES) -> Text:
+        """What was done, in words that name at most `names` objects."""
         n = len(self.requests)
         many = self.deed.many
         if n == 1 or many is None:
             return self.deed.phrase
-        names = list(dict.fromkeys(_label(request, self.deed) for request in self.requests))
-        listed = ", ".join(names[:_NAMES]) + (", …" if len(names) > _NAMES else "")
-        if len(names) == 1 and self.deed.act == "read":
+        labels = list(dict.fromkeys(_label(request, self.deed) for request in self.requests))
+        listed = ", ".join(labels[:names]) + (", …" if len(labels) > names else "")
+        if len(labels) == 1 and self.deed.act == "read":
             return self.deed.phrase
         return Text(*(text.replace("{n}", str(n)).replace("{names}", listed) for text in (many.en, many.zh)))
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from kubewitness.incident.blast import Touched
 from kubewitness.incident.cascade import Effect
-from kubewitness.incident.deeds import WORKLOADS, kind_of
+from kubewitness.incident.deeds import BINDINGS, WORKLOADS, kind_of
 from kubewitness.incident.requests import Request
 from kubewitness.incident.steps import StepDraft
 from kubewitness.incident.when import moment
@@ -14,7 +14,7 @@ from kubewitness.model.incident import ObjectName, RootCause, Secret
 from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name
 
-_SENTENCES = 8
+_SENTENCES = 5
 
 
 def workloads_left(touched: Touched) -> list[ObjectName]:
@@ -80,12 +80,15 @@ def headline(
 
 
 def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Sequence[RootCause]) -> tuple[Text, ...]:
-    """Sentences in order: the steps that matter, then what opened the way."""
-    shown = [(i, draft) for i, draft in enumerate(steps) if _matters(draft)] or list(enumerate(steps))[:3]
+    """Sentences in order: the steps that matter most, then what opened the way."""
+    ranked = sorted(enumerate(steps), key=lambda pair: (-_weight(pair[1]), pair[0]))[:_SENTENCES]
+    shown = (
+        sorted((pair for pair in ranked if _weight(pair[1])), key=lambda pair: pair[0]) or list(enumerate(steps))[:3]
+    )
     sentences = []
     before: tuple[str, str] | None = None
-    for index, draft in shown[:_SENTENCES]:
-        request, phrase = draft.first, draft.phrase()
+    for index, draft in shown:
+        request, phrase = draft.first, draft.phrase(names=2)
         who, where = request.identity or "(rejected credential)", request.address or "?"
         clock = request.time[11:19]
         effect = effects.get(index)
@@ -100,19 +103,21 @@ def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Seq
         sentences.append(
             Text(en + (f"; {extra.en}" if extra.en else "") + ".", zh + (f"；{extra.zh}" if extra.zh else "") + "。")
         )
-    if len(shown) > _SENTENCES:
-        more = len(shown) - _SENTENCES
-        sentences.append(Text(f"{more} further steps follow.", f"其后还有 {more} 个步骤。"))
     if causes:
         sentences.append(causes[0].description)
     return tuple(sentences)
 
 
-def _matters(draft: StepDraft) -> bool:
-    deed = draft.deed
-    return deed.act in ("create", "change", "execute", "delete") or (
-        draft.first.resource == "secrets" and deed.act == "read"
-    )
+def _weight(draft: StepDraft) -> int:
+    """How much a step matters to a story of five sentences; 0: it does not belong there."""
+    act, resource = draft.deed.act, draft.first.resource
+    if not any(request.succeeded for request in draft.requests):
+        return 1 if act == "delete" else 0
+    if act == "read":
+        return 3 if resource == "secrets" else 0
+    if resource in WORKLOADS | BINDINGS:
+        return 4
+    return 3 if act in ("create", "execute", "delete") else 2 if act == "change" else 0
 
 
 def status(
