@@ -4,8 +4,8 @@
     near_miss: [{why: ..., event: {...}}]      it must not: benign neighbours
 
 An `event` is merged into TEMPLATE: mappings deeply, lists as a whole, a null takes a key away. What a row leaves out is
-filled in as an API server would: requestURI from objectRef, the decision from the status code. Correlations have
-`events: [{at: seconds, event: {...}}, ...]` in place of `event`.
+filled in as an API server would: requestURI from objectRef, the decision from the status code. Correlations and rules
+with `first_seen` have `events: [{at: seconds, event: {...}}, ...]` in place of `event`: the whole log.
 
 For authors: `.venv/bin/python -m tests.content.rows [PATH...]` runs the rows of the rules named (files, folders or
 words of their id; all without arguments) and prints what fails.
@@ -29,7 +29,7 @@ from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.evidence import Place
 from kubewitness.rules.ir import CorrelationRule, Rule
 from kubewitness.rules.loader import RuleSet, content_folder, load_rules, shipped_rules
-from tests.content.engines import run_correlation, run_rule
+from tests.content.engines import run_correlation, run_first_seen, run_rule
 
 TEMPLATE: dict[str, Any] = {
     "kind": "Event",
@@ -160,6 +160,8 @@ def failures(rule: Rule | CorrelationRule, rules: RuleSet) -> Iterator[str]:
     for row in rows:
         if isinstance(rule, CorrelationRule):
             spoke = run_correlation(rule, rules, row.events)
+        elif rule.first_seen is not None:
+            spoke = run_first_seen(rule, row.events)
         else:
             spoke = any(run_rule(rule, event) for event in row.events)
         if spoke != row.expected:
