@@ -48,6 +48,11 @@ def collect(scan: Scan, suspects: Iterable[AccessorKey]) -> list[Event]:
     return _gather(scan, sorted(numbers), wanted, {})
 
 
+def within(scan: Scan, numbers: Iterable[int], wanted: Wanted) -> list[Event]:
+    """Events of some granules that are `wanted`, each once, in time order."""
+    return _gather(scan, sorted(set(numbers)), wanted, {})
+
+
 def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]:
     """Events that name one of `needles` in its time and are `wanted`, each once, in time order."""
     wanted_in: dict[int, set[bytes]] = {}
@@ -105,11 +110,12 @@ def _lines(source: Source, granule: Granule, chunk: bytes, names: tuple[bytes, .
     for number, line in enumerate(chunk.split(b"\n")):
         text = line.rstrip(b"\r")
         if text and (not names or any(name in text for name in names)):
-            yield from _decode(text, Place(source.name, granule.line + number, offset, len(text)))
+            yield from decode(text, Place(source.name, granule.line + number, offset, len(text)))
         offset += len(line) + 1
 
 
-def _decode(text: bytes, place: Place) -> Iterator[Event]:
+def decode(text: bytes, place: Place) -> Iterator[Event]:
+    """The events of a line or document, of any known wrapper."""
     try:
         record = _decoder.decode(text)
         if record.auditID and record.requestReceivedTimestamp:
@@ -125,7 +131,7 @@ def _decode(text: bytes, place: Place) -> Iterator[Event]:
 def _documents(source: Source, names: tuple[bytes, ...]) -> Iterator[Event]:
     for frame in frame_documents(iter(source.open()), source.name):
         if not isinstance(frame, ParseFailure) and (not names or any(name in frame.data for name in names)):
-            yield from _decode(frame.data, frame.place)
+            yield from decode(frame.data, frame.place)
 
 
 def _chunks(

@@ -72,6 +72,8 @@ class Scan:
             self._add(range_, part)
         self.fired: list[Fired] = self._correlator.fired()
         self.new: list[New] = self.novelty.judge(self.first, self.last, self.profiles)
+        self.unlearned = self.novelty.unlearned(self.first, self.last)  # rules for which the log is too short
+        self.unjudged = sorted(self.novelty.overflowed)
         self.overflowed = self.overflowed or self._correlator.overflowed
         for item, source in zip(self.items, self.sources, strict=True):
             item.sha256, item.size, item.compression = source.sha256, source.size, source.compression

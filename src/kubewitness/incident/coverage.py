@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
-from kubewitness.model.event import parse_time
 from kubewitness.model.incident import Coverage, Gap
 from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
-
-_QUIET = 300.0  # seconds: a busy API server is never silent for this long
-_RHYTHM = 50  # a silence is a gap if it is this many times the usual distance of two granules
-_GAPS = 50
 
 
 def coverage(scan: Scan, rules: RuleSet) -> Coverage:
@@ -48,28 +44,6 @@ def coverage(scan: Scan, rules: RuleSet) -> Coverage:
         rules_loaded=len(rules.rules) + len(rules.correlations),
         rules_failed=tuple(str(error) for error in rules.errors),
     )
-
-
-def find_gaps(scan: Scan) -> tuple[Gap, ...]:
-    """Silences longer than the log's rhythm explains, between the parts of the evidence in time order."""
-    spans = sorted((g.first, g.last) for _, g in scan.granules if g.first and g.last)
-    silences: list[tuple[float, str, str]] = []
-    lengths: list[float] = []
-    reached = ""
-    for first, last in spans:
-        if reached and first > reached:
-            silences.append((_seconds(reached, first), reached, first))
-        lengths.append(_seconds(first, last))
-        reached = max(reached, last)
-    usual = sorted(lengths)[len(lengths) // 2] if lengths else 0.0
-    limit = max(_QUIET, _RHYTHM * usual / 10)
-    gaps = [Gap(first, last, seconds) for seconds, first, last in silences if seconds > limit]
-    return tuple(gaps[:_GAPS])
-
-
-def _seconds(first: str, last: str) -> float:
-    start, end = parse_time(first), parse_time(last)
-    return (end - start).total_seconds() if start and end else 0.0
 
 
 def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: Sequence[Gap]) -> list[Text]:
@@ -139,6 +113,23 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
             Text(
                 "More distinct groups than can be counted: some bursts may have been missed.",
                 "不同分组过多，超出计数上限：部分突发行为可能遗漏。",
+            )
+        )
+    if scan.unlearned:
+        out.append(
+            Text(
+                "The log is too short to know what is usual in this cluster: rules that look for what is new "
+                f"(networks, clients, registries; {len(scan.unlearned)} rules) could not be judged.",
+                f"日志时间太短，无法得知该集群的常态：查找新网段、新客户端、新镜像仓库的规则（{len(scan.unlearned)} 条）"
+                "未作判断。",
+            )
+        )
+    if scan.unjudged:
+        out.append(
+            Text(
+                f"{len(scan.unjudged)} rules that look for what is new met more different values than can be kept: "
+                "some that came new may be missing.",
+                f"{len(scan.unjudged)} 条查找新事物的规则遇到的不同取值超出上限：可能有遗漏。",
             )
         )
     out.append(
