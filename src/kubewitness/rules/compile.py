@@ -253,6 +253,21 @@ class FacetMasks:
 
 # Derived fields whose values stand in the body as they are written, if only in another case.
 _VERBATIM = ("requestObject.", "responseObject.", "sar.user", "secret.type", "service.type", "csr.signerName")
+# Derived fields that have no value, or never the value true, unless this word stands in the body as a key or a pointer.
+_KEYS = {
+    "podSpec.privileged": b"privileged",
+    "podSpec.hostPID": b"hostpid",
+    "podSpec.hostIPC": b"hostipc",
+    "podSpec.hostNetwork": b"hostnetwork",
+    "podSpec.shareProcessNamespace": b"shareprocessnamespace",
+    "podSpec.tolerateAll": b"tolerations",
+    "podSpec.hostPath": b"hostpath",
+    "podSpec.capabilities": b"capabilities",
+    "podSpec.serviceAccountName": b"serviceaccount",
+    "podSpec.hostPorts": b"hostport",
+    "rbac.subjects": b"subjects",
+    "rbac.roleName": b"roleref",
+}
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9_:.-]{4,}")  # no JSON encoder escapes these
 
 
@@ -260,14 +275,30 @@ def required_literals(node: Node) -> tuple[frozenset[bytes], ...]:
     """Conditions on an event's bytes without which `node` is false: of each set, one must occur (in lower case)."""
     if isinstance(node, AllOf):
         return tuple(group for part in node.parts for group in required_literals(part))
-    parts = node.parts if isinstance(node, AnyOf) else (node,)
-    literals = [_literal(part) for part in parts]
-    known = frozenset(literal for literal in literals if literal)
-    return (known,) if known and all(literals) else ()
+    group = _one_of(node)
+    return (group,) if group else ()
 
 
-def _literal(part: Node) -> bytes:
-    if not isinstance(part, Predicate) or part.op not in ("eq", "contains", "startswith", "endswith"):
+def _one_of(node: Node) -> frozenset[bytes]:
+    """Literals of which one must occur if `node` is true; empty if nothing must."""
+    if isinstance(node, Predicate):
+        literal = _literal(node)
+        return frozenset((literal,)) if literal else frozenset()
+    if isinstance(node, Negate):
+        return frozenset()
+    groups = [_one_of(part) for part in node.parts]
+    if isinstance(node, AllOf):
+        return next(filter(None, groups), frozenset())
+    return frozenset().union(*groups) if groups and all(groups) else frozenset()
+
+
+def _literal(part: Predicate) -> bytes:
+    if part.op in ("exists", "null", "fieldeq"):
+        return b""
+    if part.field in _KEYS:
+        # "false" is the value of a pod spec that does not mention the field.
+        return b"" if as_text(part.value) in (None, "false") else _KEYS[part.field]
+    if part.op not in ("eq", "contains", "startswith", "endswith"):
         return b""
     if not part.field.startswith(_VERBATIM) or not isinstance(part.value, str):
         return b""
