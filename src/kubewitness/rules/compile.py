@@ -328,22 +328,22 @@ class Matcher:
         self.rules = tuple(rules)
         self._tests = tuple(compile_node(residual(rule.condition)) for rule in self.rules)
         self.facets: dict[Facet, FacetMasks] = {facet: FacetMasks(self.rules, facet) for facet in get_args(Facet)}
-        self._literals = {
-            1 << n: groups for n, rule in enumerate(self.rules) if (groups := required_literals(rule.condition))
-        }
-        self.literal = sum(self._literals)  # rules that need a literal
+        self._literals: dict[frozenset[bytes], int] = {}  # literals of which one must occur → the rules that say so
+        for number, rule in enumerate(self.rules):
+            for group in required_literals(rule.condition):
+                self._literals[group] = self._literals.get(group, 0) | 1 << number
+        self.literal = 0
+        for bits in self._literals.values():
+            self.literal |= bits  # rules that need a literal
 
     def admit(self, mask: int, line: bytes) -> int:
         """`mask` without the rules that need a literal which the event's bytes do not hold: no decoding needed."""
         if b"\\u00" in line:
             return mask  # escapes that no encoder needs: look properly
         lower = line.lower()
-        rest = mask & self.literal
-        while rest:
-            bit = rest & -rest
-            rest ^= bit
-            if not all(any(literal in lower for literal in group) for group in self._literals[bit]):
-                mask ^= bit
+        for group, bits in self._literals.items():
+            if mask & bits and not any(literal in lower for literal in group):
+                mask &= ~bits
         return mask
 
     def survivors(self, mask: int, event: Event) -> int:
