@@ -66,6 +66,9 @@ class Correlator:
         for number, rule in enumerate(self.rules):
             for base in rule.rules:
                 self._by_rule.setdefault(base, []).append(number)
+        self._read_fields()
+
+    def _read_fields(self) -> None:
         self._readers = {
             (number, base): tuple(getter(rule.aliases.get(field, {}).get(base, field)) for field in rule.group_by)
             for number, rule in enumerate(self.rules)
@@ -74,8 +77,12 @@ class Correlator:
         self._values = {n: getter(rule.value_field) for n, rule in enumerate(self.rules) if rule.value_field}
 
     def __getstate__(self) -> dict[str, object]:
-        """Readers are functions and stay behind; a correlator that was sent is only added up, never fed."""
+        """Readers are functions and stay behind."""
         return {key: value for key, value in self.__dict__.items() if key not in ("_readers", "_values")}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._read_fields()
 
     @property
     def base_rules(self) -> frozenset[RuleId]:

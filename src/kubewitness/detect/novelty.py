@@ -92,12 +92,20 @@ class Novelty:
         self.rules = {rule.id: rule for rule in rules if rule.first_seen is not None}
         self.overflowed: set[RuleId] = set()
         self._limit = limit
-        self._tests: dict[RuleId, Test] = {
-            rule.id: compile_node(rule.first_seen.only)
-            for rule in rules
-            if rule.first_seen is not None and rule.first_seen.only is not None
-        }
+        self._tests = self._compiled()
         self._kept: dict[RuleId, dict[Combination, _Kept]] = {rule: {} for rule in self.rules}
+
+    def _compiled(self) -> dict[RuleId, Test]:
+        first_seen = {rule.id: rule.first_seen for rule in self.rules.values()}
+        return {rule: compile_node(seen.only) for rule, seen in first_seen.items() if seen and seen.only is not None}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Tests are functions and stay behind."""
+        return {key: value for key, value in self.__dict__.items() if key != "_tests"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._tests = self._compiled()
 
     def add(self, rule: Rule, event: Event, accessor: AccessorKey, name: str) -> None:
         """Note one match. Events without a time cannot take part."""

@@ -1,12 +1,13 @@
 """Runs pass 1 over all evidence, on one core or several, and adds the parts up.
 
-Plain files larger than `SPLIT` are cut at line ends into one range a worker; everything else is read whole by one worker.
-Workers are forked, read by themselves and hand back one `Part` a range. Lines are numbered within a range and moved to
-their true number afterwards. The parent hashes plain files meanwhile, since a hash needs the whole file in order.
+Plain files larger than `SPLIT` are cut at line ends into one range a worker; everything else is read whole by one
+worker. Workers are forked, read by themselves and hand back one `Part` a range. Lines are numbered within a range and
+moved to their true number afterwards. The parent hashes plain files meanwhile, since a hash needs the whole file in
+order.
 
-Each worker knows the events it has seen. If two workers turn out to have read the same event (overlapping files), or one
-noticed a duplicate too late, the counts are wrong, and the evidence is read once more by a single worker with an exact
-memory: slower, never wrong.
+Each worker knows the events it has seen. If two workers turn out to have read the same event (overlapping files), or
+one noticed a duplicate too late, the counts are wrong, and the evidence is read once more by a single worker with an
+exact memory: slower, never wrong.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Scan:
         self.novelty = Novelty(rules.rules)
         self.overflowed = self.forgot = False
         self._lines: dict[int, int] = {}
+        self._formats: list[set[str]] = [set() for _ in sources]
         for range_, part in sorted(parts, key=lambda pair: pair[0]):
             self._add(range_, part)
         self.fired: list[Fired] = self._correlator.fired()
@@ -107,8 +109,8 @@ class Scan:
         item.events += part.events
         item.duplicates += part.duplicates
         item.failures += part.failures_total
-        if not item.format:
-            item.format = "+".join(sorted(part.formats))
+        self._formats[range_.source] |= part.formats
+        item.format = " + ".join(sorted(self._formats[range_.source]))
         self.events += part.events
         self.duplicates += part.duplicates
         self.first, self.last = min(self.first, part.first), max(self.last, part.last)
@@ -122,14 +124,24 @@ def _moved(place: Place, shift: int) -> Place:
     return Place(place.item, place.line + shift, place.offset, place.length, place.element)
 
 
-def scan(sources: Sequence[Source], rules: RuleSet, matcher: Matcher, workers: int, progress: Progress) -> Scan:
-    """Pass 1. `matcher` is compiled of `rules`. `workers` at most; small evidence is read by one."""
-    ranges = _plan(sources, workers)
-    loads = _share(ranges, sources, workers)
+def scan(
+    sources: Sequence[Source],
+    rules: RuleSet,
+    matcher: Matcher,
+    workers: int,
+    progress: Progress,
+    *,
+    split: int = SPLIT,
+) -> Scan:
+    """Pass 1. `matcher` is compiled of `rules`. `workers` at most; evidence smaller than `split` is read by one."""
+    ranges = _plan(sources, workers, split)
+    loads = _share(ranges, sources, workers, split)
     if len(loads) > 1:
         parts, seen = _fork(loads, sources, rules, matcher, progress)
         if not any(memory.late for memory in seen) and not _overlap(parts, seen):
-            return Scan(rules, sources, [pair for load in parts for pair in load])
+            read = [pair for load in parts for pair in load]
+            _answer(read, seen, matcher)
+            return Scan(rules, sources, read)
         ranges = [Range(number, 0, -1) for number in range(len(sources))]
     memory: Seen = Recent() if len(loads) == 1 else Exact()
     alone = _Reader(sources, rules, matcher, progress, memory)
@@ -137,16 +149,30 @@ def scan(sources: Sequence[Source], rules: RuleSet, matcher: Matcher, workers: i
     if memory.late:
         alone = _Reader(sources, rules, matcher, progress, Exact())
         whole = [(range_, alone.read(range_)) for range_ in ranges]
+    _answer(whole, [alone.seen], matcher)
     result = Scan(rules, sources, whole)
     result.forgot = alone.seen.forgot
     return result
 
 
-def _plan(sources: Sequence[Source], workers: int) -> list[Range]:
+def _answer(parts: Sequence[tuple[Range, Part]], memories: Sequence[Seen], matcher: Matcher) -> None:
+    """Judge the requests of which only RequestReceived was logged, in whatever part: now it is known which they are."""
+    stages = ("ResponseStarted", "ResponseComplete", "Panic")
+    asked = {hash((event.audit_id, stage)) for _, part in parts for _, event in part.unanswered for stage in stages}
+    ended = set().union(*(memory.common(asked) for memory in memories)) if asked else set()
+    for _, part in parts:
+        judge = Scanner(matcher, part, Recent())
+        for mask, event in part.unanswered:
+            if not any(hash((event.audit_id, stage)) in ended for stage in stages):
+                judge.answer(mask, event)
+        part.unanswered.clear()
+
+
+def _plan(sources: Sequence[Source], workers: int, split: int) -> list[Range]:
     ranges: list[Range] = []
     for number, source in enumerate(sources):
         cuts = [0]
-        if workers > 1 and source.path is not None and source.size > SPLIT:
+        if workers > 1 and source.path is not None and source.size > split:
             cuts = _cuts(source.path, source.size, workers)
         if len(cuts) == 1:
             ranges.append(Range(number, 0, -1))
@@ -163,16 +189,17 @@ def _cuts(path: Path, size: int, workers: int) -> list[int]:
         cuts = [0]
         for k in range(1, workers):
             file.seek(size * k // workers)
-            file.readline(SPLIT)
+            while (line := file.readline(_READ)) and not line.endswith(b"\n"):
+                pass
             if cuts[-1] < file.tell() < size:
                 cuts.append(file.tell())
     return cuts
 
 
-def _share(ranges: Sequence[Range], sources: Sequence[Source], workers: int) -> list[list[Range]]:
+def _share(ranges: Sequence[Range], sources: Sequence[Source], workers: int, split: int) -> list[list[Range]]:
     """Ranges shared out, the largest first to whoever has least."""
     weights = {r: (r.end - r.start if r.end >= 0 else sources[r.source].size) for r in ranges}
-    if workers < 2 or sum(weights.values()) < SPLIT or "fork" not in multiprocessing.get_all_start_methods():
+    if workers < 2 or sum(weights.values()) < split or "fork" not in multiprocessing.get_all_start_methods():
         return [list(ranges)]
     loads: list[list[Range]] = [[] for _ in range(workers)]
     totals = [0] * workers
@@ -269,7 +296,7 @@ def _fork(
     return parts, seen
 
 
-def _work(
+def _work(  # noqa: PLR0917  arguments of a process
     load: Sequence[Range],
     sources: Sequence[Source],
     rules: RuleSet,

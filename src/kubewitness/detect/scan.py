@@ -1,40 +1,47 @@
 """Pass 1: every event of the evidence is decoded, counted, profiled and matched, in bounded memory.
 
-The fast road: decompressed blocks are cut at line ends into chunks, and `msgspec` decodes a chunk at a time into `Head`s,
-the parts of an event that vary little: request line, accessor, outcome. All of them together are one key, and a bounded
-memo leads from it to a `Class`: the rules that no part of it refutes (`rules.compile`), the profile, the counters. Most
-events are known noise and end there. The others are decoded in full, and what remains of their rules is run.
-The slow road: a chunk that does not decode as plain audit events (a broken line, a wrapper, invalid UTF-8) goes line by
-line through `sources.records`, which unwraps, salvages or refuses; what it yields is judged by the same code.
+The fast road: decompressed blocks are cut at line ends into chunks, and `msgspec` decodes a chunk at a time into
+`Head`s, the parts of an event that vary little: request line, accessor, outcome. All of them together are one key,
+and a bounded memo leads from it to a `Class`: the rules that no part of it refutes (`rules.compile`), the profile,
+the counters. Most events are known noise and end there. The others are decoded in full, and what remains of their
+rules is run. The slow road: a chunk that does not decode as plain audit events (a broken line, a wrapper, invalid
+UTF-8) goes line by line through `sources.records`, which unwraps, salvages or refuses; what it yields is judged by
+the same code.
 
-One request is logged at several stages. Rules judge the stages that carry an outcome; RequestReceived is judged only if
-no other stage of that request turns up. A match is kept by auditID, so a request counts once however often it is logged.
+One request is logged at several stages. Rules judge the stages that carry an outcome; RequestReceived is judged only
+if no other stage of that request turns up. A match is kept by auditID, so a request counts once however often it is
+logged.
 
 Places (line, offset) are worked out only for what is kept. `Part` is what a worker hands back; parts add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from kubewitness.detect.correlations import Correlator
 from kubewitness.detect.ledger import LEDGER_RULE, Ledger
 from kubewitness.detect.novelty import Novelty
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind
+from kubewitness.detect.reading import PLAIN, Reading, readings
 from kubewitness.detect.seen import Seen
 from kubewitness.evidence.documents import frame_documents, sniff
+from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
 from kubewitness.model.event import ABSENT, AuditRecord, Event, ObjectRef
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
-from kubewitness.sources.records import read_record
+from kubewitness.sources.audit_event import LEVELS
+from kubewitness.sources.records import MAX_BYTES
+from kubewitness.sources.values import UNDECODABLE
 
 _CHUNK = 128  # lines decoded at a time: more fall out of the cache
 _CLASSES = 1 << 16
@@ -44,7 +51,8 @@ _AUDIT_IDS = 5_000  # of a group; past it, requests are only counted
 _PENDING = 20_000
 _HEAD = 5_000
 FAILURES_KEPT = 1_000
-_LEVELS = frozenset(("Metadata", "Request", "RequestResponse"))
+_MICRO = len("2024-05-01T10:00:00.000000Z")
+_EXCERPT = 256
 _NOWHERE = Place("", 0, 0)
 
 
@@ -163,21 +171,23 @@ class Part:
         self.lines = 0
         self.bytes = 0
         self.duplicates = 0
-        self.formats: dict[str, int] = {}
+        self.reading = Reading()  # what the slow road learned of the source
+        self.formats: set[str] = set()
+        self.unanswered: list[tuple[int, Event]] = []  # RequestReceived alone, with the rules that match: see `answer`
         self.first, self.last = "~", ""
 
 
 class Class:
     """Events alike in all the parts of a `Head` but id and time. Counts are moved to the profile in `settle`."""
 
-    __slots__ = ("accessor", "code", "count", "granule", "kind", "last", "mask", "profile", "refused")
+    __slots__ = ("accessor", "code", "count", "first", "granule", "kind", "last", "mask", "profile", "refused")
 
     def __init__(self, mask: int, kind: RequestKind, profile: Profile, refused: bool, code: int) -> None:
         self.mask, self.kind, self.profile, self.refused, self.code = mask, kind, profile, refused, code
         self.accessor = profile.key
         self.count = 0
         self.granule = -1
-        self.last = ""
+        self.first, self.last = "~", ""  # in this granule
 
     def settle(self) -> None:
         """Move what was counted to the profile."""
@@ -185,17 +195,21 @@ class Class:
             table = self.profile.refused if self.refused else self.profile.allowed
             table[self.kind] = table.get(self.kind, 0) + self.count
             self.count = 0
+        self.profile.first = min(self.profile.first, self.first)
         self.profile.last = max(self.profile.last, self.last)
 
 
 class Scanner:
     """Judges the events of one part. `seen` is shared by the parts one worker reads."""
 
-    def __init__(self, matcher: Matcher, part: Part, seen: Seen) -> None:
+    def __init__(self, matcher: Matcher, part: Part, seen: Seen, classes: int = _CLASSES) -> None:
         self.part = part
+        self._limit = classes  # remembered at a time
         self._matcher = matcher
         self._seen = seen
         self._classes: dict[tuple[object, ...], Class] = {}
+        self._odd: dict[tuple[object, ...], Class] = {}  # the same for events of the slow road
+        self._here: list[Class] = []  # classes with events in this granule
         self._requests: dict[tuple[object, ...], tuple[int, RequestKind]] = {}
         self._outcomes: dict[tuple[bytes, bytes], tuple[int, bool, int]] = {}
         self._accessors: dict[tuple[object, ...], tuple[int, Profile]] = {}
@@ -206,7 +220,6 @@ class Scanner:
         self._novel = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.first_seen is not None)
         self._silent = self._novel | sum(1 << n for n, rule in enumerate(matcher.rules) if rule.kind == "context")
         self._granule = 0
-        self._times: list[str] = []  # of the events that came by the slow road
         self._counted: tuple[str, str] | None = None  # an event read again, known to be no duplicate
 
     # -- framing -----------------------------------------------------------------------------------------------------
@@ -215,18 +228,42 @@ class Scanner:
         """Read a stream of whole-line records. `offset` is where the stream begins in its source."""
         part, rest = self.part, b""
         for block in blocks:
+            end = block.rfind(b"\n") + 1
+            if not end:
+                rest += block
+                if len(rest) <= MAX_BYTES:
+                    continue
+                offset, block = self._overlong(rest, blocks, offset)  # noqa: PLW2901  goes on with what follows it
+                rest, end = b"", block.rfind(b"\n") + 1
+                if not end:
+                    rest = block
+                    continue
             data = rest + block if rest else block
-            cut = data.rfind(b"\n") + 1
-            rest = data[cut:]
-            if cut:
-                self._block(data, cut, offset)
-                offset += cut
-                part.bytes += cut
+            end += len(rest)
+            self._block(data, end, offset)
+            rest = data[end:]
+            offset += end
+            part.bytes += end
             progress(part.bytes, part.events)
         if rest:
             self._block(rest, len(rest), offset)
             part.bytes += len(rest)
             progress(part.bytes, part.events)
+
+    def _overlong(self, head: bytes, blocks: Iterator[bytes], offset: int) -> tuple[int, bytes]:
+        """Pass over a line that is longer than any record, without keeping it; what follows it, and where."""
+        length, rest = len(head), b""
+        for block in blocks:
+            end = block.find(b"\n") + 1
+            length += end or len(block)
+            if end:
+                rest = block[end:]
+                break
+        self.part.lines += 1
+        self.part.bytes += length
+        place = Place(self.part.item, self.part.lines, offset, length)
+        self.fail(unreadable(place, "longer than 64 MiB", head[:_EXCERPT]))
+        return offset + length, rest
 
     def _block(self, data: bytes, end: int, offset: int) -> None:
         """Whole lines: `data[:end]`, which begin at `offset` of the source. A block is a granule."""
@@ -242,7 +279,6 @@ class Scanner:
             except UnicodeDecodeError:
                 plain = False
         view = memoryview(data)
-        times: list[str] = []
         for index in range(0, len(starts) - 1, _CHUNK):
             lines = _Lines(part.item, data, starts[index : index + _CHUNK + 1], offset, first_line + index)
             heads: list[Head] | None = None
@@ -253,41 +289,39 @@ class Scanner:
                     heads = None
             if heads is not None and len(heads) == len(lines):
                 self._judge(heads, lines)
-                times += (heads[0].requestReceivedTimestamp, heads[-1].requestReceivedTimestamp)
-                if len(part.head) < _HEAD:
-                    part.head.extend(map(hash, map(_fingerprints, heads)))
             else:
                 # A broken line, a wrapper, or blank lines, which the decoder passes over without a word.
-                self._line_by_line(lines, times)
+                self._line_by_line(lines)
         part.lines += len(starts) - 1
-        times = [time for time in times if time]
-        self._reached(*times)
-        part.granules.append(Granule(offset, end, first_line, min(times, default=""), max(times, default="")))
+        first, last = self._leave()
+        part.granules.append(Granule(offset, end, first_line, "" if first == "~" else first, last))
 
-    def _reached(self, *times: str) -> None:
+    def _leave(self) -> tuple[str, str]:
+        """The times of the granule that ends here ("~" and "" if it has none)."""
         part = self.part
-        for time in times:
-            if time:
-                part.first, part.last = min(part.first, time), max(part.last, time)
+        first = min((class_.first for class_ in self._here), default="~")
+        last = max((class_.last for class_ in self._here), default="")
+        part.first, part.last = min(part.first, first), max(part.last, last)
+        self._here.clear()
+        return first, last
 
-    def _line_by_line(self, lines: _Lines, times: list[str]) -> None:
-        self._times = times
+    def _line_by_line(self, lines: _Lines) -> None:
+        """Each line by itself takes the road it would have taken among sound ones: results do not depend on the cut."""
         for index in range(len(lines)):
             place, text = lines.at(index)
-            if text.strip():
+            if not text.strip():
+                continue
+            try:
+                text.decode()
+                head = _decode_head(text)
+            except UNDECODABLE:
                 self.document(text, place)
+            else:
+                self._judge([head], lines.only(index))
 
     def document(self, data: bytes, place: Place) -> None:
         """The slow road: one line or document, of any known wrapper."""
-        try:
-            data.decode()
-            record = _decode_event(data)
-            if record.auditID and record.requestReceivedTimestamp and record.level in _LEVELS:
-                self._alone(Event(record, place, data))
-                return
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-        for found in read_record(data, place):
+        for found in readings(data, place, self.part.reading):
             if isinstance(found, ParseFailure):
                 self.fail(found)
             elif isinstance(found, Note):
@@ -313,8 +347,6 @@ class Scanner:
             record.annotations,
         )
         self._judge([head], lambda _: event)
-        self._times.append(record.requestReceivedTimestamp)
-        self._reached(record.requestReceivedTimestamp)
 
     def fail(self, failure: ParseFailure) -> None:
         """Count a piece that could not be read."""
@@ -331,9 +363,13 @@ class Scanner:
 
     def _judge(self, heads: list[Head], locate: Locate) -> None:
         """The hot loop. An event that is known noise costs a key, a look-up and a counter."""
-        known, granule, literal = self._classes.get, self._granule, self._matcher.literal
+        plain = isinstance(locate, _Lines)  # the fast road: not one of the formats that `sources` brings to this form
+        known, granule, literal = (self._classes if plain else self._odd).get, self._granule, self._matcher.literal
         absent, join = ABSENT, b"\0".join
-        again = self._seen.add_all(list(map(hash, map(_fingerprints, heads))))
+        fingerprints = list(map(hash, map(_fingerprints, heads)))
+        again = self._seen.add_all(fingerprints)
+        if len(self.part.head) < _HEAD:
+            self.part.head.extend(fingerprints)
         if again and self._counted == _fingerprints(heads[0]):
             again = set()
         if again:
@@ -353,27 +389,35 @@ class Scanner:
                 parts = join((head.user, head.sourceIPs, head.responseStatus, head.annotations, head.impersonatedUser))
             key = (parts, head.userAgent, head.verb, asked, head.stage, head.level)
             class_ = known(key)
-            if class_ is None:
-                if not (head.auditID and time) and isinstance(locate, _Lines):
-                    # Not a plain event: a wrapper among events, or an old API version's time fields.
+            if class_ is None or not time:
+                if isinstance(locate, _Lines) and not _is_plain(head):
+                    # A wrapper among events, an old API version, times of another form.
                     events -= 1
-                    place, original = locate.at(index)
-                    self._counted = (head.auditID, head.stage)
-                    self.document(original, place)
-                    self._counted = None
+                    self._read_again(head, locate, index)
                     continue
-                class_ = self._new_class(key, head)
+                if class_ is None:
+                    class_ = self._new_class(key, head, plain)
             class_.count += 1
             if class_.granule != granule:
-                class_.granule = granule
-                self._entered(class_.profile, granule, time)
-            class_.last = time
+                self._entered(class_, granule, time)
+            elif time > class_.last:
+                class_.last = time
+            elif time < class_.first and time:
+                class_.first = time
             if class_.mask:
                 mask = class_.mask
                 if mask & literal and isinstance(locate, _Lines):
                     mask = self._matcher.admit(mask, locate.text(index))
                 if mask:
-                    self._survivor(class_, mask, locate(index))
+                    try:
+                        event = locate(index)
+                    except UNDECODABLE:  # odd in a part that a head leaves out
+                        assert isinstance(locate, _Lines)
+                        class_.count -= 1
+                        events -= 1
+                        self._read_again(head, locate, index)
+                        continue
+                    self._survivor(class_, mask, event)
         if self._pending:
             for head in heads:
                 if head.stage != "RequestReceived":
@@ -381,29 +425,36 @@ class Scanner:
         self.part.events += events
         self.part.duplicates += len(again)
 
-    @staticmethod
-    def _entered(profile: Profile, granule: int, time: str) -> None:
-        """The profile's first event of this class in this granule."""
-        if time:
-            profile.first = min(profile.first, time)
-            profile.last = max(profile.last, time)
+    def _read_again(self, head: Head, lines: _Lines, index: int) -> None:
+        """The slow road for a line that seemed to be fit for the fast one."""
+        place, original = lines.at(index)
+        self._counted = (head.auditID, head.stage)
+        self.document(original, place)
+        self._counted = None
+
+    def _entered(self, class_: Class, granule: int, time: str) -> None:
+        """The class's first event in this granule."""
+        class_.settle()
+        class_.granule = granule
+        class_.first, class_.last = time or "~", time
+        self._here.append(class_)
+        profile = class_.profile
         if profile.last_granule != granule:
             profile.last_granule = granule
             profile.granules.append(granule)
 
-    def _new_class(self, key: tuple[object, ...], head: Head) -> Class:
+    def _new_class(self, key: tuple[object, ...], head: Head, plain: bool) -> Class:
+        classes = self._classes if plain else self._odd
         event = Event(_shallow(head), _NOWHERE)
         mask, kind = self._request(key[2:], event)
         who_mask, profile = self._accessor(event)
         outcome_mask, refused, code = self._outcome(event)
         class_ = Class(mask & who_mask & outcome_mask, kind, profile, refused, code)
-        if not (head.auditID and head.requestReceivedTimestamp):
-            return class_  # must come here each time
-        if len(self._classes) >= _CLASSES:
-            for old in self._classes.values():
+        if len(classes) >= self._limit:
+            for old in classes.values():
                 old.settle()
-            self._classes.clear()
-        self._classes[key] = class_
+            classes.clear()
+        classes[key] = class_
         return class_
 
     def _request(self, asked: tuple[object, ...], event: Event) -> tuple[int, RequestKind]:
@@ -474,17 +525,24 @@ class Scanner:
                 group = self.part.matches[key] = MatchGroup()
             group.add(event, event.original)
 
+    def answer(self, mask: int, event: Event) -> None:
+        """Judge a request of which only RequestReceived was logged, once that is certain."""
+        ref = event.object_ref
+        kind = RequestKind(event.verb, ref.resource, ref.subresource, ref.apiGroup, event.record.level, event.stage)
+        accessor = AccessorKey(event.identity, event.address, event.record.userAgent)
+        self._matched(mask, event, kind, accessor, event.code)
+
     def finish(self) -> Part:
-        """Judge requests of which only RequestReceived was logged; hand back the part."""
-        for class_ in self._classes.values():
+        """Hand back the part. Its unanswered requests are judged when all parts have been read."""
+        part = self.part
+        self._leave()
+        for class_ in (*self._classes.values(), *self._odd.values()):
             class_.settle()
-        for mask, event in self._pending.values():
-            ref = event.object_ref
-            kind = RequestKind(event.verb, ref.resource, ref.subresource, ref.apiGroup, event.record.level, event.stage)
-            accessor = AccessorKey(event.identity, event.address, event.record.userAgent)
-            self._matched(mask, event, kind, accessor, event.code)
-        self._pending.clear()
-        return self.part
+        part.formats |= part.reading.formats.keys()
+        if self._classes:
+            part.formats.add(PLAIN)
+        part.unanswered = list(self._pending.values())
+        return part
 
 
 class _Lines:
@@ -498,6 +556,10 @@ class _Lines:
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    def only(self, index: int) -> _Lines:
+        """One of the lines."""
+        return _Lines(self._item, self._data, self.starts[index : index + 2], self._offset, self._line + index)
 
     def text(self, index: int) -> bytes:
         """The line without its end."""
@@ -522,6 +584,12 @@ def _line_starts(data: bytes, end: int) -> list[int]:
         position = find(b"\n", position, end) + 1 or end
     starts.append(end)
     return starts
+
+
+def _is_plain(head: Head) -> bool:
+    """As the API server writes it today. A class is made only of such events, so this is asked once a class."""
+    time = head.requestReceivedTimestamp
+    return bool(head.auditID) and len(time) == _MICRO and time[-1] == "Z" and head.level in LEVELS
 
 
 def _shallow(head: Head) -> AuditRecord:
@@ -564,10 +632,13 @@ def read_source(source: Source, scanner: Scanner, progress: Callable[[int, int],
     whole = chain([head], chunks) if head else chunks
     if kind == "lines":
         scanner.lines(whole, 0, progress)
-        return
-    for frame in frame_documents(whole, source.name):
-        if isinstance(frame, ParseFailure):
-            scanner.fail(frame)
-        else:
-            scanner.document(frame.data, frame.place)
-        progress(scanner.part.bytes, scanner.part.events)
+    else:
+        for frame in frame_documents(whole, source.name):
+            if isinstance(frame, ParseFailure):
+                scanner.fail(frame)
+            else:
+                scanner.document(frame.data, frame.place)
+            progress(scanner.part.bytes, scanner.part.events)
+    if source.failure is not None:  # the stream broke: known now that it was read to where it did
+        place = source.failure.place
+        scanner.fail(replace(source.failure, place=Place(place.item, scanner.part.lines, place.offset, place.length)))

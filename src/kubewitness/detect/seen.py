@@ -35,6 +35,9 @@ class Seen(Protocol):
     def holds(self, fingerprint: int) -> bool:
         """Whether it is there."""
 
+    def common(self, fingerprints: set[int]) -> set[int]:
+        """Those of them that are there."""
+
     def values(self) -> Iterable[int]:
         """All of them, in no order."""
 
@@ -80,6 +83,12 @@ class Recent:
     def holds(self, fingerprint: int) -> bool:
         """See `Seen`."""
         return fingerprint in self._now or fingerprint in self._previous or any(fingerprint in f for f in self._frozen)
+
+    def common(self, fingerprints: set[int]) -> set[int]:
+        """See `Seen`."""
+        return fingerprints.intersection(self._now) | fingerprints.intersection(self._previous).union(
+            *(fingerprints.intersection(frozen) for frozen in self._frozen)
+        )
 
     def values(self) -> Iterable[int]:
         """See `Seen`."""
@@ -141,6 +150,10 @@ class Exact:
         """See `Seen`."""
         tables = [(self._table, self._mask)] + ([self._previous] if self._previous else [])
         return any(_holds(table, mask, fingerprint or 1) for table, mask in tables)
+
+    def common(self, fingerprints: set[int]) -> set[int]:
+        """See `Seen`."""
+        return set(filter(self.holds, fingerprints))
 
     def values(self) -> Iterable[int]:
         """See `Seen`."""
