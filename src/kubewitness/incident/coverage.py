@@ -120,8 +120,8 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
             Text(
                 "The log is too short to know what is usual in this cluster: rules that look for what is new "
                 f"(networks, clients, registries; {len(scan.unlearned)} rules) could not be judged.",
-                f"日志时间太短，无法得知该集群的常态：查找新网段、新客户端、新镜像仓库的规则（{len(scan.unlearned)} 条）"
-                "未作判断。",
+                f"日志时间太短，无法得知该集群的常态：查找新网段、新客户端、新镜像仓库的规则"
+                f"（{len(scan.unlearned)} 条）未作判断。",
             )
         )
     if scan.unjudged:

@@ -10,7 +10,8 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from kubewitness import __version__
-from kubewitness.detect.detection import Detection, detections
+from kubewitness.detect.detection import Detection, detections, in_order
+from kubewitness.detect.detectors.registry import typed_detections
 from kubewitness.detect.run import Scan, scan
 from kubewitness.evidence.opening import walk
 from kubewitness.incident.build import build, gather
@@ -82,7 +83,7 @@ def investigate(
     first_pass = scan(sources, rules, matcher, options.workers, report)
     if progress:
         progress(Progress(total, total, first_pass.events, "trace"))
-    found = detections(first_pass, rules.rules)
+    found = sorted([*detections(first_pass, rules.rules), *typed_detections(first_pass)], key=in_order)
     hashes = {item.name: item.sha256 for item in first_pass.items}
     citer = Citer(hashes, options.keep_original)
     suspects = Suspects(first_pass, found)
