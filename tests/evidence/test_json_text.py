@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubewitness.evidence.json_text import INCOMPLETE, ValueEnd, members, string_end
+from kubewitness.evidence.json_text import INCOMPLETE, Elements, ValueEnd, members, string_end
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
@@ -44,6 +44,9 @@ def test_members_are_those_of_the_decoder(value: object) -> None:
         assert [(json.loads(key), json.loads(item)) for key, item in read.found] == list(value.items())
     else:
         assert [json.loads(item) for _, item in read.found] == value
+        walk = Elements(text)
+        assert list(walk) == [item for _, item in read.found]
+        assert walk.end == len(text)
 
 
 @given(CONTAINERS, st.data())

@@ -46,6 +46,12 @@ def test_deep_nesting_is_refused() -> None:
     assert "deep" in failure.reason
 
 
+def test_too_many_parts_are_refused() -> None:
+    (failure,) = framed(b"a: [" + b"1," * 250_000 + b"1]\n")
+    assert isinstance(failure, ParseFailure)
+    assert "parts" in failure.reason
+
+
 def test_tags_build_no_objects() -> None:
     (failure,) = framed(b"a: !!python/object/apply:os.system ['true']\n")
     assert isinstance(failure, ParseFailure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -165,6 +166,19 @@ def test_text_between_glued_records_is_counted() -> None:
 def test_thousands_of_glued_records_take_no_stack() -> None:
     assert len(read(b"{}" * 20_000).failures) == 1
     assert len(read(event() * 2_000).events) == 2_000
+
+
+def test_memory_is_not_the_attackers_to_choose() -> None:
+    size = 2 * 1024 * 1024
+    tracemalloc.start()
+    many = b'{"auditID":"a","verb":"get",' + b",".join(b'"k%d":1' % n for n in range(size // 12)) + b"}"
+    assert read(many).reasons == ["JSON object with more than 10000 members"]
+    assert read(b"[" + b"1," * (size // 2) + b"1]").events == []
+    assert read(b'{"resourceLogs":[' + b"1," * (size // 2) + b"1]}").events == []
+    assert read(b'{"auditID":"a","verb":"\x01","x":[' + b"1," * (size // 2) + b"1]}").events[0].audit_id == "a"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * size
 
 
 def test_an_excerpt_is_short_and_harmless() -> None:

@@ -27,6 +27,7 @@ __all__ = ["Frame", "Kind", "frame_documents", "sniff"]
 HEAD: Final = 64 * 1024
 WHOLE: Final = 8 * 1024 * 1024  # documents up to this size are not taken apart
 LIMIT: Final = 64 * 1024 * 1024  # one element, one record
+SOON: Final = 1024 * 1024  # where an element is doubted once another one was broken
 _TEXT: Final = 1024 * 1024  # a line of plain text
 
 _LISTS: Final = frozenset(
@@ -77,6 +78,9 @@ _NAMES: Final = {
 }
 
 
+_LINE_OPENS = re.compile(rb"\n(?=[{\[])")
+
+
 class _Framer:
     """Walks a growing buffer; `_at` is the next unread byte, `_base` the offset of the buffer in the stream."""
 
@@ -90,6 +94,7 @@ class _Framer:
         self._counted = 0
         self._ended = False
         self._broken = False  # something was; brackets may be left over
+        self._doubt = SOON
         self._spread = False  # the last frame went over several lines
 
     def frames(self) -> Iterator[Frame | ParseFailure]:
@@ -237,38 +242,57 @@ class _Framer:
                 yield self._text_line()
 
     def _element(self) -> Iterator[Frame | ParseFailure]:
-        end = yield from self._value(LIMIT)
-        if end == INCOMPLETE:
+        for limit in (self._doubt, LIMIT) if self._broken else (LIMIT,):
+            end = yield from self._value(limit)
+            if end != INCOMPLETE:
+                self._doubt = SOON
+                return
             found = _SIBLING.search(self._buffer, self._at + 1)
             end = found.end() if found else INCOMPLETE
-            del found
-            if end == INCOMPLETE:
-                yield from self._too_long()
-            else:  # a quote is missing: strings and marks have changed places
+            del found  # it pins the buffer
+            if end != INCOMPLETE:  # a quote is missing: strings and marks have changed places
                 self._broken = True
+                self._doubt = max(self._doubt // 2, 4096)  # or every broken element costs a long look
                 yield self._frame(end)
+                return
+        yield from self._too_long()
 
     def _value(self, limit: int) -> Generator[Frame | ParseFailure, None, int]:
         """The value at `_at` as a frame, or its broken piece; returns INCOMPLETE if it is longer than `limit`."""
         scan = ValueEnd(self._at)
-        while (end := scan.advance(self._buffer)) == INCOMPLETE:
-            if not scan.broken and len(self._buffer) - self._at > limit:
+        stop = self._next_margin() if self._broken else None
+        while (end := scan.advance(self._buffer, stop)) == INCOMPLETE:
+            if not scan.broken and not stop and len(self._buffer) - self._at > limit:
                 return INCOMPLETE
             moved = self._at
-            if scan.broken or not self._fill():
+            if scan.broken or stop or not self._fill():
                 self._broken = True
-                yield self._frame(self._sibling())
+                yield self._frame(stop or self._sibling())
                 return 0
             scan.position -= moved - self._at
         yield self._frame(end)
         return end
 
+    def _next_margin(self) -> int | None:
+        """Where a line begins like the value at `_at`. Asked for only once brackets have proved unreliable here:
+
+        without indentation a value's own lines look the same.
+        """
+        margin = self._margin()
+        found = self._buffer.find(b"\n" + margin + b"{", self._at + 1) if margin is not None else INCOMPLETE
+        return found + 1 + len(margin or b"") if found >= 0 else None
+
+    def _margin(self) -> bytes | None:
+        """The indentation of the value at `_at`, None if other text is in front of it."""
+        line = self._buffer.rfind(b"\n", 0, self._at) + 1
+        margin = bytes(self._buffer[line : self._at])
+        return margin if not margin.strip() else None
+
     def _sibling(self) -> int:
         """Where the next value begins behind a broken one at `_at`; the end of the stream if nowhere."""
         start = self._at
-        line = self._buffer.rfind(b"\n", 0, start) + 1
-        margin = bytes(self._buffer[line:start])
-        pretty = re.compile(rb"\n" + re.escape(margin) + rb"(?=\{)") if not margin.strip() else None
+        margin = self._margin()
+        pretty = re.compile(rb"\n" + re.escape(margin) + rb"(?=\{)") if margin is not None else None
         searched = start + 1
         while True:
             found = pretty.search(self._buffer, searched) if pretty else None
@@ -309,7 +333,7 @@ class _Framer:
         if end < 0:
             end = min(len(self._buffer), self._at + _TEXT)
         elif self._spread and self._buffer[self._at] in _STRAY:
-            end = next((m.end() for m in re.finditer(rb"\n(?=[{\[])", self._buffer[self._at :])), INCOMPLETE)
-            end = len(self._buffer) if end == INCOMPLETE else self._at + end
-        sibling = next((m.end() for m in _SIBLING.finditer(bytes(self._buffer[self._at + 1 : end]))), INCOMPLETE)
-        return self._frame(end if sibling == INCOMPLETE else self._at + 1 + sibling)
+            opens = _LINE_OPENS.search(self._buffer, self._at)
+            end = opens.end() if opens else len(self._buffer)
+        sibling = _SIBLING.search(self._buffer, self._at + 1, end)
+        return self._frame(sibling.end() if sibling else end)

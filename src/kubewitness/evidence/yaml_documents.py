@@ -20,6 +20,7 @@ from kubewitness.model.evidence import ParseFailure, Place
 
 MAX_DOCUMENT: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 100
+MAX_NODES: Final = 200_000  # each takes about a kilobyte while a document is read
 
 _SEPARATOR = re.compile(rb"^---(?=[ \t\r\n]|$)", re.M)
 _CONTENT = re.compile(rb"^[ \t]*[^\s#]", re.M)
@@ -115,7 +116,7 @@ def _lines(text: bytes, place: Place) -> Iterator[Frame]:
 
 def _load(text: bytes) -> Any:
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
         if isinstance(event, yaml.AliasEvent):
             raise _RefusedError("YAML with aliases, refused")
         if isinstance(event, yaml.CollectionStartEvent):
@@ -124,4 +125,6 @@ def _load(text: bytes) -> Any:
                 raise _RefusedError("YAML nested more than 100 deep, refused")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        if count > MAX_NODES:
+            raise _RefusedError(f"YAML document with more than {MAX_NODES} parts, refused")
     return yaml.load(text, Loader=_Loader)  # noqa: S506 (a subclass of CSafeLoader: builds no objects)

@@ -98,10 +98,10 @@ class QueryAnswer:
 
     def open(self, fields: Fields) -> Iterator[Found]:
         """Each row as an object of its columns."""
-        for table in [inside(raw) for raw in listed(fields.get("tables"))] or [fields]:
+        for table in map(inside, listed(fields["tables"])) if "tables" in fields else (fields,):
             names = [string(inside(column).get("name")) or string(column) for column in listed(table.get("columns"))]
             for row in listed(table.get("rows")):
-                cells = zip(names, listed(row), strict=False)
+                cells = zip(names, listed(row, scalars=True), strict=False)
                 yield Inner(joined({name: cell for name, cell in cells if name}))
 
 

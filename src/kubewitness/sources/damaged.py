@@ -31,6 +31,7 @@ class Saved:
     left_out: tuple[str, ...]  # complete members whose value is unreadable
     cut_key: str  # the member the damage is in
     cut_text: bytes  # what there is of it
+    end: int  # behind the closing bracket, INCOMPLETE if there is none
     reason: str  # empty if nothing but `left_out` is wrong
 
 
@@ -47,15 +48,10 @@ def save_object(text: bytes) -> Saved:
         else:
             fields[name] = kept
     if read.end != INCOMPLETE:
-        return Saved(fields, tuple(left_out), "", b"", "")
-    return Saved(fields, tuple(left_out), _key(read.cut_key), read.cut_value, _reason(text, read.malformed))
-
-
-def save_array(text: bytes) -> tuple[list[bytes], bytes, str]:
-    """The complete elements of an array, the text of the element the damage is in, and the reason."""
-    read = members(text)
-    reason = "" if read.end != INCOMPLETE else _reason(text, read.malformed)
-    return [value for _, value in read.found], read.cut_value, reason
+        return Saved(fields, tuple(left_out), "", b"", read.end, "")
+    return Saved(
+        fields, tuple(left_out), _key(read.cut_key), read.cut_value, INCOMPLETE, reason_of(text, read.malformed)
+    )
 
 
 def cut_string(text: bytes) -> bytes:
@@ -64,7 +60,8 @@ def cut_string(text: bytes) -> bytes:
     return string(Raw(b'"' + inner + b'"')).encode("utf-8", "replace")
 
 
-def _reason(text: bytes, malformed: int) -> str:
+def reason_of(text: bytes, malformed: int) -> str:
+    """Cut or wrong: what to call the damage."""
     if _TRUNCATED_MARK.search(text[-_MARKED:]):
         return "truncated by CloudWatch ([Truncated...])"
     return "truncated JSON" if malformed == INCOMPLETE else f"malformed JSON at byte {malformed}"

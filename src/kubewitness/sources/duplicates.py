@@ -12,7 +12,7 @@ from __future__ import annotations
 from kubewitness.evidence.json_text import members
 from kubewitness.sources.values import OBJECT, UNDECODABLE, Fields, fields_of, lenient
 
-_PARTS_LIMIT = 4 * 1024 * 1024  # bodies beyond this are not searched
+_PARTS_LIMIT = 1024 * 1024  # bodies beyond this are not searched
 
 
 def duplicate_keys(text: bytes, fields: Fields) -> list[str]:

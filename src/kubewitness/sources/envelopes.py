@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from msgspec import Raw
 
@@ -122,8 +123,8 @@ class LokiStream:
     def open(self, fields: Fields) -> Iterator[Found]:
         """The lines with their times."""
         for raw in listed(fields["values"]):
-            pair = listed(raw)
-            if len(pair) >= 2:
+            pair = list(islice(listed(raw), 2))
+            if len(pair) == 2:
                 yield Inner(string(pair[1]).encode("utf-8", "replace"), from_epoch(scalar(pair[0])))
 
 

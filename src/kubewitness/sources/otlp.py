@@ -32,11 +32,15 @@ class Telemetry:
 
     def open(self, fields: Fields) -> Iterator[Found]:
         """The bodies of all records."""
-        resources = [inside(raw) for raw in listed(fields.get("resourceLogs"))] or [fields]
-        for resource in resources:
-            for scope in [inside(raw) for raw in listed(resource.get("scopeLogs"))] or [resource]:
+        for resource in _below(fields, "resourceLogs"):
+            for scope in _below(resource, "scopeLogs"):
                 for raw in listed(scope.get("logRecords")):
                     yield _body(inside(raw))
+
+
+def _below(fields: Fields, key: str) -> Iterator[Fields]:
+    """The objects listed under `key`; the object itself if it begins one level lower."""
+    return map(inside, listed(fields[key])) if key in fields else iter((fields,))
 
 
 def _body(record: Fields) -> Found:

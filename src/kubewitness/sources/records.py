@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from msgspec import Raw
 
 from kubewitness.evidence.failures import unreadable
-from kubewitness.evidence.json_text import INCOMPLETE, ValueEnd
+from kubewitness.evidence.json_text import INCOMPLETE, Elements, ValueEnd, members
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.sources import audit_event, damaged
@@ -33,7 +33,6 @@ from kubewitness.sources.values import (
     STRING,
     UNDECODABLE,
     Fields,
-    elements_of,
     fields_of,
     first_byte,
     string,
@@ -41,6 +40,8 @@ from kubewitness.sources.values import (
 
 MAX_DEPTH: Final = 6
 MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_MEMBERS: Final = 10_000
+_LARGE: Final = 1024 * 1024  # objects beyond it are counted before they are opened
 
 Reading = Event | ParseFailure | Note
 
@@ -125,13 +126,17 @@ class _Record:
             yield from self._prefixed(text, level)
 
     def _object(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        if len(text) > _LARGE and len(members(text, limit=MAX_MEMBERS).found) >= MAX_MEMBERS:
+            yield self._fail(f"JSON object with more than {MAX_MEMBERS} members", text)
+            return
         try:
             fields = fields_of(text)
         except UNDECODABLE:
-            if 0 < ValueEnd(0).advance(text) < len(text):
+            saved = damaged.save_object(text)
+            if INCOMPLETE < saved.end < len(text):
                 yield from self._glued(text, level)
             else:
-                yield from self._damaged_object(text, level)
+                yield from self._damaged_object(saved, text, level)
             return
         for key in duplicate_keys(text, fields):
             yield self._note(f"duplicate key {key}: the last one was taken")
@@ -210,29 +215,24 @@ class _Record:
         yield Event(record, place, original)
 
     def _array(self, text: bytes, level: _Level) -> Iterator[Reading]:
-        cut, reason = b"", ""
-        try:
-            elements = [bytes(raw) for raw in elements_of(text)]
-        except UNDECODABLE:
-            if 0 < (end := ValueEnd(0).advance(text)) < len(text):
-                yield from self._array(text[:end], level)
-                yield from self._glued(text[end:], level)
-                return
-            elements, cut, reason = damaged.save_array(text)
+        walk = Elements(text, scalars=False)
         deeper = level._replace(depth=level.depth + 1, original=b"")
-        others = 0
-        for element in elements:
+        others = 0  # numbers and literals among the events
+        for element in walk:
             if first_byte(element) in (OBJECT, ARRAY, STRING):
                 yield from self.read(element, deeper)
             else:
                 others += 1
+        others += walk.skipped
         if others:
             yield self._fail(f"{others} elements of an array are no objects", text)
-        if reason:
-            yield from self._cut(cut, reason, text, f"{len(elements)} elements before it", deeper)
+        if walk.end == INCOMPLETE:
+            reason = damaged.reason_of(text, walk.malformed)
+            yield from self._cut(walk.cut, reason, text, f"{walk.count} elements before it", deeper)
+        elif walk.end < len(text):
+            yield from self._glued(text[walk.end :], level)
 
-    def _damaged_object(self, text: bytes, level: _Level) -> Iterator[Reading]:
-        saved = damaged.save_object(text)
+    def _damaged_object(self, saved: damaged.Saved, text: bytes, level: _Level) -> Iterator[Reading]:
         source = _source(saved.fields)
         known = audit_event.identified(saved.fields) or (source is not None and bool(source.format))
         if known:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from msgspec import Raw
+
+from kubewitness.evidence.json_text import Elements
 
 Fields = dict[str, Raw]  # the members of one JSON object, undecoded
 
@@ -23,6 +26,8 @@ _string: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
 _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+_LENIENT = 2 * 1024 * 1024  # larger values are not worth the memory of a second try
 
 OBJECT, ARRAY, STRING, NULL = b'{["n'  # first bytes
 
@@ -62,7 +67,8 @@ def lenient(text: bytes | Raw) -> Any:
     except RecursionError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        pass
+        if len(memoryview(text)) > _LENIENT:
+            return None
     try:
         value = json.loads(bytes(text).decode("utf-8", "replace"), strict=False, parse_constant=lambda _: None)
         return json.loads(_LONE_SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
@@ -102,16 +108,15 @@ def inside(raw: Raw | None) -> Fields:
         return {}
 
 
-def listed(raw: Raw | None) -> list[Raw]:
-    """The elements of an array, or of an array written inside a string; empty if it is neither."""
+def listed(raw: Raw | None, *, scalars: bool = False) -> Iterator[Raw]:
+    """The elements of an array, or of an array written inside a string; none if it is neither.
+
+    One at a time, and numbers and literals only on demand: hostile arrays have millions.
+    """
     if first_byte(raw) == STRING:
         raw = Raw(string(raw).strip().encode("utf-8", "replace"))
-    if raw is None or first_byte(raw) != ARRAY:
-        return []
-    try:
-        return _elements.decode(raw)
-    except UNDECODABLE:
-        return []
+    if raw is not None and first_byte(raw) == ARRAY:
+        yield from map(Raw, Elements(bytes(raw), scalars))
 
 
 def encode(value: Any) -> Raw:
