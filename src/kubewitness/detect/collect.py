@@ -12,16 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from kubewitness.detect.profile import AccessorKey
+from kubewitness.detect.reading import readings
 from kubewitness.detect.run import Scan
 from kubewitness.detect.scan import Granule
 from kubewitness.evidence.documents import frame_documents
 from kubewitness.evidence.opening import Source
 from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.evidence import ParseFailure, Place
-from kubewitness.sources.records import read_record
 
 KEPT = 20_000  # events kept with their bodies; later ones lose them but are kept
-_decoder = msgspec.json.Decoder(AuditRecord)
 Wanted = Callable[[Event], bool]
 
 
@@ -116,16 +115,7 @@ def _lines(source: Source, granule: Granule, chunk: bytes, names: tuple[bytes, .
 
 def decode(text: bytes, place: Place) -> Iterator[Event]:
     """The events of a line or document, of any known wrapper."""
-    try:
-        record = _decoder.decode(text)
-        if record.auditID and record.requestReceivedTimestamp:
-            yield Event(record, place, text)
-            return
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    for found in read_record(text, place):
-        if isinstance(found, Event):
-            yield found
+    return (found for found in readings(text, place) if isinstance(found, Event))
 
 
 def _documents(source: Source, names: tuple[bytes, ...]) -> Iterator[Event]:

@@ -39,7 +39,7 @@ from kubewitness.model.event import ABSENT, AuditRecord, Event, ObjectRef
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
-from kubewitness.sources.audit_event import LEVELS
+from kubewitness.sources.audit_event import LEVELS, is_shaped
 from kubewitness.sources.records import MAX_BYTES
 from kubewitness.sources.values import UNDECODABLE
 
@@ -49,7 +49,6 @@ _MEMO_LIMIT = 1 << 15
 _SAMPLES = 5  # original events kept of a group of like matches
 _AUDIT_IDS = 5_000  # of a group; past it, requests are only counted
 _PENDING = 20_000
-_HEAD = 5_000
 FAILURES_KEPT = 1_000
 _MICRO = len("2024-05-01T10:00:00.000000Z")
 _EXCERPT = 256
@@ -166,7 +165,6 @@ class Part:
         self.failures_total = 0
         self.notes: list[Note] = []
         self.granules: list[Granule] = []
-        self.head: list[int] = []  # fingerprints of the first events
         self.events = 0
         self.lines = 0
         self.bytes = 0
@@ -366,10 +364,7 @@ class Scanner:
         plain = isinstance(locate, _Lines)  # the fast road: not one of the formats that `sources` brings to this form
         known, granule, literal = (self._classes if plain else self._odd).get, self._granule, self._matcher.literal
         absent, join = ABSENT, b"\0".join
-        fingerprints = list(map(hash, map(_fingerprints, heads)))
-        again = self._seen.add_all(fingerprints)
-        if len(self.part.head) < _HEAD:
-            self.part.head.extend(fingerprints)
+        again = self._seen.add_all(list(map(hash, map(_fingerprints, heads))))
         if again and self._counted == _fingerprints(heads[0]):
             again = set()
         if again:
@@ -589,7 +584,7 @@ def _line_starts(data: bytes, end: int) -> list[int]:
 def _is_plain(head: Head) -> bool:
     """As the API server writes it today. A class is made only of such events, so this is asked once a class."""
     time = head.requestReceivedTimestamp
-    return bool(head.auditID) and len(time) == _MICRO and time[-1] == "Z" and head.level in LEVELS
+    return bool(head.auditID) and len(time) == _MICRO and time[-1] == "Z" and head.level in LEVELS and is_shaped(head)
 
 
 def _shallow(head: Head) -> AuditRecord:

@@ -13,7 +13,7 @@ Source: k8s.io/apiserver/pkg/apis/audit/{v1,v1beta1,v1alpha1}/types.go; the open
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -76,17 +76,32 @@ def format_of(fields: Fields) -> str:
 
 
 def is_settled(record: AuditRecord) -> bool:
-    """A record decoded straight from a line needs nothing of what this module does.
-
-    Types of the parts left undecoded (`user`, `sourceIPs`, …) are not looked at: the views of `Event` are lenient.
-    """
+    """A record decoded straight from a line needs nothing of what this module does."""
     ref = record.objectRef
     return bool(
         record.auditID
+        and is_shaped(record)
         and _is_micro(record.requestReceivedTimestamp)
         and record.level in LEVELS
         and (ref is None or ("/" not in ref.apiVersion and ref.apiGroup != "core"))
     )
+
+
+class Undecoded(Protocol):
+    """The parts of an event that are left undecoded at first."""
+
+    user: Raw
+    impersonatedUser: Raw
+    sourceIPs: Raw
+    responseStatus: Raw
+    annotations: Raw
+
+
+def is_shaped(record: Undecoded) -> bool:
+    """Whether the undecoded parts begin like what they are; some exports write them as text (`"{…}"`)."""
+    objects = (record.user, record.impersonatedUser, record.responseStatus, record.annotations)
+    shaped = all(bytes(part)[:1] in (b"{", b"n", b"") for part in objects)
+    return shaped and bytes(record.sourceIPs)[:1] in (b"[", b"n", b"")
 
 
 def build(fields: Fields, time: str = "", text: bytes = b"") -> tuple[AuditRecord, list[str]]:
