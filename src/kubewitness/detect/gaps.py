@@ -1,7 +1,8 @@
 """Silences: times of which a log that is never silent holds nothing.
 
 The scan knows the first and last event of each granule. A silence between two granules shows at once; one inside a
-granule makes it last much longer than the log's rhythm explains, and only such granules are read again to find it.
+granule makes it last much longer than the log's rhythm explains, and only such granules, where no other covers the
+time, are read again to find it.
 Where another file covers the time (several API servers), it is no silence.
 """
 
@@ -57,41 +58,42 @@ def usual_distance(scan: Scan) -> float:
     return seconds_between(scan.first, scan.last) / max(scan.events, 1)
 
 
-def _silences(scan: Scan) -> Iterator[Silence]:
+def _silences(scan: Scan) -> list[Silence]:
     limit = max(_QUIET, _RHYTHM * usual_distance(scan))
+    short: list[_Span] = []
+    long: dict[int, _Span] = {}
+    for number, (source, granule) in enumerate(scan.granules):
+        if granule.first and granule.last and granule.first != "~":
+            span = _Span(granule.first, granule.last, source)
+            if seconds_between(span.first, span.last) > limit:
+                long[number] = span
+            else:
+                short.append(span)
+    # Most long granules are long by one late event (a watch that ended), and others cover their time.
+    ends = [_Span(time, time, span.source) for span in long.values() for time in (span.first, span.last)]
+    suspect = list(_between(short + ends, limit))
+    again = [n for n, span in long.items() if any(span.first < s.last and s.first < span.last for s in suspect)]
+    again.sort(key=lambda n: (-seconds_between(long[n].first, long[n].last), n))
+    unread = [long[number] for number in again[_READ_AGAIN:]]
+    by_source: dict[int, list[int]] = {}
+    for number in again[:_READ_AGAIN]:
+        by_source.setdefault(long[number].source, []).append(number)
+    read = [
+        span for source, numbers in sorted(by_source.items()) for span in _divided(_times(scan, numbers), source, limit)
+    ]
+    return list(_between(short + ends + unread + read, limit)) if suspect else []
+
+
+def _between(spans: Iterable[_Span], limit: float) -> Iterator[Silence]:
+    """The times longer than `limit` that no span covers."""
     reached: _Span | None = None
-    for span in sorted(_spans(scan, limit)):
+    for span in sorted(spans):
         if reached is not None and span.first > reached.last:
             seconds = seconds_between(reached.last, span.first)
             if seconds > limit:
                 yield Silence(reached.last, span.first, seconds, reached.source == span.source)
         if reached is None or span.last > reached.last:
             reached = span
-
-
-def _spans(scan: Scan, limit: float) -> Iterable[_Span]:
-    """The times in which something was logged: granules, the long ones divided at their silences."""
-    whole: list[_Span] = []
-    long: list[tuple[float, int]] = []
-    for number, (source, granule) in enumerate(scan.granules):
-        if not granule.first or not granule.last or granule.first == "~":
-            continue
-        length = seconds_between(granule.first, granule.last)
-        if length > limit:
-            long.append((-length, number))
-        else:
-            whole.append(_Span(granule.first, granule.last, source))
-    again = {number for _, number in sorted(long)[:_READ_AGAIN]}
-    for _, number in long:
-        if number not in again:
-            source, granule = scan.granules[number]
-            whole.append(_Span(granule.first, granule.last, source))
-    by_source: dict[int, list[int]] = {}
-    for number in sorted(again):
-        by_source.setdefault(scan.granules[number][0], []).append(number)
-    for source, numbers in by_source.items():
-        whole.extend(_divided(_times(scan, numbers), source, limit))
-    return whole
 
 
 def _times(scan: Scan, numbers: Iterable[int]) -> list[str]:

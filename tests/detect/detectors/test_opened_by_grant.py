@@ -24,7 +24,7 @@ def found(tmp_path: Path, rows: list[Row]) -> list[Detection]:
 
 
 def story(grant: dict[str, Any], *, address: str = POD) -> list[Row]:
-    """The account web is at work, is refused Secrets at 4,000 s, gets the grant at 5,000 s and is allowed at 6,000 s."""
+    """Account web is at work, refused Secrets at 4,000 s, given the grant at 5,000 s and allowed at 6,000 s."""
     pods = {"verb": "list", "objectRef": {"resource": "pods", "namespace": "shop", "apiVersion": "v1"}}
     return [
         (0, {**pods, "user": WEB, "sourceIPs": [address]}),
