@@ -62,7 +62,7 @@ def test_an_event_cut_anywhere_is_never_silent(length: int) -> None:
     assert len(result.failures) == 1
     if b'"auditID":"7f0d9c1e-0001"' in text:
         assert result.events[0].audit_id == EVENT["auditID"]
-        assert result.events[0].original == text.rstrip(b",")
+        assert result.events[0].original == text.rstrip(b", ")
 
 
 def test_the_cut_of_cloudwatch_is_named() -> None:

@@ -260,18 +260,21 @@ class _Framer:
     def _value(self, limit: int) -> Generator[Frame | ParseFailure, None, int]:
         """The value at `_at` as a frame, or its broken piece; returns INCOMPLETE if it is longer than `limit`."""
         scan = ValueEnd(self._at)
-        stop = self._next_margin() if self._broken else None
-        while (end := scan.advance(self._buffer, stop)) == INCOMPLETE:
-            if not scan.broken and not stop and len(self._buffer) - self._at > limit:
+        sibling = self._next_margin() if self._broken else None
+        while True:
+            most = sibling or (self._at + limit if self._broken else None)
+            end = scan.advance(self._buffer, most if most and most < len(self._buffer) else None)
+            if end != INCOMPLETE:
+                yield self._frame(end)
+                return end
+            if not scan.broken and not sibling and len(self._buffer) - self._at > limit:
                 return INCOMPLETE
             moved = self._at
-            if scan.broken or stop or not self._fill():
+            if scan.broken or sibling or not self._fill():
                 self._broken = True
-                yield self._frame(stop or self._sibling())
+                yield self._frame(sibling or self._sibling())
                 return 0
             scan.position -= moved - self._at
-        yield self._frame(end)
-        return end
 
     def _next_margin(self) -> int | None:
         """Where a line begins like the value at `_at`. Asked for only once brackets have proved unreliable here:
@@ -279,13 +282,15 @@ class _Framer:
         without indentation a value's own lines look the same.
         """
         margin = self._margin()
-        found = self._buffer.find(b"\n" + margin + b"{", self._at + 1) if margin is not None else INCOMPLETE
-        return found + 1 + len(margin or b"") if found >= 0 else None
+        if margin is None:
+            return None
+        found = self._buffer.find(b"\n" + margin + b"{", self._at + 1, self._at + HEAD)
+        return found + 1 + len(margin) if found >= 0 else None
 
     def _margin(self) -> bytes | None:
         """The indentation of the value at `_at`, None if other text is in front of it."""
-        line = self._buffer.rfind(b"\n", 0, self._at) + 1
-        margin = bytes(self._buffer[line : self._at])
+        line = self._buffer.rfind(b"\n", max(0, self._at - 256), self._at) + 1
+        margin = bytes(self._buffer[line : self._at]) if line or self._at < 256 else b"?"
         return margin if not margin.strip() else None
 
     def _sibling(self) -> int:
