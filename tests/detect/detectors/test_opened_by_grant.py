@@ -101,6 +101,14 @@ def test_a_role_binding_opens_its_own_namespace_only(tmp_path: Path) -> None:
     assert len(found(tmp_path, story(grant))) == 1
 
 
+def test_a_group_of_the_provider_is_known_from_the_event(tmp_path: Path) -> None:
+    grant = bind(ADMIN, OFFICE, {"kind": "Group", "name": "shop-team"})
+    assert found(tmp_path, story(grant)) == []
+    member = {**WEB, "groups": [*WEB["groups"], "shop-team"]}
+    rows = [(at, {**event, "user": member} if event.get("user") == WEB else event) for at, event in story(grant)]
+    assert len(found(tmp_path, rows)) == 1
+
+
 @pytest.mark.parametrize(
     ("subject", "identity", "meant"),
     [

@@ -13,7 +13,7 @@ Source: "Using RBAC Authorization" (subjects, built-in groups) in the Kubernetes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -81,8 +81,11 @@ def opened_by_grant(scan: Scan) -> Iterator[Detection]:
                 yield _detection(rule, identity, grant, several)
 
 
-def covers(subject: Subject, identity: str) -> bool:
-    """Whether a binding's subject means this identity (groups: those that a name alone proves)."""
+def covers(subject: Subject, identity: str, groups: Collection[str] | None = None) -> bool:
+    """Whether a binding's subject means this identity, whose groups are given if they are known.
+
+    Who is in the built-in groups follows from the name; anybody may be in another one as long as nothing is known.
+    """
     kind, account = kind_of_name(identity), service_account(identity)
     if subject.kind == "User":
         return subject.name == identity
@@ -92,8 +95,12 @@ def covers(subject: Subject, identity: str) -> bool:
         return kind not in ("anonymous", "rejected")
     if subject.name == "system:unauthenticated":
         return kind == "anonymous"
-    groups = ("system:serviceaccounts", f"system:serviceaccounts:{account[0]}") if account else ()
-    return subject.name in groups
+    if subject.name.startswith("system:serviceaccounts"):
+        return account is not None and subject.name in (
+            "system:serviceaccounts",
+            f"system:serviceaccounts:{account[0]}",
+        )
+    return subject.name in groups if groups is not None else kind in ("human", "serviceaccount")
 
 
 def _both(profiles: Sequence[Profile]) -> set[Kind]:
@@ -176,8 +183,10 @@ def _transitions(events: Sequence[Event], grants: Sequence[_Grant]) -> Iterator[
 
 
 def _reaches(grant: _Grant, event: Event) -> bool:
-    """Whether the permission can rest on the grant: its namespace, and the authorizer's reason if that is logged."""
+    """Whether the permission can rest on the grant: subject, namespace, the authorizer's reason if that is logged."""
     if grant.namespace and grant.namespace != event.namespace:
+        return False
+    if not any(covers(subject, event.identity, event.user.groups) for subject in grant.subjects):
         return False
     return not event.reason or f'"{grant.name}"' in event.reason or f'"{grant.name}/' in event.reason
 
