@@ -32,7 +32,7 @@ class Citer:
         original, masked = "", False
         if self._budget > 0 and event.original and len(event.original) <= _ORIGINAL:
             self._budget -= 1
-            original, masked = mask(event.original)
+            original, masked = mask(event.original, event.resource == "secrets")
         return Evidence(
             audit_id=event.audit_id,
             item=place.item,

@@ -1,7 +1,8 @@
 """Keeps secrets out of reports. A report travels further than the log it was made of.
 
 At level RequestResponse the log holds the values of every Secret that was read. The evidence stays as it is; the copy
-of an event that a report embeds has the values of Secrets and issued tokens replaced by their length.
+of an event that a report embeds has the values of Secrets and issued tokens replaced by their length, wherever the
+export puts the bodies (`requestObject`, Google's `request`, strings of JSON inside strings).
 """
 
 from __future__ import annotations
@@ -11,57 +12,65 @@ from typing import Any
 import msgspec
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_DEPTH = 6  # lists of lists of Secrets do not exist; hostile bodies do
+_SECRETS = ("Secret", "SecretList")
+_SIGNS = (b"ecret", b"oken")
+_DEPTH = 40
 
 
-def mask(original: bytes) -> tuple[str, bool]:
-    """The text of an event without secret values, and whether anything was left out."""
+def mask(original: bytes, about_secrets: bool = False) -> tuple[str, bool]:
+    """The text of an event without secret values, and whether anything was left out.
+
+    Args:
+        original: the event as found.
+        about_secrets: the request was about Secrets, whatever its bodies call themselves.
+    """
     text = original.decode("utf-8", "replace")
-    if b'"secrets"' not in original and b"Secret" not in original and b'"token"' not in original:
+    if not any(sign in original for sign in _SIGNS):
         return text, False
     try:
         event = msgspec.json.decode(original)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return text, False
-    if not isinstance(event, dict):
-        return text, False
-    reference = event.get("objectRef")
-    about_secrets = isinstance(reference, dict) and reference.get("resource") == "secrets"
-    masked = False
-    for body in ("requestObject", "responseObject"):
-        masked = _mask(event.get(body), about_secrets, _DEPTH) or masked
+    masked = _mask(event, about_secrets, _DEPTH)
     return (msgspec.json.encode(event).decode() if masked else text), masked
 
 
-def _mask(body: Any, secret: bool, depth: int) -> bool:
+def _mask(node: Any, secret: bool, depth: int) -> bool:
+    """Blank what is secret in `node`, in place."""
     masked = False
-    if isinstance(body, list) and depth:
-        for entry in body:
-            masked = _mask(entry, secret, depth - 1) or masked
-    if not isinstance(body, dict) or not depth:
-        return masked
-    secret = secret or body.get("kind") in ("Secret", "SecretList")
-    masked = _mask(body.get("items"), secret, depth - 1)
-    if secret:
-        for key in ("data", "stringData"):
-            masked = _blank_all(body.get(key)) or masked
-        meta = body.get("metadata")
-        notes = meta.get("annotations") if isinstance(meta, dict) else None
-        if isinstance(notes, dict) and _APPLIED in notes:
-            masked = _blank(notes, _APPLIED)
-        if "value" in body and "path" in body:  # a JSON patch operation
-            masked = _blank(body, "value")
-    status = body.get("status")
-    if isinstance(status, dict) and "token" in status:
-        masked = _blank(status, "token")
+    if isinstance(node, list) and depth:
+        for index, entry in enumerate(node):
+            masked = _member(node, index, entry, secret, depth) or masked
+    if isinstance(node, dict) and depth:
+        kind = node.get("kind") or str(node.get("@type", "")).rpartition(".")[2]
+        secret = secret or kind in _SECRETS
+        for key, value in node.items():
+            if secret and key in ("data", "stringData") and isinstance(value, dict):
+                for name in value:
+                    masked = _blank(value, name)
+            elif (secret and (key == _APPLIED or (key == "value" and "path" in node))) or (
+                key == "token" and isinstance(value, str) and "expirationTimestamp" in node
+            ):
+                masked = _blank(node, key)
+            else:
+                masked = _member(node, key, value, secret, depth) or masked
     return masked
 
 
-def _blank_all(values: Any) -> bool:
-    masked = False
-    for key in values if isinstance(values, dict) else ():
-        masked = _blank(values, key)
-    return masked
+def _member(holder: Any, key: Any, value: Any, secret: bool, depth: int) -> bool:
+    """A member that is itself a container, or a string of JSON."""
+    if not isinstance(value, str):
+        return _mask(value, secret, depth - 1)
+    if value[:1] not in ("{", "[") or not any(sign.decode() in value or secret for sign in _SIGNS):
+        return False
+    try:
+        inner = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    if not _mask(inner, secret, depth - 1):
+        return False
+    holder[key] = msgspec.json.encode(inner).decode()
+    return True
 
 
 def _blank(holder: dict[str, Any], key: str) -> bool:
