@@ -1,16 +1,19 @@
 """Sigma correlations over the matches of base rules: counts, distinct values, sequences within a time span.
 
 The log is not sorted and does not fit in memory, so matches are kept in buckets as wide as the rule's time span, and a
-bucket keeps only what can still change the answer: `threshold` times for a count (with that many the bucket fires by
-itself; with fewer, all are there, so a window across two buckets is judged exactly), first and last time of each
-value for distinct values, the first few matches of each base rule for sequences. Buckets of several workers add up.
+bucket keeps only what can still change the answer: of a count with threshold n its n earliest and n latest matches
+(with n of them it fires by itself; windows across two buckets need no more), of distinct values the n that began first
+and the n that were there last, of a sequence the first and last matches of each base rule. What is earliest or latest
+does not depend on the order in which matches come, so buckets of several workers add up to what one would have kept.
 
 Source: Sigma correlation rules specification 2.x.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from kubewitness.detect.profile import AccessorKey
@@ -20,7 +23,8 @@ from kubewitness.rules.compile import as_text
 from kubewitness.rules.fields import Values, getter
 from kubewitness.rules.ir import CorrelationRule, RuleId
 
-_SEQUENCE_KEPT = 200  # matches of one base rule kept in one bucket of a sequence
+_SEQUENCE_KEPT = 100  # first and last matches of one base rule kept in one bucket of a sequence
+_COUNTED = 5_000  # requests of a bucket told apart; past it one logged at two stages counts twice
 _BUCKETS = 200_000  # groups x time; past it new groups are not opened and `overflowed` is set
 
 
@@ -33,6 +37,11 @@ class Member(NamedTuple):
     value: str
     accessor: AccessorKey
     place: Place
+
+    @property
+    def request(self) -> object:
+        """What makes one request of several stages; events without an id are all different."""
+        return self.audit_id or self.place
 
 
 class Fired(NamedTuple):
@@ -47,12 +56,42 @@ class Fired(NamedTuple):
 
 
 class _Bucket:
-    __slots__ = ("count", "members", "values")
+    __slots__ = ("firsts", "lasts", "members", "more", "requests")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.members: list[Member] = []
-        self.values: dict[str, tuple[Member, Member]] = {}  # value → its first and last member
+        self.requests: set[object] = set()
+        self.more = 0  # matches past `_COUNTED` requests
+        self.members: dict[RuleId, list[Member]] = {}  # of counts and sequences, by rule, in time order
+        self.firsts: dict[str, Member] = {}  # value → the first member that had it
+        self.lasts: dict[str, Member] = {}
+
+    def count(self, request: object) -> None:
+        """Count a request, once."""
+        if len(self.requests) < _COUNTED:
+            self.requests.add(request)
+        elif request not in self.requests:
+            self.more += 1
+
+    def keep(self, rule: RuleId, member: Member, limit: int) -> None:
+        """Keep the `limit` earliest and the `limit` latest members of a rule; a request logged at two stages is one."""
+        members = self.members.setdefault(rule, [])
+        same = next((i for i, known in enumerate(members) if known.request == member.request), None)
+        if same is not None:
+            members[same] = min(members[same], member)
+            return
+        insort(members, member)
+        if len(members) > 2 * limit:
+            del members[limit]
+
+    def keep_value(self, first: Member, last: Member, limit: int) -> None:
+        """Keep the `limit` values that began first and the `limit` that were there last."""
+        value = first.value
+        self.firsts[value] = min(self.firsts.get(value, first), first)
+        if len(self.firsts) > limit:
+            del self.firsts[max(self.firsts.values()).value]
+        self.lasts[value] = max(self.lasts.get(value, last), last)
+        if len(self.lasts) > limit:
+            del self.lasts[min(self.lasts.values()).value]
 
 
 class Correlator:
@@ -113,32 +152,29 @@ class Correlator:
                 self.overflowed = True
                 return
             bucket = self._buckets[key] = _Bucket()
-        bucket.count += 1
+        bucket.count(member.request)
         if rule.type == "value_count":
-            first, last = bucket.values.get(member.value, (member, member))
-            if member.value in bucket.values or len(bucket.values) < 4 * rule.threshold:
-                bucket.values[member.value] = (min(first, member), max(last, member))
+            bucket.keep_value(member, member, max(rule.threshold, 1))
         elif rule.type == "event_count":
-            _keep(bucket, member, rule.threshold)
+            bucket.keep(RuleId(""), member, max(rule.threshold, 1))
         else:
-            same = sum(m.rule == member.rule for m in bucket.members)
-            if same < _SEQUENCE_KEPT:
-                bucket.members.append(member)
+            bucket.keep(member.rule, member, _SEQUENCE_KEPT)
 
     def absorb(self, other: Correlator) -> None:
         """Add another worker's buckets."""
         self.overflowed = self.overflowed or other.overflowed
         for key, theirs in other._buckets.items():
-            mine = self._buckets.setdefault(key, _Bucket())
-            mine.count += theirs.count
-            if self.rules[key[0]].type == "event_count":
-                for member in theirs.members:
-                    _keep(mine, member, self.rules[key[0]].threshold)
-            else:
-                mine.members.extend(theirs.members)
-            for value, (first, last) in theirs.values.items():
-                known = mine.values.get(value, (first, last))
-                mine.values[value] = (min(known[0], first), max(known[1], last))
+            rule, mine = self.rules[key[0]], self._buckets.setdefault(key, _Bucket())
+            for request in theirs.requests:
+                mine.count(request)
+            mine.more += theirs.more
+            limit = max(rule.threshold, 1) if rule.type == "event_count" else _SEQUENCE_KEPT
+            for base, members in theirs.members.items():
+                for member in members:
+                    mine.keep(base, member, limit)
+            limit = max(rule.threshold, 1)
+            for member in (*theirs.firsts.values(), *theirs.lasts.values()):
+                mine.keep_value(member, member, limit)
 
     def fired(self) -> list[Fired]:
         """Every correlation that came true, one entry for each uninterrupted run in a group; in time order."""
@@ -151,18 +187,6 @@ class Correlator:
             buckets = [bucket for _, bucket in sorted(slots, key=lambda pair: pair[0])]
             out.extend(_runs(rule, group, buckets))
         return sorted(out, key=lambda fired: (fired.first, fired.rule.id, fired.group))
-
-
-def _keep(bucket: _Bucket, member: Member, limit: int) -> None:
-    """Keep the earliest `limit` requests; a request logged at two stages is one."""
-    if any(known.audit_id == member.audit_id for known in bucket.members):
-        bucket.count -= 1
-        return
-    bucket.members.append(member)
-    if len(bucket.members) > limit:
-        # The bucket fires by itself; what is kept are its ends, so that a run's bounds are right.
-        bucket.members.sort()
-        del bucket.members[-2]
 
 
 def _texts(values: Values) -> tuple[str, ...]:
@@ -180,23 +204,20 @@ def _group(readers: tuple[Callable[[Event], Values], ...], event: Event) -> tupl
 
 
 def _runs(rule: CorrelationRule, group: tuple[str, ...], buckets: list[_Bucket]) -> Iterable[Fired]:
-    if rule.type == "event_count":
-        members = sorted(member for bucket in buckets for member in bucket.members)
-        windows = _count_windows(members, rule)
-    elif rule.type == "value_count":
-        members = sorted({member for bucket in buckets for pair in bucket.values.values() for member in pair})
-        windows = _value_windows(members, rule)
+    if rule.type == "value_count":
+        kept = [sorted({*bucket.firsts.values(), *bucket.lasts.values()}) for bucket in buckets]
     else:
-        members = sorted({member for bucket in buckets for member in bucket.members})
-        windows = _sequence_windows(members, rule)
-    for first, last in _merge(windows, rule.timespan):
+        kept = [sorted({member for members in bucket.members.values() for member in members}) for bucket in buckets]
+    members = sorted(member for ofone in kept for member in ofone)
+    judge = {"event_count": _count_windows, "value_count": _value_windows}.get(rule.type, _sequence_windows)
+    for first, last in _merge(judge(members, rule), rule.timespan):
         inside = tuple(member for member in members if first <= member.time <= last)
-        count = len({member.audit_id for member in inside})
-        if rule.type == "event_count":
-            low, high = int(first // rule.timespan), int(last // rule.timespan)
-            counted = sum(b.count for b in buckets if b.members and low <= b.members[0].time // rule.timespan <= high)
-            count = max(count, counted)
-        yield Fired(rule, group, first, last, count, inside[:300])
+        total = len({member.request for member in inside})
+        for bucket, ofone in zip(buckets, kept, strict=True):
+            # What a bucket let go lies between what it kept.
+            if ofone and first <= ofone[0].time and ofone[-1].time <= last:
+                total += len(bucket.requests) + bucket.more - len({member.request for member in ofone})
+        yield Fired(rule, group, first, last, total, inside[:300])
 
 
 def _count_windows(members: list[Member], rule: CorrelationRule) -> Iterable[tuple[float, float]]:
@@ -223,24 +244,50 @@ def _value_windows(members: list[Member], rule: CorrelationRule) -> Iterable[tup
 
 def _sequence_windows(members: list[Member], rule: CorrelationRule) -> Iterable[tuple[float, float]]:
     """Windows in which every base rule matched, by different requests; for `temporal_ordered`, in the rule's order."""
-    ordered = rule.type == "temporal_ordered"
+    if not {member.rule for member in members} >= set(rule.rules):
+        return
+    complete = _ordered if rule.type == "temporal_ordered" else _unordered
     for i, start in enumerate(members):
-        if ordered and start.rule != rule.rules[0]:
-            continue
-        used, wanted = {start.audit_id}, [base for base in rule.rules if base != start.rule]
-        if ordered:
-            wanted = list(rule.rules[1:])
-        last = start.time
-        for member in members[i + 1 :]:
-            if not wanted or member.time - start.time > rule.timespan:
-                break
-            fits = member.rule == wanted[0] if ordered else member.rule in wanted
-            if fits and member.audit_id not in used:
-                wanted.remove(member.rule)
-                used.add(member.audit_id)
-                last = member.time
-        if not wanted:
+        within = (m for m in islice(members, i, None) if m.time - start.time <= rule.timespan)
+        last = complete(within, rule.rules)
+        if last is not None:
             yield start.time, last
+
+
+def _ordered(members: Iterable[Member], rules: Sequence[RuleId]) -> float | None:
+    """When the sequence that begins with the first of `members` is complete."""
+    used: set[object] = set()
+    for number, member in enumerate(members):
+        if member.rule == rules[len(used)] and member.request not in used:
+            used.add(member.request)
+            if len(used) == len(rules):
+                return member.time
+        elif number == 0:
+            break
+    return None
+
+
+def _unordered(members: Iterable[Member], rules: Sequence[RuleId]) -> float | None:
+    """When each rule has a request of its own: a matching that grows along alternating paths."""
+    able: dict[RuleId, list[object]] = {rule: [] for rule in rules}
+    taken: dict[object, RuleId] = {}
+
+    def place(rule: RuleId, tried: set[object]) -> bool:
+        for request in able[rule]:
+            if request not in tried:
+                tried.add(request)
+                if request not in taken or place(taken[request], tried):
+                    taken[request] = rule
+                    return True
+        return False
+
+    for member in members:
+        if member.request not in able[member.rule]:
+            able[member.rule].append(member.request)
+        for rule in able:
+            if rule not in taken.values() and place(rule, set()) and len(taken) == len(able):
+                return member.time
+    return None
 
 
 def _merge(windows: Iterable[tuple[float, float]], timespan: float) -> Iterable[tuple[float, float]]:

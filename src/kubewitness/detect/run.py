@@ -16,6 +16,7 @@ import hashlib
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from multiprocessing.connection import Connection, wait
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -31,14 +32,12 @@ from kubewitness.detect.scan import FAILURES_KEPT, Granule, MatchGroup, MatchKey
 from kubewitness.detect.seen import Exact, Recent, Seen, meet
 from kubewitness.evidence.documents import sniff
 from kubewitness.evidence.opening import Source
-from kubewitness.model.event import parse_time
 from kubewitness.model.evidence import EvidenceItem, Note, ParseFailure, Place
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
 
 SPLIT = 32 * 1024 * 1024
 _READ = 1 << 20
-_MOMENT = 60.0  # seconds
 Progress = Callable[[int, int], None]  # bytes and events so far
 
 
@@ -146,6 +145,7 @@ def scan(
     memory: Seen = Recent() if len(loads) == 1 else Exact()
     alone = _Reader(sources, rules, matcher, progress, memory)
     whole = [(range_, alone.read(range_)) for range_ in ranges]
+    memory.close()
     if memory.late:
         alone = _Reader(sources, rules, matcher, progress, Exact())
         whole = [(range_, alone.read(range_)) for range_ in ranges]
@@ -310,6 +310,7 @@ def _work(  # noqa: PLR0917  arguments of a process
     reader = _Reader(sources, rules, matcher, progress, Recent())
     try:
         parts = [(range_, reader.read(range_)) for range_ in load]
+        reader.seen.close()
         states = {r.source: sources[r.source].state() for r in load if r.end < 0}
         pipe.send((parts, reader.seen, states))
     except BaseException as error:
@@ -333,25 +334,11 @@ def _hash_files(sources: Sequence[Source]) -> Iterator[bool]:
 
 def _overlap(parts: Sequence[Sequence[tuple[Range, Part]]], seen: Sequence[Seen]) -> bool:
     """Whether two workers read a common event. Only logs of the same time can hold one."""
-    for a in range(len(parts)):
-        for b in range(len(parts)):
-            for _, x in parts[a]:
-                for _, y in parts[b] if a != b else ():
-                    if x.first > y.last or y.first > x.last:
-                        continue
-                    # Neighbouring ranges of one file overlap by moments: what they share lies at the later one's head.
-                    if _seconds(y.first, x.last) < _MOMENT:
-                        shared = any(seen[a].holds(fingerprint) for fingerprint in y.head)
-                    else:
-                        shared = meet(seen[a], seen[b])
-                    if shared:
-                        return True
+    for a, b in combinations(range(len(parts)), 2):
+        together = any(x.first <= y.last and y.first <= x.last for _, x in parts[a] for _, y in parts[b])
+        if together and meet(seen[a], seen[b]):
+            return True
     return False
-
-
-def _seconds(first: str, last: str) -> float:
-    start, end = parse_time(first), parse_time(last)
-    return (end - start).total_seconds() if start and end else _MOMENT
 
 
 def default_workers() -> int:

@@ -12,7 +12,7 @@ Two different events share a fingerprint with a probability of n / 2**61: below 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 _SET = 250_000  # fingerprints in one set of `Recent`: about 20 MB
@@ -23,29 +23,36 @@ _ROOM = 1 << 13  # more than the events added at once, so that a table never fil
 CAPACITY = _SLOTS_MAX * 3 // 4  # events in one table of `Exact`, 3.1 million
 
 
-class Seen(Protocol):
-    """A memory of fingerprints (any ints)."""
+# Events without an id are all different, yet have one fingerprint a stage.
+_NAMELESS = frozenset(
+    hash(("", stage)) for stage in ("", "RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
+)
 
-    late: bool  # a duplicate was noticed too late to be left out
+
+class Seen(Protocol):
+    """A memory of fingerprints: hashes of (auditID, stage)."""
+
+    late: bool  # a duplicate was noticed too late to be left out; final once closed
     forgot: bool  # old ones were let go
 
     def add_all(self, fingerprints: list[int]) -> set[int]:
         """Add them; the indices of those that were there before."""
 
-    def holds(self, fingerprint: int) -> bool:
-        """Whether it is there."""
+    def close(self) -> None:
+        """Nothing more will be added."""
 
     def common(self, fingerprints: set[int]) -> set[int]:
         """Those of them that are there."""
 
-    def values(self) -> Iterable[int]:
-        """All of them, in no order."""
+    def parts(self) -> Iterator[Collection[int]]:
+        """All of them, in portions and in no order; 0 means nothing."""
 
 
 class Recent:
     """The latest fingerprints as a set, older ones frozen."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = _SET, frozen: int = _FROZEN) -> None:
+        self._limit, self._most = limit, frozen
         self._now: set[int] = set()
         self._previous: set[int] = set()
         self._frozen: list[array[int]] = []
@@ -53,49 +60,49 @@ class Recent:
 
     def add_all(self, fingerprints: list[int]) -> set[int]:
         """See `Seen`."""
-        now = self._now
+        now, previous = self._now, self._previous
         again: set[int] = set()
-        if not (now.isdisjoint(fingerprints) and self._previous.isdisjoint(fingerprints)):
-            again = {i for i, value in enumerate(fingerprints) if value in now or value in self._previous}
-        before = len(now)
-        now.update(fingerprints)
-        if len(now) - before != len(fingerprints) - len(again):
-            batch: set[int] = set()
+        if now.isdisjoint(fingerprints) and previous.isdisjoint(fingerprints):
+            before = len(now)
+            now.update(fingerprints)
+            if len(now) - before != len(fingerprints):
+                batch: set[int] = set()
+                for index, value in enumerate(fingerprints):
+                    if value in batch:
+                        again.add(index)
+                    batch.add(value)
+        else:
             for index, value in enumerate(fingerprints):
-                if value in batch:
+                if value in now or value in previous:
                     again.add(index)
-                batch.add(value)
-        if len(now) >= _SET:
+                now.add(value)
+        if len(now) >= self._limit:
             self._freeze()
         return again
 
     def _freeze(self) -> None:
-        for old in self._frozen:
-            if not self._now.isdisjoint(old):
-                self.late = True
+        self.close()
         if self._previous:
             self._frozen.append(array("q", self._previous))
-        if len(self._frozen) > _FROZEN:
+        if len(self._frozen) > self._most:
             del self._frozen[0]
             self.forgot = True
         self._previous, self._now = self._now, set()
 
-    def holds(self, fingerprint: int) -> bool:
-        """See `Seen`."""
-        return fingerprint in self._now or fingerprint in self._previous or any(fingerprint in f for f in self._frozen)
+    def close(self) -> None:
+        """See `Seen`. Only what is frozen was not looked at when an event came."""
+        self._now -= _NAMELESS
+        self.late = self.late or any(not self._now.isdisjoint(old) for old in self._frozen)
 
     def common(self, fingerprints: set[int]) -> set[int]:
         """See `Seen`."""
-        return fingerprints.intersection(self._now) | fingerprints.intersection(self._previous).union(
-            *(fingerprints.intersection(frozen) for frozen in self._frozen)
-        )
+        return set().union(*(fingerprints.intersection(part) for part in self.parts()))
 
-    def values(self) -> Iterable[int]:
+    def parts(self) -> Iterator[Collection[int]]:
         """See `Seen`."""
-        yield from self._now
-        yield from self._previous
-        for frozen in self._frozen:
-            yield from frozen
+        yield self._now
+        yield self._previous
+        yield from self._frozen
 
 
 class Exact:
@@ -103,8 +110,9 @@ class Exact:
 
     late = False
 
-    def __init__(self) -> None:
-        self._table, self._mask, self._count = _empty(_SLOTS_START), _SLOTS_START - 1, 0
+    def __init__(self, start: int = _SLOTS_START, most: int = _SLOTS_MAX, room: int = _ROOM) -> None:
+        self._start, self._most, self._room = start, most, room
+        self._table, self._mask, self._count = _empty(start), start - 1, 0
         self._previous: tuple[array[int], int] | None = None
         self.forgot = False
 
@@ -126,16 +134,16 @@ class Exact:
                 else:
                     table[i] = value
                     self._count += 1
-        if self._count * 4 > (mask + 1) * 3 - 4 * _ROOM:
+        if self._count * 4 > (mask + 1) * 3 - 4 * self._room:
             self._grow()
         return again
 
     def _grow(self) -> None:
         slots = (self._mask + 1) * 4
-        if slots > _SLOTS_MAX:
+        if slots > self._most:
             self.forgot = self.forgot or self._previous is not None
             self._previous = (self._table, self._mask)
-            self._table, self._mask, self._count = _empty(_SLOTS_START), _SLOTS_START - 1, 0
+            self._table, self._mask, self._count = _empty(self._start), self._start - 1, 0
             return
         old, self._table, self._mask = self._table, _empty(slots), slots - 1
         table, mask = self._table, self._mask
@@ -146,28 +154,33 @@ class Exact:
                     i = (i + 1) & mask
                 table[i] = value
 
-    def holds(self, fingerprint: int) -> bool:
+    def close(self) -> None:
         """See `Seen`."""
-        tables = [(self._table, self._mask)] + ([self._previous] if self._previous else [])
-        return any(_holds(table, mask, fingerprint or 1) for table, mask in tables)
 
     def common(self, fingerprints: set[int]) -> set[int]:
         """See `Seen`."""
-        return set(filter(self.holds, fingerprints))
+        tables = [(self._table, self._mask)] + ([self._previous] if self._previous else [])
+        return {f for f in fingerprints if any(_holds(table, mask, f or 1) for table, mask in tables)}
 
-    def values(self) -> Iterable[int]:
+    def parts(self) -> Iterator[Collection[int]]:
         """See `Seen`."""
-        yield from filter(None, self._table)
+        yield self._table
         if self._previous:
-            yield from filter(None, self._previous[0])
+            yield self._previous[0]
 
 
 def meet(one: Seen, other: Seen) -> bool:
-    """Whether both hold a common fingerprint. Compared in slices, so that memory stays small."""
-    for slice_ in range(8):
-        mine = {value for value in one.values() if value & 7 == slice_}
-        if any(value in mine for value in other.values() if value & 7 == slice_):
+    """Whether both hold a fingerprint of the same event. In portions, so that memory stays small."""
+    held: set[int] = set()
+    portions = list(one.parts())
+    for number, part in enumerate(portions, 1):
+        held.update(part)
+        if len(held) < 2 * _SET and number < len(portions):
+            continue
+        held -= _NAMELESS | {0}
+        if any(not held.isdisjoint(theirs) for theirs in other.parts()):
             return True
+        held = set()
     return False
 
 
