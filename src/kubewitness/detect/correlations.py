@@ -97,8 +97,9 @@ class _Bucket:
 class Correlator:
     """Takes matches of base rules, in any order; `fired` judges at the end."""
 
-    def __init__(self, rules: Sequence[CorrelationRule]) -> None:
+    def __init__(self, rules: Sequence[CorrelationRule], buckets: int = _BUCKETS) -> None:
         self.rules = tuple(rules)
+        self._most = buckets
         self.overflowed = False
         self._buckets: dict[tuple[int, tuple[str, ...], int], _Bucket] = {}
         self._by_rule: dict[RuleId, list[int]] = {}
@@ -148,7 +149,7 @@ class Correlator:
         key = (number, group, int(member.time // rule.timespan))
         bucket = self._buckets.get(key)
         if bucket is None:
-            if len(self._buckets) >= _BUCKETS:
+            if len(self._buckets) >= self._most:
                 self.overflowed = True
                 return
             bucket = self._buckets[key] = _Bucket()
