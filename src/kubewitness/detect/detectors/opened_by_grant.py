@@ -196,8 +196,10 @@ def _judged(grant: _Grant, identity: str, opened: Sequence[_Opened], crowd: Crow
     entry = grant.entry
     addresses = {event.address for one in opened for event in (*one.refused, *one.allowed)}
     refused_since = min(event.record.requestReceivedTimestamp for one in opened for event in one.refused)
-    profits = entry.identity == identity or kind_of_name(entry.identity) == "anonymous"
-    if not profits and entry.address in addresses and not crowd.shared(entry.address):
+    profits = kind_of_name(entry.identity) == "anonymous"
+    near = entry.identity == identity or (entry.address in addresses and not crowd.shared(entry.address))
+    if not profits and near:
+        # Somebody with the right to do so who helps himself, at his own desk, is an administrator and no intruder.
         there, refused = parse_time(crowd.since(entry.identity, entry.address)), parse_time(refused_since)
         at_home = there is not None and refused is not None and refused - there > _AT_HOME
         profits = not (at_home and kind_of_name(entry.identity) == "human")
