@@ -32,6 +32,7 @@ def only_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
         return load_rules(folders)
 
     monkeypatch.setattr(command, "load_rules", load)
+    monkeypatch.setattr(command, "descriptions", tuple)
 
 
 @pytest.fixture

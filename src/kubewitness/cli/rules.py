@@ -11,6 +11,7 @@ import msgspec
 from kubewitness.cli.main import FINDINGS, context_settings
 from kubewitness.cli.output import to_stdout
 from kubewitness.cli.session import language_of
+from kubewitness.detect.detectors.interface import descriptions
 from kubewitness.model.errors import UsageError
 from kubewitness.model.judgement import Confidence, Kind, Severity
 from kubewitness.model.text import Language, Text
@@ -90,7 +91,8 @@ def _total(count: int, language: Language) -> str:
 
 
 def _every(loaded: RuleSet) -> list[Rule | CorrelationRule]:
-    return sorted((*loaded.rules, *loaded.correlations), key=lambda rule: rule.id)
+    """Rules, correlations and what the typed detectors say about themselves."""
+    return sorted((*loaded.rules, *loaded.correlations, *descriptions()), key=lambda rule: rule.id)
 
 
 def _within(technique_id: str, wanted: str) -> bool:
@@ -142,11 +144,14 @@ Examples:
 )
 def lint_rules(folder: Path, pack: bool) -> int:
     """Check the rules of a folder: which load, which cannot be used and why. Exit code 1 if one cannot."""
-    own = load_rules([folder])
+    # A filter or correlation may name a shipped rule. The pack itself is checked alone, or its ids were there twice.
+    own = load_rules([folder], shipped=not pack)
     complaints = [str(issue) for issue in lint_pack(own)] if pack else [str(error) for error in own.errors]
     lines = [inert(complaint) for complaint in complaints]
     lines += [inert(f"{path}: skipped: {reason}") for path, reason in own.skipped]
-    loaded, bad = len(own.rules) + len(own.correlations), len(complaints)
+    loaded = sum(rule.path.is_relative_to(folder) for rule in own.rules)
+    loaded += sum(rule.path.is_relative_to(folder) for rule in own.correlations)
+    bad = len(complaints)
     lines.append(
         f"{words.counted(loaded, 'rule', 'rules', '', 'en')} loaded, "
         f"{words.counted(bad, 'problem', 'problems', '', 'en')}, {len(own.skipped)} skipped"

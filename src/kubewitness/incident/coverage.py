@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from kubewitness.detect.detectors.interface import descriptions
 from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
@@ -41,7 +42,7 @@ def coverage(scan: Scan, rules: RuleSet) -> Coverage:
         gaps=gaps,
         limitations=tuple(_limitations(scan, levels, stages, gaps)),
         notes=tuple(scan.notes[:200]),
-        rules_loaded=len(rules.rules) + len(rules.correlations),
+        rules_loaded=len(rules.rules) + len(rules.correlations) + len(descriptions()),
         rules_failed=tuple(str(error) for error in rules.errors),
     )
 
@@ -106,6 +107,15 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
                 f"{scan.failures_total:,} pieces of evidence could not be read; each is listed with file, line "
                 "and reason.",
                 f"有 {scan.failures_total:,} 处证据无法读取，均已列出文件、行号与原因。",
+            )
+        )
+    if scan.forgot:
+        out.append(
+            Text(
+                "The log is so long that old events were forgotten: a duplicate of one more than three million "
+                "events before "
+                "may have been counted twice.",
+                "日志过长，较早的事件已不再记忆：与三百万条以前的事件重复者可能被计数两次。",
             )
         )
     if scan.overflowed:

@@ -31,6 +31,11 @@ class Detector(Protocol):
         """The detections, in any order. Must not raise on any evidence."""
 
 
+def descriptions() -> tuple[Rule, ...]:
+    """What all typed detectors say about themselves, by id."""
+    return tuple(described(path.stem) for path in sorted((content_folder() / "detectors").glob("*.yml")))
+
+
 @lru_cache(maxsize=64)
 def described(name: str) -> Rule:
     """The description of what a detector found, as a rule whose condition no event meets.
