@@ -28,8 +28,8 @@ def changed(line: bytes, **fields: object) -> bytes:
     return msgspec.json.encode({key: value for key, value in event.items() if value is not None})
 
 
-OLD = changed(GOOD[1], auditID=None, requestReceivedTimestamp=None, stageTimestamp=None, apiVersion="audit.k8s.io/v1alpha1",
-              metadata={"name": "old-1"}, timestamp="2026-03-02T12:00:01Z")  # fmt: skip
+OLD = changed(GOOD[1], auditID=None, requestReceivedTimestamp=None, stageTimestamp=None,
+              apiVersion="audit.k8s.io/v1alpha1", timestamp="2026-03-02T12:00:01Z")  # fmt: skip
 LISTED = b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[%s,%s]}' % (GOOD[2], GOOD[3])
 
 # name → (the piece, events it holds, reasons of its failures)
@@ -196,6 +196,16 @@ def test_a_wrapper_is_opened_also_where_a_hollow_event_came_before_it() -> None:
     hollow = b'{"auditID":"x","requestReceivedTimestamp":"2026-03-02T12:00:00.000000Z","level":"Metadata"}'
     part = scan_bytes(b"\n".join((hollow, LISTED, GOOD[0])))
     assert part.events == 4
+
+
+def test_a_blank_line_does_not_make_up_for_two_objects_in_one() -> None:
+    """Counted together they come out even, and every event in between would be taken for its neighbour."""
+    lines = [GOOD[0] + GOOD[1], *GOOD[2:9], b"", GOOD[9]]
+    part = scan_bytes(b"\n".join(lines), cuts=[])
+    (group,) = part.matches.values()
+    assert group.count == part.events == 10
+    assert [(place.line, original) for place, original in group.samples[:3]] == [
+        (1, GOOD[0]), (1, GOOD[1]), (2, GOOD[2])]  # fmt: skip
 
 
 def test_the_formats_of_a_file_are_named(tmp_path: Path) -> None:

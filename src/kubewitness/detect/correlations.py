@@ -17,6 +17,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from kubewitness.detect.profile import AccessorKey
+from kubewitness.detect.reading import moved
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Place
 from kubewitness.rules.compile import as_text
@@ -161,8 +162,8 @@ class Correlator:
         else:
             bucket.keep(member.rule, member, _SEQUENCE_KEPT)
 
-    def absorb(self, other: Correlator) -> None:
-        """Add another worker's buckets."""
+    def absorb(self, other: Correlator, line_shift: int = 0) -> None:
+        """Add another part's buckets; its lines are moved to where that part begins."""
         self.overflowed = self.overflowed or other.overflowed
         for key, theirs in other._buckets.items():
             rule, mine = self.rules[key[0]], self._buckets.setdefault(key, _Bucket())
@@ -172,10 +173,11 @@ class Correlator:
             limit = max(rule.threshold, 1) if rule.type == "event_count" else _SEQUENCE_KEPT
             for base, members in theirs.members.items():
                 for member in members:
-                    mine.keep(base, member, limit)
+                    mine.keep(base, member._replace(place=moved(member.place, line_shift)), limit)
             limit = max(rule.threshold, 1)
             for member in (*theirs.firsts.values(), *theirs.lasts.values()):
-                mine.keep_value(member, member, limit)
+                there = member._replace(place=moved(member.place, line_shift))
+                mine.keep_value(there, there, limit)
 
     def fired(self) -> list[Fired]:
         """Every correlation that came true, one entry for each uninterrupted run in a group; in time order."""

@@ -90,7 +90,8 @@ def _novel(found: Iterable[New]) -> Iterator[Detection]:
 def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:
     out: list[Detection] = []
     merged: dict[tuple[int, str, str], _Merge] = {}
-    for key, group in scan.matches.items():
+    # In the order of the evidence, whoever read it.
+    for key, group in sorted(scan.matches.items(), key=lambda pair: (pair[1].samples[0][0], pair[0])):
         resource = key.request.resource + (f"/{key.request.subresource}" if key.request.subresource else "")
         names = [ObjectName(resource, key.namespace, name, key.request.group) for name in group.names or [""]]
         mask = key.rules
@@ -101,7 +102,7 @@ def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:
             merge = merged.setdefault(slot, _Merge())
             merge.accessors.add(key.accessor)
             merge.audit_ids |= group.audit_ids.keys()
-            merge.count += group.count
+            merge.more += group.count - len(group.audit_ids)
             merge.objects.update(dict.fromkeys(names))
             merge.places.extend(group.samples)
             merge.first, merge.last = min(merge.first, group.first), max(merge.last, group.last)
@@ -112,7 +113,7 @@ def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:
                 identity,
                 address,
                 tuple(sorted(merge.accessors)),
-                merge.count,
+                len(merge.audit_ids) + merge.more,  # a request may match at two of its stages
                 merge.first,
                 merge.last,
                 frozenset(merge.audit_ids),
@@ -127,7 +128,7 @@ class _Merge:
     def __init__(self) -> None:
         self.accessors: set[AccessorKey] = set()
         self.audit_ids: set[str] = set()
-        self.count = 0
+        self.more = 0  # requests whose id was not kept, or that have none
         self.objects: dict[ObjectName, None] = {}
         self.places: list[tuple[Place, bytes]] = []
         self.first, self.last = "~", ""

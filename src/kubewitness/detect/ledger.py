@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kubewitness.detect.reading import moved
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Place
 from kubewitness.rules.ir import RuleId
@@ -61,11 +62,11 @@ class Ledger:
         if len(entries) > 2 * _EACH:
             del entries[_EACH]
 
-    def absorb(self, other: Ledger) -> None:
-        """Add another part's entries."""
+    def absorb(self, other: Ledger, line_shift: int = 0) -> None:
+        """Add another part's entries; its lines are moved to where that part begins."""
         for key, entries in other._entries.items():
             for entry in entries:
-                self._put(key, entry)
+                self._put(key, entry._replace(place=moved(entry.place, line_shift)))
 
     def of(self, resource: str, namespace: str, name: str) -> tuple[Entry, ...]:
         """Writes of one object in time order (the first and the last twenty)."""

@@ -17,7 +17,7 @@ from kubewitness.sources.records import Seen as Reading
 from kubewitness.sources.records import read_record
 from kubewitness.sources.values import UNDECODABLE
 
-__all__ = ["PLAIN", "Reading", "event_of", "readings"]
+__all__ = ["PLAIN", "Reading", "event_of", "moved", "readings"]
 
 PLAIN = "audit.k8s.io"  # the format of events that need no unwrapping
 _decode = msgspec.json.Decoder(AuditRecord).decode
@@ -43,3 +43,8 @@ def event_of(original: bytes, place: Place) -> Event | None:
     """The event whose original was kept, in its place again; None if it cannot be read alone."""
     found = next((reading for reading in readings(original, place) if isinstance(reading, Event)), None)
     return Event(found.record, place, original) if found is not None else None
+
+
+def moved(place: Place, lines: int) -> Place:
+    """`place` in a range that begins after so many lines: a worker counts lines from where it begins."""
+    return Place(place.item, place.line + lines, place.offset, place.length, place.element) if lines else place

@@ -28,11 +28,12 @@ from kubewitness.detect.correlations import Correlator, Fired
 from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.novelty import New, Novelty
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles
+from kubewitness.detect.reading import moved
 from kubewitness.detect.scan import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part, Scanner, read_source
 from kubewitness.detect.seen import Exact, Recent, Seen, meet
 from kubewitness.evidence.documents import sniff
 from kubewitness.evidence.opening import Source
-from kubewitness.model.evidence import EvidenceItem, Note, ParseFailure, Place
+from kubewitness.model.evidence import EvidenceItem, Note, ParseFailure
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
 
@@ -90,20 +91,20 @@ class Scan:
         for key, profile in part.profiles.by_key.items():
             self.profiles.of(key).absorb(profile, first_granule)
         for match, group in part.matches.items():
-            if shift:
-                group.samples = [(_moved(place, shift), original) for place, original in group.samples]
+            group.samples = [(moved(place, shift), original) for place, original in group.samples]
             mine = self.matches.get(match)
             if mine is None:
                 self.matches[match] = group
             else:
                 mine.absorb(group)
-        self._correlator.absorb(part.correlator)
-        self.ledger.absorb(part.ledger)
+        self._correlator.absorb(part.correlator, shift)
+        self.ledger.absorb(part.ledger, shift)
         self.novelty.absorb(part.novelty, shift)
-        moved = [replace(failure, place=_moved(failure.place, shift)) for failure in part.failures]
-        self.failures.extend(moved[: FAILURES_KEPT - len(self.failures)])
+        failures = [replace(failure, place=moved(failure.place, shift)) for failure in part.failures]
+        self.failures.extend(failures[: FAILURES_KEPT - len(self.failures)])
         self.failures_total += part.failures_total
-        self.notes.extend(part.notes[: FAILURES_KEPT - len(self.notes)])
+        notes = [replace(note, place=moved(note.place, shift)) for note in part.notes]
+        self.notes.extend(notes[: FAILURES_KEPT - len(self.notes)])
         item = self.items[range_.source]
         item.events += part.events
         item.duplicates += part.duplicates
@@ -117,10 +118,6 @@ class Scan:
     def profile(self, key: AccessorKey) -> Profile | None:
         """The profile of one accessor."""
         return self.profiles.by_key.get(key)
-
-
-def _moved(place: Place, shift: int) -> Place:
-    return Place(place.item, place.line + shift, place.offset, place.length, place.element)
 
 
 def scan(

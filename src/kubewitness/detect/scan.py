@@ -52,6 +52,7 @@ _PENDING = 20_000
 FAILURES_KEPT = 1_000
 _MICRO = len("2024-05-01T10:00:00.000000Z")
 _EXCERPT = 256
+_OPENS, _CLOSES = frozenset(b"{"), frozenset(b"}")
 _NOWHERE = Place("", 0, 0)
 
 
@@ -121,7 +122,7 @@ class MatchGroup:
         if event.audit_id in self.audit_ids:
             return
         self.count += 1
-        if len(self.audit_ids) < _AUDIT_IDS:
+        if len(self.audit_ids) < _AUDIT_IDS and event.audit_id:
             self.audit_ids[event.audit_id] = None
         if len(self.samples) < _SAMPLES:
             self.samples.append((event.place, original))
@@ -285,10 +286,11 @@ class Scanner:
                     heads = _decode_heads(view[lines.starts[0] : lines.starts[-1]])
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     heads = None
-            if heads is not None and len(heads) == len(lines):
+            if heads is not None and len(heads) == len(lines) and lines.are_objects():
                 self._judge(heads, lines)
             else:
-                # A broken line, a wrapper, or blank lines, which the decoder passes over without a word.
+                # A broken line, or what the decoder takes without a word: blank lines, two objects in one line, one
+                # over two lines.
                 self._line_by_line(lines)
         part.lines += len(starts) - 1
         first, last = self._leave()
@@ -551,6 +553,12 @@ class _Lines:
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    def are_objects(self) -> bool:
+        """Each begins and ends as an object does, so no value goes over a line end and none is blank."""
+        data, starts = self._data, self.starts
+        ends = {data[start - 2] for start in starts[1:-1]}
+        return {data[start] for start in starts[:-1]} == _OPENS and ends <= _CLOSES and self.text(-2)[-1:] == b"}"
 
     def only(self, index: int) -> _Lines:
         """One of the lines."""
