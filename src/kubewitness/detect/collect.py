@@ -68,12 +68,12 @@ def _gather(scan: Scan, numbers: Sequence[int], wanted: Wanted, needles: dict[in
     for number in numbers:
         source, granule = scan.granules[number]
         by_source.setdefault(source, []).append((granule, needles.get(number, ())))
-    found: dict[tuple[str, str], Event] = {}
+    found: dict[object, Event] = {}
     for source, granules in sorted(by_source.items()):
         for event in _events(scan.sources[source], granules):
-            key = (event.audit_id, event.stage)
-            if (not event.audit_id or key not in found) and wanted(event):
-                found[key if event.audit_id else (str(event.place.line), str(event.place.offset))] = event
+            key = (event.audit_id, event.stage) if event.audit_id else event.place
+            if key not in found and wanted(event):
+                found[key] = event
                 if len(found) > KEPT:
                     _strip(event)
     return sorted(found.values(), key=time_order)

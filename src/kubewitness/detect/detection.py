@@ -30,6 +30,7 @@ class Detection(msgspec.Struct, frozen=True):
     audit_ids: frozenset[str]
     objects: tuple[ObjectName, ...]
     places: tuple[tuple[Place, bytes], ...]  # first few, with their original bytes where already at hand
+    ids: tuple[str, ...] = ()  # audit ids of `places`, where the originals are not at hand
 
 
 def detections(scan: Scan, rules: Iterable[Rule]) -> list[Detection]:
@@ -48,12 +49,13 @@ def detections(scan: Scan, rules: Iterable[Rule]) -> list[Detection]:
                     identity,
                     address,
                     tuple(sorted({m.accessor for m in members})),
-                    max(len({m.audit_id for m in members}), fired.total if len(by_pair) == 1 else 0),
+                    max(len({m.request for m in members}), fired.total if len(by_pair) == 1 else 0),
                     _text(members[0].time),
                     _text(members[-1].time),
-                    frozenset(m.audit_id for m in members),
+                    frozenset(m.audit_id for m in members if m.audit_id),
                     (),
                     tuple((m.place, b"") for m in members[:5]),
+                    tuple(m.audit_id for m in members[:5]),
                 )
             )
     found.extend(_novel(scan.new))
@@ -84,6 +86,7 @@ def _novel(found: Iterable[New]) -> Iterator[Detection]:
             frozenset(e.audit_id for e in events),
             tuple(objects)[:_OBJECTS],
             tuple((e.place, e.original) for e in events[:5]),
+            tuple(e.audit_id for e in events[:5]),
         )
 
 

@@ -14,9 +14,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from kubewitness.detect.ledger import Entry, Ledger
+from kubewitness.detect.reading import event_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.requests import Request
 from kubewitness.incident.steps import StepDraft
@@ -170,11 +169,11 @@ def _binding(
 
 def cite_entry(entry: Entry, citer: Citer) -> Evidence:
     """Cite a ledger entry."""
-    try:
-        record = msgspec.json.decode(entry.original, type=AuditRecord)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    event = event_of(entry.original, entry.place)
+    if event is None:
         record = AuditRecord(auditID=entry.audit_id, requestReceivedTimestamp=entry.time, verb=entry.verb)
-    return citer.event(Event(record, entry.place, entry.original), ("requestObject",))
+        event = Event(record, entry.place, entry.original)
+    return citer.event(event, ("requestObject",))
 
 
 def credential_ids(request: Request) -> tuple[str, ...]:

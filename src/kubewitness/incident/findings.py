@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
-import msgspec
-
 from kubewitness.detect.detection import Detection
+from kubewitness.detect.reading import event_of
 from kubewitness.incident.citing import Citer, decisive_fields
-from kubewitness.model.event import AuditRecord, Event
+from kubewitness.model.event import Event
 from kubewitness.model.incident import Evidence, Finding
 from kubewitness.model.judgement import SEVERITIES
 from kubewitness.rules.attack import technique
@@ -18,8 +18,6 @@ from kubewitness.rules.ir import CorrelationRule, Rule
 
 _MATCHED = 12
 _VALUE = 300
-
-_decoder = msgspec.json.Decoder(AuditRecord)
 
 
 def findings(
@@ -64,12 +62,9 @@ def _finding(name: str, detection: Detection, incident: str, citer: Citer, known
 def _events(detection: Detection, known: Mapping[str, Event]) -> list[Event]:
     events = []
     for place, original in detection.places[:3]:
-        if not original:
-            continue
-        try:
-            events.append(Event(_decoder.decode(original), place, original))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue  # the original of a wrapped event; the incident's own copy is used if there is one
+        event = event_of(original, place) if original else None
+        if event is not None:
+            events.append(event)
     if not events:
         events = [known[audit_id] for audit_id in sorted(detection.audit_ids & known.keys())[:3]]
     return events
@@ -78,9 +73,10 @@ def _events(detection: Detection, known: Mapping[str, Event]) -> list[Event]:
 def _cite(detection: Detection, events: Sequence[Event], fields: Sequence[str], citer: Citer) -> tuple[Evidence, ...]:
     if events:
         return tuple(citer.event(event, fields) for event in events)
+    ids = detection.ids or (tuple(detection.audit_ids) if len(detection.audit_ids) == 1 else ())
     return tuple(
         citer.place(place, audit_id)
-        for (place, _), audit_id in zip(detection.places, sorted(detection.audit_ids), strict=False)
+        for (place, _), audit_id in zip(detection.places, chain(ids, repeat("")), strict=False)
     )
 
 
