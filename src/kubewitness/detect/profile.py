@@ -57,23 +57,22 @@ class Profile:
     @property
     def requests(self) -> int:
         """Requests, refused ones included; a request logged at several stages counts once."""
-        return sum(n for kinds in (self.allowed, self.refused) for kind, n in kinds.items() if counts(kind))
+        return sum(_requests(self.allowed).values()) + self.refusals
 
     @property
     def refusals(self) -> int:
         """Requests answered 401 or 403."""
-        return sum(n for kind, n in self.refused.items() if counts(kind) or kind.stage == "ResponseStarted")
+        return sum(_requests(self.refused).values())
 
     def tally(self, field: str) -> Counter[str]:
         """Requests by one field of `RequestKind`; resources with their subresource."""
         tally: Counter[str] = Counter()
         for kinds in (self.allowed, self.refused):
-            for kind, n in kinds.items():
-                if counts(kind):
-                    value = str(getattr(kind, field))
-                    if field == "resource" and kind.subresource:
-                        value += "/" + kind.subresource
-                    tally[value] += n
+            for kind, n in _requests(kinds).items():
+                value = str(getattr(kind, field))
+                if field == "resource" and kind.subresource:
+                    value += "/" + kind.subresource
+                tally[value] += n
         return tally
 
     def absorb(self, other: Profile, granule_offset: int) -> None:
@@ -90,18 +89,34 @@ def counts(kind: RequestKind) -> bool:
     return kind.stage not in ("RequestReceived", "ResponseStarted")
 
 
+def _requests(kinds: dict[RequestKind, int]) -> dict[RequestKind, int]:
+    """How many of each kind, whatever its stage: as many as ended, or as began to be answered, if that is more.
+
+    A 401 is logged as ResponseStarted alone, and so is a watch that the log's end cuts off.
+    """
+    ended: Counter[RequestKind] = Counter()
+    started: Counter[RequestKind] = Counter()
+    for kind, n in kinds.items():
+        if counts(kind):
+            ended[kind._replace(stage="")] += n
+        elif kind.stage == "ResponseStarted":
+            started[kind._replace(stage="")] += n
+    return ended | started
+
+
 class Profiles:
     """All accessors seen, bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
         self.by_key: dict[AccessorKey, Profile] = {}
 
     def of(self, key: AccessorKey) -> Profile:
         """The profile for `key`; past the limit, one that many agents and addresses of an identity share."""
         profile = self.by_key.get(key)
         if profile is None:
-            if len(self.by_key) >= LIMIT:
-                key = AccessorKey(key.identity if len(self.by_key) < LIMIT * 2 else MANY, MANY, MANY)
+            if len(self.by_key) >= self._limit:
+                key = AccessorKey(key.identity if len(self.by_key) < self._limit * 2 else MANY, MANY, MANY)
                 if (profile := self.by_key.get(key)) is not None:
                     return profile
             profile = self.by_key[key] = Profile(key)
