@@ -21,7 +21,7 @@ import re2
 
 from kubewitness.model.event import Event
 from kubewitness.rules.fields import Facet, facet_of, getter
-from kubewitness.rules.ir import AllOf, AnyOf, Negate, Node, Predicate, Rule, walk_fields
+from kubewitness.rules.ir import AllOf, Negate, Node, Predicate, Rule, walk_fields
 
 # What is known of a node: bit 0 "may be true", bit 1 "may be false".
 TRUE, FALSE, UNKNOWN = 1, 2, 3
@@ -223,7 +223,8 @@ def compile_possibility(node: Node, facet: Facet) -> Possibility | None:
 class FacetMasks:
     """The masks of one facet, remembered by the values its rules look at."""
 
-    def __init__(self, rules: Sequence[Rule], facet: Facet) -> None:
+    def __init__(self, rules: Sequence[Rule], facet: Facet, memo: int = _MEMO_LIMIT) -> None:
+        self._limit = memo
         self.always = (1 << len(rules)) - 1
         self._checks: list[tuple[int, Possibility]] = []
         fields: set[str] = set()
@@ -245,7 +246,7 @@ class FacetMasks:
             for bit, check in self._checks:
                 if check(event) == FALSE:
                     mask &= ~bit
-            if len(self._memo) >= _MEMO_LIMIT:
+            if len(self._memo) >= self._limit:
                 self._memo.clear()
             self._memo[key] = mask
         return mask
@@ -324,10 +325,10 @@ def _open(node: Node) -> bool:
 class Matcher:
     """All rules of a run, compiled. `match` is the plain way in; the scanner uses the parts directly."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], memo: int = _MEMO_LIMIT) -> None:
         self.rules = tuple(rules)
         self._tests = tuple(compile_node(residual(rule.condition)) for rule in self.rules)
-        self.facets: dict[Facet, FacetMasks] = {facet: FacetMasks(self.rules, facet) for facet in get_args(Facet)}
+        self.facets: dict[Facet, FacetMasks] = {facet: FacetMasks(self.rules, facet, memo) for facet in get_args(Facet)}
         self._literals: dict[frozenset[bytes], int] = {}  # literals of which one must occur → the rules that say so
         for number, rule in enumerate(self.rules):
             for group in required_literals(rule.condition):
