@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import jsonschema
+import msgspec
 import pytest
 
 from kubewitness.report.document import Document, to_json
@@ -48,3 +49,11 @@ def test_the_promised_keys_are_there() -> None:
 def test_the_json_form_is_the_same_in_every_view() -> None:
     form = FORMATS["json"]
     assert form.render(INTRUSION, View("zh", 40, colour=True, minimum="critical")) == form.render(INTRUSION, View())
+
+
+def test_evidence_in_json_gives_a_terminal_nothing_to_obey_and_keeps_its_value() -> None:
+    evil = "a\x1b[31m\x9b31m\x7f\u202egpj\u2066\u2028\ufeff\U000e0041\u4e2d\U0001f600"
+    written = to_json(msgspec.structs.replace(INTRUSION, case=evil))
+    assert json.loads(written)["case"] == evil
+    assert not set(written.decode()) & set("\x1b\x9b\x7f\u202e\u2066\u2028\ufeff\U000e0041")
+    assert "\u4e2d\U0001f600" in written.decode()

@@ -77,6 +77,12 @@ def test_what_a_wiki_would_link_becomes_code(text: str) -> None:
     assert any(token.type == "code_inline" for token in _tokens(escape(text)))
 
 
+def test_a_huge_word_takes_time_in_proportion() -> None:
+    huge = "n" * 1_000_000  # a pattern that tries again at every letter would take hours
+    assert escape(huge) == huge
+    assert escape(huge + "@x") == f"`{huge}@x`"
+
+
 @given(st.text(alphabet="`~ab\n", max_size=60))
 @example("```")
 @example("a\n````\nb")

@@ -15,7 +15,7 @@ from kubewitness.report.blocks import Span, line, span
 from kubewitness.report.citation import values_at
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import inert, short, short_path
-from kubewitness.report.lines import cut, wrap
+from kubewitness.report.lines import cut, width_of, wrap
 from kubewitness.report.text import render
 from kubewitness.report.words import DETAILS_BELOW, duration
 from tests.report.golden import CASES, FOLDER
@@ -199,6 +199,13 @@ def test_wrapping_ends_whatever_the_text(spans: list[Span], width: int) -> None:
 
 def test_a_long_path_keeps_its_end() -> None:
     assert short_path("/very/long/way/to/the/audit.log", 12) == "…e/audit.log"
+
+
+def test_a_huge_word_takes_time_in_proportion() -> None:
+    huge = "中名" + "n" * 400_000  # one wide character keeps the quick way of ASCII from being taken
+    rows = wrap(line(huge), 100)
+    assert "".join(one.text for row in rows for one in row) == huge
+    assert all(width_of(row) <= 100 for row in rows)
 
 
 def test_chinese_lines_break_between_characters_but_not_before_punctuation() -> None:

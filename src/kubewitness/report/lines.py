@@ -19,6 +19,7 @@ _WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30
 _CLOSING = "，。；：、！？）】》」』”’…"
 _OPENING = "（【《「『“‘"
 _UNIT = re.compile(rf"\s+|[{_OPENING}]*(?:[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*")
+_CHARACTERS = 8  # for a column, counting marks that take none
 
 _Piece = tuple[str, Role]
 
@@ -96,7 +97,8 @@ def wrap(content: Inline, width: int) -> list[Inline]:
         for text, role in unit:
             while text:
                 room = width - used
-                part = _joint(chop_cells(text, room)[0], text) if room >= 2 else ""
+                # of a huge word only what may stand in this line is looked at, or its square would be the time
+                part = _joint(chop_cells(text[: room * _CHARACTERS], room)[0], text) if room >= 2 else ""
                 if not used:
                     part = part or text[0]  # whatever it is, go on
                 elif not part or cell_len(part) > room:

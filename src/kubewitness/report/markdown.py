@@ -25,7 +25,10 @@ from kubewitness.report.overview import overview
 _LIMITS = Limits(steps=200, incidents=20, actions=20, limitations=40, findings=50, reasons=20, sentences=40)
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 _AT_THE_START = re.compile(r"(?:[#+=-]|\d+[.)])")  # heading, list, rule: markup only where a block begins
-_LINKABLE = re.compile(r"[\x21-\x7e]*(?:@|://|www\.)[\x21-\x7e]*", re.IGNORECASE)
+_WORD = re.compile(r"[\x21-\x7e]+")
+_LINKED = re.compile(
+    r"@|://|www\.", re.IGNORECASE
+)  # apart from _WORD: one pattern of both takes the square of the length
 _ENTITY = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MAX_ORIGINAL = 20_000  # characters of an event; the whole one is in the JSON form
 
@@ -68,7 +71,9 @@ def escape(text: str) -> str:
     """Running text: nothing in it is markup, a link or a mention."""
     out: list[str] = []
     end = 0
-    for match in _LINKABLE.finditer(text):
+    for match in _WORD.finditer(text):
+        if not _LINKED.search(match.group()):
+            continue
         out += [_escape(text[end : match.start()]), code(match.group())]
         end = match.end()
     return "".join((*out, _escape(text[end:])))

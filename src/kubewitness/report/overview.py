@@ -125,7 +125,8 @@ def seen(document: Document, language: Language) -> str:
             f"用 {rules} 条规则判定。日志级别：{levels or '未知'}。"
         )
     return (
-        f"Looked at {words.counted(coverage.events, 'event', 'events', '', 'en')} ({requests} requests) in "
+        f"Looked at {words.counted(coverage.events, 'event', 'events', '', 'en')} "
+        f"({words.counted(coverage.requests, 'request', 'requests', '', 'en')}) in "
         f"{words.counted(items, 'item', 'items', '', 'en')}, {when}, with {rules} rules. Levels: {levels or 'unknown'}."
     )
 
