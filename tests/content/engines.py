@@ -26,7 +26,7 @@ def run_first_seen(rule: Rule, events: Sequence[Event]) -> bool:
         profile = profiles.of(accessor)
         profile.first, profile.last = min(profile.first, time), max(profile.last, time)
         if run_rule(rule, event):
-            novelty.add(rule, event, accessor, event.name)
+            novelty.add(rule, event, accessor)
     return bool(novelty.judge(min(times), max(times), profiles))
 
 

@@ -59,7 +59,7 @@ def noted(rule: Rule, events: Sequence[Event], limit: int = 1000) -> tuple[Novel
         profile = profiles.of(key)
         profile.first = min(profile.first, one.record.requestReceivedTimestamp)
         if one.verb == "list":
-            novelty.add(rule, one, key, one.name)
+            novelty.add(rule, one, key)
     return novelty, profiles
 
 

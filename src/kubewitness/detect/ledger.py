@@ -75,3 +75,13 @@ class Ledger:
     def of_kind(self, resource: str) -> dict[tuple[str, str], tuple[Entry, ...]]:
         """Writes of all objects of one resource, by (namespace, name)."""
         return {(ns, name): tuple(v) for (r, ns, name), v in sorted(self._entries.items()) if r == resource}
+
+
+def made_name(event: Event) -> str:
+    """The name of an object whose request did not carry it (POST to a collection at old versions, generateName)."""
+    for body in (event.response_object, event.request_object):
+        meta = body.get("metadata") if isinstance(body, dict) else None
+        name = meta.get("name") if isinstance(meta, dict) else None
+        if isinstance(name, str):
+            return name
+    return ""

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from kubewitness.detect.ledger import made_name
 from kubewitness.detect.profile import MANY, AccessorKey, Profiles
 from kubewitness.model.event import AuditRecord, Event, parse_time
 from kubewitness.model.evidence import Place
@@ -107,7 +108,7 @@ class Novelty:
         self.__dict__.update(state)
         self._tests = self._compiled()
 
-    def add(self, rule: Rule, event: Event, accessor: AccessorKey, name: str) -> None:
+    def add(self, rule: Rule, event: Event, accessor: AccessorKey) -> None:
         """Note one match. Events without a time cannot take part."""
         first_seen, time = rule.first_seen, event.record.requestReceivedTimestamp
         if first_seen is None or not time:
@@ -127,7 +128,7 @@ class Novelty:
                 continue
             kept.count += once
             if kept.first is None or time <= kept.first.time:
-                sighting = sighting or _sighting(event, accessor, name)
+                sighting = sighting or _sighting(event, accessor)
                 kept.first = sighting if kept.first is None else min(kept.first, sighting)
         if len(table) > 2 * self._limit:
             self._shrink(rule.id)
@@ -232,7 +233,7 @@ def _values(fields: Sequence[str], event: Event) -> list[Combination]:
     return list(dict.fromkeys(islice(product(*texts), _EACH)))
 
 
-def _sighting(event: Event, accessor: AccessorKey, name: str) -> Sighting:
+def _sighting(event: Event, accessor: AccessorKey) -> Sighting:
     place = event.place
     return Sighting(
         event.record.requestReceivedTimestamp,
@@ -246,6 +247,6 @@ def _sighting(event: Event, accessor: AccessorKey, name: str) -> Sighting:
         event.resource + (f"/{event.subresource}" if event.subresource else ""),
         event.object_ref.apiGroup,
         event.namespace,
-        name,
+        event.name or made_name(event),
         event.original if len(event.original) <= _ORIGINAL else b"",
     )

@@ -27,7 +27,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from kubewitness.detect.correlations import Correlator
-from kubewitness.detect.ledger import LEDGER_RULE, Ledger
+from kubewitness.detect.ledger import LEDGER_RULE, Ledger, made_name
 from kubewitness.detect.novelty import Novelty
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind
 from kubewitness.detect.reading import PLAIN, Reading, readings
@@ -510,10 +510,10 @@ class Scanner:
             for rule in self._matcher.of(bases):
                 self.part.correlator.add(rule.id, event)
         if mask & self._ledger:
-            self.part.ledger.add(event, event.name or _made_name(event))
+            self.part.ledger.add(event, event.name or made_name(event))
         if mask & self._novel:
             for rule in self._matcher.of(mask & self._novel):
-                self.part.novelty.add(rule, event, accessor, event.name or _made_name(event))
+                self.part.novelty.add(rule, event, accessor)
         mask &= ~self._silent
         if mask:
             key = MatchKey(mask, accessor, kind, code, event.namespace)
@@ -615,16 +615,6 @@ def _shallow(head: Head) -> AuditRecord:
         requestReceivedTimestamp=head.requestReceivedTimestamp,
         annotations=head.annotations,
     )
-
-
-def _made_name(event: Event) -> str:
-    """The name of an object whose request did not carry it (POST to a collection at old versions, generateName)."""
-    for body in (event.response_object, event.request_object):
-        meta = body.get("metadata") if isinstance(body, dict) else None
-        name = meta.get("name") if isinstance(meta, dict) else None
-        if isinstance(name, str):
-            return name
-    return ""
 
 
 def read_source(source: Source, scanner: Scanner, progress: Callable[[int, int], None]) -> None:

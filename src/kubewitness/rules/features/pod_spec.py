@@ -199,6 +199,16 @@ def registry_of(image: str) -> str:
     return "docker.io"
 
 
+@once
+def _images(event: Event) -> tuple[str, ...]:
+    """The images of all containers, without building what else they say: asked of every pod that is made."""
+    if event.subresource not in _WITH_SPEC:
+        return ()
+    specs = (raw for document in documents(event) for raw in _raw_specs(document, event))
+    entries = (entry for raw in specs for key, _ in _LISTS for entry in mappings(raw.get(key)))
+    return tuple(text(entry.get("image")) for entry in entries if entry.get("$patch") != "delete")
+
+
 def _all_containers(event: Event) -> Iterator[Container]:
     for spec in pod_specs(event):
         yield from spec.containers
@@ -249,8 +259,8 @@ FIELDS: FieldTable = {
     "podSpec.priorityClassName": _of_specs(lambda spec: (spec.priority_class,)),
     "podSpec.runAsUser": _of_specs(lambda spec: (spec.run_as_user, *(c.run_as_user for c in spec.containers))),
     "podSpec.capabilities": _of_containers(lambda container: container.added_capabilities),
-    "podSpec.images": _of_containers(lambda container: (container.image,)),
-    "podSpec.registries": _of_containers(lambda c: (registry_of(c.image),) if c.image else ()),
+    "podSpec.images": lambda event: _listed(_images(event)),
+    "podSpec.registries": lambda event: _listed(registry_of(image) for image in _images(event) if image),
     "podSpec.commands": _of_containers(lambda container: (container.command, *container.hooks)),
     "podSpec.env": _of_containers(lambda container: container.env),
     "podSpec.containerNames": _of_containers(lambda container: (container.name,)),
