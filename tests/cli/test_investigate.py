@@ -20,7 +20,7 @@ from kubewitness.incident.investigate import Progress
 from kubewitness.model.document import Document
 from kubewitness.model.errors import ContentError
 from kubewitness.report.formats import FORMATS, Format, View
-from kubewitness.rules.loader import RuleSet
+from kubewitness.rules.loader import RuleSet, load_rules
 from tests.cli.fake import Fake
 from tests.report.small import INTRUSION, QUIET
 
@@ -210,6 +210,18 @@ def test_rules_that_cannot_be_loaded_are_counted_on_standard_error(fake: Fake, m
     assert "7 rules could not be loaded" in result.stderr
     assert "r.yml:1: bad 1" in result.stderr
     assert "and 2 more" in result.stderr
+
+
+def test_a_folder_of_rules_that_gives_none_is_told(fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake.answer = QUIET
+    monkeypatch.setattr(pipeline, "load_rules", lambda folders, *, shipped: load_rules(folders))
+    empty, other = tmp_path / "empty", tmp_path / "other"
+    empty.mkdir()
+    other.mkdir()
+    (other / "w.yml").write_text("title: W\nlogsource: {product: windows}\ndetection: {a: {b: c}, condition: a}\n")
+    said = _run("audit.log", "--rules", str(empty), "--rules", str(other)).stderr
+    assert f"no rule file (.yml) in {empty}" in said
+    assert f"1 file of {other} not used, such as w.yml" in said
 
 
 def test_findings_below_the_wish_are_not_listed(fake: Fake) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import json
+import lzma
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -161,6 +163,16 @@ def test_text_between_documents_is_framed_line_by_line() -> None:
     frames = framed(data)
     assert len(frames) == 26
     assert [frame.data for frame in frames if not frame.data.startswith(b"{")] == [b"--- next ---", b"another line"] * 3
+
+
+@pytest.mark.parametrize(
+    ("packed", "said"),
+    [(bz2.compress(b"{}"), "bzip2 -dk"), (lzma.compress(b"{}"), "xz -dk"), (b"PAR1\0\0\1", "JSON lines")],
+)
+def test_a_packed_log_that_is_not_opened_says_how_to_unpack_it(packed: bytes, said: str) -> None:
+    (failure,) = frame_documents(iter([packed]), "audit.log.bz2")
+    assert isinstance(failure, ParseFailure)
+    assert said in failure.reason
 
 
 def test_binary_is_one_failure_and_the_stream_is_read_to_its_end() -> None:

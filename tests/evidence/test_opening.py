@@ -279,6 +279,14 @@ def test_what_a_worker_found_out_can_be_carried_over(tmp_path: Path) -> None:
     assert parent.failure is not None
 
 
+def test_a_file_that_vanished_or_is_forbidden_says_so_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "audit.log").write_bytes(event(1))
+    source = one(tmp_path / "audit.log")
+    (tmp_path / "audit.log").unlink()
+    assert not content(source)
+    assert source.error == "No such file or directory"
+
+
 def test_a_reader_that_stops_early_leaves_no_hash_of_half_a_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(os.urandom(4_000_000))
     source = one(tmp_path / "x")

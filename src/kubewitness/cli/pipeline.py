@@ -14,6 +14,7 @@ from kubewitness.cli.session import now
 from kubewitness.incident import investigate as investigation
 from kubewitness.model.document import Document
 from kubewitness.model.text import Language, Text
+from kubewitness.report.hostile import inert
 from kubewitness.rules.loader import RuleSet, load_rules
 
 
@@ -30,6 +31,7 @@ def investigate(
     """The document for `paths`, judged by the shipped rules and those of the folders `rules`."""
     loaded = load_rules(rules, shipped=True)
     _warn(loaded)
+    _warn_of_unused(rules, loaded)
     options = investigation.Options(workers=workers or os.cpu_count() or 1, case=case, now=now(), label=label)
     stdin = sys.stdin.buffer if "-" in paths else None
     with progress(language, shown=not quiet) as report:
@@ -43,6 +45,18 @@ def _warn(loaded: RuleSet) -> None:
     what = "1 rule" if count == 1 else f"{count} rules"
     click.echo(f"Warning: {what} could not be loaded and will not run:", err=True)
     for error in loaded.errors[:5]:
-        click.echo(f"  {error}", err=True)
+        click.echo(f"  {inert(str(error))}", err=True)
     if count > 5:
         click.echo(f"  ... and {count - 5} more; the report lists them all", err=True)
+
+
+def _warn_of_unused(folders: Sequence[Path], loaded: RuleSet) -> None:
+    """A mistyped folder, or rules for another product, must not look like rules that ran and found nothing."""
+    for folder in folders:
+        if folder.is_dir() and not any(path.suffix in {".yml", ".yaml"} for path in folder.rglob("*")):
+            click.echo(inert(f"Warning: no rule file (.yml) in {folder}"), err=True)
+        passed = [(path, why) for path, why in loaded.skipped if path == folder or folder in path.parents]
+        if passed:
+            what = "1 file" if len(passed) == 1 else f"{len(passed)} files"
+            path, why = passed[0]
+            click.echo(inert(f"Note: {what} of {folder} not used, such as {path.name}: {why}"), err=True)

@@ -63,7 +63,7 @@ def frame_documents(stream: Iterator[bytes], item: str) -> Iterator[Frame | Pars
     if kind == "yaml":
         yield from frame_yaml(head, stream, item)
     elif kind in ("binary", "tar", "gzip", "zstd"):
-        yield unreadable(Place(item, 1, 0, len(head)), f"no log: {_NAMES[kind]}", bytes(head[:256]))
+        yield unreadable(Place(item, 1, 0, len(head)), f"no log: {_named(kind, head)}", bytes(head[:256]))
         for _ in stream:
             pass
     elif kind != "empty":
@@ -76,6 +76,19 @@ _NAMES: Final = {
     "gzip": "gzip inside another file",
     "zstd": "zstd inside another file",
 }
+
+# Packed logs that are not opened here; the reader has to know what to do about it.
+_PACKED: Final = (
+    (b"\xfd7zXZ\x00", "xz data, unpack it first (xz -dk)"),
+    (b"BZh", "bzip2 data, unpack it first (bzip2 -dk)"),
+    (b"\x04\x22\x4d\x18", "lz4 data, unpack it first (lz4 -d)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive, unpack it first (7z x)"),
+    (b"PAR1", "Parquet, export it as JSON lines first"),
+)
+
+
+def _named(kind: Kind, head: bytearray) -> str:
+    return next((name for magic, name in _PACKED if head.startswith(magic)), _NAMES[kind])
 
 
 _LINE_OPENS = re.compile(rb"\n(?=[{\[])")

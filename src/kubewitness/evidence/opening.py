@@ -103,7 +103,8 @@ class Source:
                 read += len(chunk)
                 yield chunk
         except OSError as problem:
-            raise BrokenError(f"cannot be read behind {read} bytes: {problem}") from problem
+            reason = problem.strerror or problem  # the path is said beside it
+            raise BrokenError(f"cannot be read behind {read} bytes: {reason}" if read else f"{reason}") from problem
         if digest:
             self.sha256, self.size = digest.hexdigest(), read
 
