@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kubewitness.detect.part import Part
 from kubewitness.detect.run import Scan, scan
-from kubewitness.detect.scan import Part, Scanner
+from kubewitness.detect.scan import Scanner
 from kubewitness.detect.seen import Recent, Seen
 from kubewitness.evidence.opening import walk
 from kubewitness.model.text import Text

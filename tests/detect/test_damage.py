@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubewitness.detect.scan import Part
+from kubewitness.detect.part import Part
 from kubewitness.model.evidence import ParseFailure
 from tests.detect.scanning import scan_bytes, scan_paths
 from tests.incident.logs import Log

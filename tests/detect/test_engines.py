@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kubewitness.detect.part import Part
 from kubewitness.detect.reading import readings
-from kubewitness.detect.scan import Part, Scanner
+from kubewitness.detect.scan import Scanner
 from kubewitness.detect.seen import Recent
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Place

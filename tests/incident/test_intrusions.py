@@ -234,3 +234,19 @@ def test_the_json_holds_to_the_published_schema(story: Story) -> None:
     found = msgspec.json.decode(msgspec.json.encode(story[0]))
     errors = list(Draft202012Validator(msgspec.json.decode(generate())).iter_errors(found))
     assert errors == []
+
+
+def test_an_event_that_names_a_field_twice_is_told(rules: RuleSet, tmp_path: Path) -> None:
+    """No API server writes that: a reader must know that the record was changed."""
+    log = Log()
+    log.quiet_day()
+    open_the_door(log)
+    own = anonymous_intrusion(log)
+    lines = [
+        line.replace(b'"verb":', b'"verb":"get","verb":', 1) if own[1].encode() in line else line
+        for line in log.lines()
+    ]
+    path = tmp_path / "audit.log"
+    path.write_bytes(b"\n".join(lines))
+    told = [text.en for text in only(investigate([str(path)], rules=rules, options=Options())).limitations]
+    assert any("1 events name a field twice" in text for text in told)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from kubewitness.detect.part import Granule
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.reading import readings
 from kubewitness.detect.run import Scan
-from kubewitness.detect.scan import Granule
 from kubewitness.evidence.documents import frame_documents
 from kubewitness.evidence.opening import Source
 from kubewitness.model.event import AuditRecord, Event

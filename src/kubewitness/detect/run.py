@@ -27,9 +27,10 @@ from msgspec.structs import replace
 from kubewitness.detect.correlations import Correlator, Fired
 from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.novelty import New, Novelty
+from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles
 from kubewitness.detect.reading import moved
-from kubewitness.detect.scan import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part, Scanner, read_source
+from kubewitness.detect.scan import Scanner, read_source
 from kubewitness.detect.seen import Exact, Recent, Seen, meet
 from kubewitness.evidence.documents import sniff
 from kubewitness.evidence.opening import Source

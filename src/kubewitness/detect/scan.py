@@ -12,7 +12,7 @@ One request is logged at several stages. Rules judge the stages that carry an ou
 if no other stage of that request turns up. A match is kept by auditID, so a request counts once however often it is
 logged.
 
-Places (line, offset) are worked out only for what is kept. `Part` is what a worker hands back; parts add up.
+What is found goes into a `Part`; parts of several workers add up.
 """
 
 from __future__ import annotations
@@ -20,160 +20,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain
 from operator import attrgetter
-from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from kubewitness.detect.correlations import Correlator
-from kubewitness.detect.ledger import LEDGER_RULE, Ledger, made_name
-from kubewitness.detect.novelty import Novelty
-from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind
-from kubewitness.detect.reading import PLAIN, Reading, readings
+from kubewitness.detect.head import Asked, Head, Lines, decode_head, decode_heads, is_plain, line_starts, shallow
+from kubewitness.detect.ledger import LEDGER_RULE, made_name
+from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
+from kubewitness.detect.profile import AccessorKey, Profile, RequestKind
+from kubewitness.detect.reading import PLAIN, readings
 from kubewitness.detect.seen import Seen
 from kubewitness.evidence.documents import frame_documents, sniff
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
-from kubewitness.model.event import ABSENT, AuditRecord, Event, ObjectRef
+from kubewitness.model.event import ABSENT, Event
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.rules.compile import Matcher
-from kubewitness.rules.loader import RuleSet
-from kubewitness.sources.audit_event import LEVELS, is_shaped
 from kubewitness.sources.records import MAX_BYTES
 from kubewitness.sources.values import UNDECODABLE
 
 _CHUNK = 128  # lines decoded at a time: more fall out of the cache
 _CLASSES = 1 << 16
 _MEMO_LIMIT = 1 << 15
-_SAMPLES = 5  # original events kept of a group of like matches
-_AUDIT_IDS = 5_000  # of a group; past it, requests are only counted
 _PENDING = 20_000
-FAILURES_KEPT = 1_000
-_MICRO = len("2024-05-01T10:00:00.000000Z")
 _EXCERPT = 256
-_OPENS, _CLOSES = frozenset(b"{"), frozenset(b"}")
 _NOWHERE = Place("", 0, 0)
 
 
-class _Asked(Struct, gc=False):
-    """The parts of `objectRef` that make a request line."""
-
-    resource: str = ""
-    subresource: str = ""
-    apiGroup: str = ""
-
-
-class Head(Struct, gc=False):
-    """What the hot loop needs of an audit event; the rest is skipped, not kept."""
-
-    auditID: str = ""
-    stage: str = ""
-    verb: str = ""
-    level: str = ""
-    requestURI: str = ""
-    user: Raw = ABSENT
-    impersonatedUser: Raw = ABSENT
-    sourceIPs: Raw = ABSENT
-    userAgent: str = ""
-    objectRef: _Asked | None = None
-    responseStatus: Raw = ABSENT
-    requestReceivedTimestamp: str = ""
-    annotations: Raw = ABSENT
-
-
-_decode_heads = msgspec.json.Decoder(Head).decode_lines
-_decode_head = msgspec.json.Decoder(Head).decode
-_decode_event = msgspec.json.Decoder(AuditRecord).decode
 _fingerprints = attrgetter("auditID", "stage")
 Locate = Callable[[int], Event]  # index in a chunk → the event, in full
-
-
-class MatchKey(NamedTuple):
-    """Matches are alike if the same rules match the same kind of request by the same accessor with the same status."""
-
-    rules: int  # mask
-    accessor: AccessorKey
-    request: RequestKind
-    code: int
-    namespace: str
-
-
-class MatchGroup:
-    """Like matches: how many, when, and the first few originals."""
-
-    __slots__ = ("audit_ids", "count", "first", "last", "names", "samples")
-
-    def __init__(self) -> None:
-        self.audit_ids: dict[str, None] = {}
-        self.count = 0
-        self.first, self.last = "~", ""
-        self.names: dict[str, None] = {}
-        self.samples: list[tuple[Place, bytes]] = []
-
-    def __getstate__(self) -> tuple[Any, ...]:
-        return (self.audit_ids, self.count, self.first, self.last, self.names, self.samples)
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.audit_ids, self.count, self.first, self.last, self.names, self.samples = state
-
-    def add(self, event: Event, original: bytes) -> None:
-        """Count the event's request, once."""
-        if event.audit_id in self.audit_ids:
-            return
-        self.count += 1
-        if len(self.audit_ids) < _AUDIT_IDS and event.audit_id:
-            self.audit_ids[event.audit_id] = None
-        if len(self.samples) < _SAMPLES:
-            self.samples.append((event.place, original))
-        if len(self.names) < 50 and event.name:
-            self.names[event.name] = None
-        time = event.record.requestReceivedTimestamp
-        self.first, self.last = min(self.first, time), max(self.last, time)
-
-    def absorb(self, other: MatchGroup) -> None:
-        """Add another part's matches of the same kind."""
-        self.count += other.count - len(self.audit_ids.keys() & other.audit_ids.keys())
-        for audit_id in other.audit_ids:
-            if len(self.audit_ids) < _AUDIT_IDS:
-                self.audit_ids[audit_id] = None
-        self.names.update(other.names)
-        self.samples = sorted(self.samples + other.samples)[:_SAMPLES]
-        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
-
-
-class Granule(NamedTuple):
-    """A part of a source that the second pass can read alone."""
-
-    offset: int
-    length: int
-    line: int  # of its first line, from 1
-    first: str  # time of its first and last event
-    last: str
-
-
-class Part:
-    """What one worker found in one source, or in a byte range of it."""
-
-    def __init__(self, item: str, rules: RuleSet) -> None:
-        self.item = item
-        self.profiles = Profiles()
-        self.matches: dict[MatchKey, MatchGroup] = {}
-        self.correlator = Correlator(rules.correlations)
-        self.ledger = Ledger()
-        self.novelty = Novelty(rules.rules)
-        self.failures: list[ParseFailure] = []
-        self.failures_total = 0
-        self.notes: list[Note] = []
-        self.granules: list[Granule] = []
-        self.events = 0
-        self.lines = 0
-        self.bytes = 0
-        self.duplicates = 0
-        self.reading = Reading()  # what the slow road learned of the source
-        self.formats: set[str] = set()
-        self.unanswered: list[tuple[int, Event]] = []  # RequestReceived alone, with the rules that match: see `answer`
-        self.first, self.last = "~", ""
 
 
 class Class:
@@ -269,7 +144,7 @@ class Scanner:
         part = self.part
         self._granule = len(part.granules)
         first_line = part.lines + 1
-        starts = _line_starts(data, end)
+        starts = line_starts(data, end)
         plain = data.isascii()
         if not plain:
             try:
@@ -279,11 +154,11 @@ class Scanner:
                 plain = False
         view = memoryview(data)
         for index in range(0, len(starts) - 1, _CHUNK):
-            lines = _Lines(part.item, data, starts[index : index + _CHUNK + 1], offset, first_line + index)
+            lines = Lines(part.item, data, starts[index : index + _CHUNK + 1], offset, first_line + index)
             heads: list[Head] | None = None
             if plain:
                 try:
-                    heads = _decode_heads(view[lines.starts[0] : lines.starts[-1]])
+                    heads = decode_heads(view[lines.starts[0] : lines.starts[-1]])
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     heads = None
             if heads is not None and len(heads) == len(lines) and lines.are_objects():
@@ -305,7 +180,7 @@ class Scanner:
         self._here.clear()
         return first, last
 
-    def _line_by_line(self, lines: _Lines) -> None:
+    def _line_by_line(self, lines: Lines) -> None:
         """Each line by itself takes the road it would have taken among sound ones: results do not depend on the cut."""
         for index in range(len(lines)):
             place, text = lines.at(index)
@@ -313,7 +188,7 @@ class Scanner:
                 continue
             try:
                 text.decode()
-                head = _decode_head(text)
+                head = decode_head(text)
             except UNDECODABLE:
                 self.document(text, place)
             else:
@@ -341,7 +216,7 @@ class Scanner:
             record.impersonatedUser,
             record.sourceIPs,
             record.userAgent,
-            _Asked(ref.resource, ref.subresource, ref.apiGroup) if record.objectRef else None,
+            Asked(ref.resource, ref.subresource, ref.apiGroup) if record.objectRef else None,
             record.responseStatus,
             record.requestReceivedTimestamp,
             record.annotations,
@@ -363,7 +238,7 @@ class Scanner:
 
     def _judge(self, heads: list[Head], locate: Locate) -> None:
         """The hot loop. An event that is known noise costs a key, a look-up and a counter."""
-        plain = isinstance(locate, _Lines)  # the fast road: not one of the formats that `sources` brings to this form
+        plain = isinstance(locate, Lines)  # the fast road: not one of the formats that `sources` brings to this form
         known, granule, literal = (self._classes if plain else self._odd).get, self._granule, self._matcher.literal
         absent, join = ABSENT, b"\0".join
         again = self._seen.add_all(list(map(hash, map(_fingerprints, heads))))
@@ -387,7 +262,7 @@ class Scanner:
             key = (parts, head.userAgent, head.verb, asked, head.stage, head.level)
             class_ = known(key)
             if class_ is None or not time:
-                if isinstance(locate, _Lines) and not _is_plain(head):
+                if isinstance(locate, Lines) and not is_plain(head):
                     # A wrapper among events, an old API version, times of another form.
                     events -= 1
                     self._read_again(head, locate, index)
@@ -403,13 +278,13 @@ class Scanner:
                 class_.first = time
             if class_.mask:
                 mask = class_.mask
-                if mask & literal and isinstance(locate, _Lines):
+                if mask & literal and isinstance(locate, Lines):
                     mask = self._matcher.admit(mask, locate.text(index))
                 if mask:
                     try:
                         event = locate(index)
                     except UNDECODABLE:  # odd in a part that a head leaves out
-                        assert isinstance(locate, _Lines)
+                        assert isinstance(locate, Lines)
                         class_.count -= 1
                         events -= 1
                         self._read_again(head, locate, index)
@@ -422,7 +297,7 @@ class Scanner:
         self.part.events += events
         self.part.duplicates += len(again)
 
-    def _read_again(self, head: Head, lines: _Lines, index: int) -> None:
+    def _read_again(self, head: Head, lines: Lines, index: int) -> None:
         """The slow road for a line that seemed to be fit for the fast one."""
         place, original = lines.at(index)
         self._counted = (head.auditID, head.stage)
@@ -442,7 +317,7 @@ class Scanner:
 
     def _new_class(self, key: tuple[object, ...], head: Head, plain: bool) -> Class:
         classes = self._classes if plain else self._odd
-        event = Event(_shallow(head), _NOWHERE)
+        event = Event(shallow(head), _NOWHERE)
         mask, kind = self._request(key[2:], event)
         who_mask, profile = self._accessor(event)
         outcome_mask, refused, code = self._outcome(event)
@@ -540,81 +415,6 @@ class Scanner:
             part.formats.add(PLAIN)
         part.unanswered = list(self._pending.values())
         return part
-
-
-class _Lines:
-    """Some lines of a block: where they are, and each one's bytes and event on demand."""
-
-    __slots__ = ("_data", "_item", "_line", "_offset", "starts")
-
-    def __init__(self, item: str, data: bytes, starts: list[int], offset: int, line: int) -> None:
-        self._item, self._data, self._offset, self._line = item, data, offset, line
-        self.starts = starts  # of each line, and the end of the last
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def are_objects(self) -> bool:
-        """Each begins and ends as an object does, so no value goes over a line end and none is blank."""
-        data, starts = self._data, self.starts
-        ends = {data[start - 2] for start in starts[1:-1]}
-        return {data[start] for start in starts[:-1]} == _OPENS and ends <= _CLOSES and self.text(-2)[-1:] == b"}"
-
-    def only(self, index: int) -> _Lines:
-        """One of the lines."""
-        return _Lines(self._item, self._data, self.starts[index : index + 2], self._offset, self._line + index)
-
-    def text(self, index: int) -> bytes:
-        """The line without its end."""
-        return self._data[self.starts[index] : self.starts[index + 1]].rstrip(b"\r\n")
-
-    def at(self, index: int) -> tuple[Place, bytes]:
-        """Place and bytes of a line."""
-        text = self.text(index)
-        return Place(self._item, self._line + index, self._offset + self.starts[index], len(text)), text
-
-    def __call__(self, index: int) -> Event:
-        """The event of a line, decoded from its own bytes, so that keeping it keeps nothing else."""
-        place, text = self.at(index)
-        return Event(_decode_event(text), place, text)
-
-
-def _line_starts(data: bytes, end: int) -> list[int]:
-    """Offsets of all lines in `data[:end]`, and `end`. Four times as fast as counting or splitting."""
-    starts, position, find = [], 0, data.find
-    while 0 <= position < end:
-        starts.append(position)
-        position = find(b"\n", position, end) + 1 or end
-    starts.append(end)
-    return starts
-
-
-def _is_plain(head: Head) -> bool:
-    """As the API server writes it today. A class is made only of such events, so this is asked once a class."""
-    time = head.requestReceivedTimestamp
-    return bool(head.auditID) and len(time) == _MICRO and time[-1] == "Z" and head.level in LEVELS and is_shaped(head)
-
-
-def _shallow(head: Head) -> AuditRecord:
-    """The record as far as a head tells: enough for every facet a class is made of."""
-    asked = head.objectRef
-    return AuditRecord(
-        auditID=head.auditID,
-        stage=head.stage,
-        verb=head.verb,
-        requestURI=head.requestURI,
-        level=head.level,
-        user=head.user,
-        impersonatedUser=head.impersonatedUser,
-        sourceIPs=head.sourceIPs,
-        userAgent=head.userAgent,
-        objectRef=None
-        if asked is None
-        else ObjectRef(resource=asked.resource, subresource=asked.subresource, apiGroup=asked.apiGroup),
-        responseStatus=head.responseStatus,
-        requestReceivedTimestamp=head.requestReceivedTimestamp,
-        annotations=head.annotations,
-    )
 
 
 def read_source(source: Source, scanner: Scanner, progress: Callable[[int, int], None]) -> None:

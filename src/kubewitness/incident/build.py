@@ -22,6 +22,7 @@ from kubewitness.model.text import Text
 from kubewitness.rules.attack import technique
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.ir import Rule
+from kubewitness.sources.duplicates import repeated_keys
 
 _ROUNDS = 4  # of growth over credentials; each joins at least one accessor
 _OBJECTS = 30  # named in one step
@@ -195,6 +196,19 @@ def _limitations(requests: Sequence[Request], accustomed: bool) -> tuple[Text, .
                 f"{len(blind)} of {len(writes)} writes were logged without their body: what they contained is "
                 "not known.",
                 f"{len(writes)} 次写操作中有 {len(blind)} 次未记录请求体：内容不得而知。",
+            )
+        )
+    doubled = [event for r in requests for event in r.events if repeated_keys(event.original)]
+    if doubled:
+        place = doubled[0].place
+        out.append(
+            Text(
+                f"{len(doubled)} events name a field twice (first: {place.item}, line {place.line}): the API "
+                "server never "
+                "writes that, so they were changed on the way or by hand. The last value was taken.",
+                f"有 {len(doubled)} 条事件的字段重复出现（首条：{place.item} 第 {place.line} 行）：API server "
+                "不会这样写，"
+                "说明记录在传输中或被人改动过。此处取最后一个值。",
             )
         )
     if any(len(r.final.source_ips) > 1 for r in requests):

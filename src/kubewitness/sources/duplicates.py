@@ -30,6 +30,14 @@ def duplicate_keys(text: bytes, fields: Fields) -> list[str]:
     return found[:8]
 
 
+def repeated_keys(original: bytes) -> list[str]:
+    """The same for an event as found; empty if it is no single JSON object."""
+    try:
+        return duplicate_keys(original, fields_of(original))
+    except UNDECODABLE:
+        return []
+
+
 def _accounted(text: bytes, fields: Fields) -> bool:
     """The text is as long as an object of these members, written compactly or with a space behind each mark."""
     count = len(fields)

@@ -1,0 +1,105 @@
+"""What one worker hands back of one source, or of a byte range of it. Parts add up."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kubewitness.detect.correlations import Correlator
+from kubewitness.detect.ledger import Ledger
+from kubewitness.detect.novelty import Novelty
+from kubewitness.detect.profile import AccessorKey, Profiles, RequestKind
+from kubewitness.detect.reading import Reading
+from kubewitness.model.event import Event
+from kubewitness.model.evidence import Note, ParseFailure, Place
+from kubewitness.rules.loader import RuleSet
+
+FAILURES_KEPT = 1_000
+_SAMPLES = 5  # original events kept of a group of like matches
+_AUDIT_IDS = 5_000  # of a group; past it, requests are only counted
+
+
+class MatchKey(NamedTuple):
+    """Matches are alike if the same rules match the same kind of request by the same accessor with the same status."""
+
+    rules: int  # mask
+    accessor: AccessorKey
+    request: RequestKind
+    code: int
+    namespace: str
+
+
+class MatchGroup:
+    """Like matches: how many, when, and the first few originals."""
+
+    __slots__ = ("audit_ids", "count", "first", "last", "names", "samples")
+
+    def __init__(self) -> None:
+        self.audit_ids: dict[str, None] = {}
+        self.count = 0
+        self.first, self.last = "~", ""
+        self.names: dict[str, None] = {}
+        self.samples: list[tuple[Place, bytes]] = []
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return (self.audit_ids, self.count, self.first, self.last, self.names, self.samples)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.audit_ids, self.count, self.first, self.last, self.names, self.samples = state
+
+    def add(self, event: Event, original: bytes) -> None:
+        """Count the event's request, once."""
+        if event.audit_id in self.audit_ids:
+            return
+        self.count += 1
+        if len(self.audit_ids) < _AUDIT_IDS and event.audit_id:
+            self.audit_ids[event.audit_id] = None
+        if len(self.samples) < _SAMPLES:
+            self.samples.append((event.place, original))
+        if len(self.names) < 50 and event.name:
+            self.names[event.name] = None
+        time = event.record.requestReceivedTimestamp
+        self.first, self.last = min(self.first, time), max(self.last, time)
+
+    def absorb(self, other: MatchGroup) -> None:
+        """Add another part's matches of the same kind."""
+        self.count += other.count - len(self.audit_ids.keys() & other.audit_ids.keys())
+        for audit_id in other.audit_ids:
+            if len(self.audit_ids) < _AUDIT_IDS:
+                self.audit_ids[audit_id] = None
+        self.names.update(other.names)
+        self.samples = sorted(self.samples + other.samples)[:_SAMPLES]
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+
+
+class Granule(NamedTuple):
+    """A part of a source that the second pass can read alone."""
+
+    offset: int
+    length: int
+    line: int  # of its first line, from 1
+    first: str  # time of its first and last event
+    last: str
+
+
+class Part:
+    """What one worker found in one source, or in a byte range of it."""
+
+    def __init__(self, item: str, rules: RuleSet) -> None:
+        self.item = item
+        self.profiles = Profiles()
+        self.matches: dict[MatchKey, MatchGroup] = {}
+        self.correlator = Correlator(rules.correlations)
+        self.ledger = Ledger()
+        self.novelty = Novelty(rules.rules)
+        self.failures: list[ParseFailure] = []
+        self.failures_total = 0
+        self.notes: list[Note] = []
+        self.granules: list[Granule] = []
+        self.events = 0
+        self.lines = 0
+        self.bytes = 0
+        self.duplicates = 0
+        self.reading = Reading()  # what the slow road learned of the source
+        self.formats: set[str] = set()
+        self.unanswered: list[tuple[int, Event]] = []  # RequestReceived alone, with the rules that match: see `answer`
+        self.first, self.last = "~", ""
