@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kubewitness.detect.collect import collect
+from kubewitness.detect.collect import Collector
 from kubewitness.detect.run import Scan
 from kubewitness.incident.advice import advice
 from kubewitness.incident.blast import Touched, exposed, lives
@@ -31,14 +31,16 @@ _OBJECTS = 30  # named in one step
 def gather(scan: Scan, suspects: Suspects, clusters: list[Cluster]) -> list[tuple[Cluster, list[Request]]]:
     """Every cluster grown to its end, with all its requests; those that nobody let in are dropped."""
     out: list[tuple[Cluster, list[Request]]] = []
+    collector = Collector(scan)
+    collector.of(key for cluster in clusters for key in cluster.accessors)
     for cluster in clusters:
         if not cluster.pairs:
             continue
-        requests = suspects.attributed(cluster, requests_of(collect(scan, cluster.accessors)))
+        requests = suspects.attributed(cluster, requests_of(collector.of(cluster.accessors)))
         for _ in range(_ROUNDS):
             if not suspects.grow(cluster, requests, clusters):
                 break
-            requests = suspects.attributed(cluster, requests_of(collect(scan, cluster.accessors)))
+            requests = suspects.attributed(cluster, requests_of(collector.of(cluster.accessors)))
         out.append((cluster, requests))
     return [(c, requests) for c, requests in out if c.pairs and any(opens(request) for request in requests)]
 
