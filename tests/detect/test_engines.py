@@ -47,7 +47,7 @@ def scanned(lines: Sequence[bytes], rules: RuleSet, matcher: Matcher, classes: i
         (r.id, audit_id)
         for key, group in part.matches.items()
         for r in matcher.of(key.rules)
-        for audit_id in group.audit_ids
+        for audit_id in {audit_id for audit_id, _ in group.requests}
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubewitness.detect.collect import collect
+from kubewitness.detect.collect import Collector
 from kubewitness.detect.detection import detections
 from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind
@@ -193,4 +193,4 @@ def test_the_second_pass_finds_every_event_of_an_accessor_also_behind_damaged_by
     result = scan_paths([tmp_path], made)
     keys = list(result.profiles.by_key)
     assert {key.identity for key in keys} == {"eve"}
-    assert len(collect(result, keys)) == 9
+    assert len(Collector(result).of(keys)) == 9

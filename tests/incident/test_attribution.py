@@ -21,6 +21,7 @@ from tests.incident.logs import (
     binding,
     daemonset,
 )
+from tests.incident.test_intrusions import anonymous_intrusion, open_the_door
 
 INTRUDER = "203.0.113.77"
 MINER = daemonset("kube-controller", "docker.io/kubrnetesio/kube-controller:1.0.1")
@@ -244,3 +245,21 @@ def test_an_impersonated_name_is_not_the_one_who_acted(log: Log, judged: Investi
     incident = only(judged(log))
     assert set(incident.audit_ids) == set(own)
     assert incident.actors[0].identities == ("system:anonymous",)
+
+
+def test_a_borrowed_audit_id_hides_nothing(judged: Investigate) -> None:
+    """A client may choose the Audit-ID: one that a probe had before must not make an attack a duplicate of it."""
+    told: list[list[str]] = []
+    for borrowed in (False, True):
+        log = Log()
+        log.quiet_day()
+        open_the_door(log)
+        own = anonymous_intrusion(log)
+        probe = log.request("get", at="09:00", by="system:anonymous", address=INTRUDER, uri="/healthz")
+        if borrowed:
+            for event in log.events:
+                event["auditID"] = probe if event["auditID"] in own else event["auditID"]
+        (incident,) = judged(log).incidents
+        told.append([step.description.en for step in incident.steps])
+        assert any("auditIDs stand for" in text.en for text in incident.limitations) is borrowed
+    assert told[0] == told[1]

@@ -46,7 +46,7 @@ class Collector:
         self._events: dict[AccessorKey, list[Event]] = {}
 
     def of(self, accessors: Iterable[AccessorKey]) -> list[Event]:
-        """All events of `accessors`, each once, in time order. Ask for many at once: what is missing is read in one go."""
+        """All events of `accessors`, each once, in time order. What is missing is read in one go."""
         keys = set(accessors)
         missing = keys - self._events.keys()
         if missing:
@@ -73,7 +73,7 @@ def _key(event: Event) -> AccessorKey:
 
 
 def _term(key: AccessorKey) -> Term:
-    """What every event of the accessor holds as it is written: its address and its name, where no encoder escapes them."""
+    """What every event of the accessor holds as written: its address and its name, where no encoder escapes them."""
     return tuple(part.encode() for part in (key.address, key.identity) if _PLAIN_TEXT.fullmatch(part))
 
 
@@ -101,7 +101,7 @@ def _gather(scan: Scan, numbers: Sequence[int], wanted: Wanted, needles: dict[in
     found: dict[object, Event] = {}
     for source, granules in sorted(by_source.items()):
         for event in _events(scan.sources[source], granules):
-            key = (event.audit_id, event.stage) if event.audit_id else event.place
+            key = (*event.request, event.stage, event.record.requestURI) if event.audit_id else event.place
             if key not in found and wanted(event):
                 found[key] = event
                 if len(found) > KEPT:

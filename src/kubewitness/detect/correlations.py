@@ -42,7 +42,7 @@ class Member(NamedTuple):
     @property
     def request(self) -> object:
         """What makes one request of several stages; events without an id are all different."""
-        return self.audit_id or self.place
+        return (self.audit_id, self.time) if self.audit_id else self.place
 
 
 class Fired(NamedTuple):

@@ -104,8 +104,8 @@ def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:
             slot = (bit.bit_length() - 1, key.accessor.identity, key.accessor.address)
             merge = merged.setdefault(slot, _Merge())
             merge.accessors.add(key.accessor)
-            merge.audit_ids |= group.audit_ids.keys()
-            merge.more += group.count - len(group.audit_ids)
+            merge.requests |= group.requests.keys()
+            merge.more += group.count - len(group.requests)
             merge.objects.update(dict.fromkeys(names))
             merge.places.extend(group.samples)
             merge.first, merge.last = min(merge.first, group.first), max(merge.last, group.last)
@@ -116,10 +116,10 @@ def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:
                 identity,
                 address,
                 tuple(sorted(merge.accessors)),
-                len(merge.audit_ids) + merge.more,  # a request may match at two of its stages
+                len(merge.requests) + merge.more,  # a request may match at two of its stages
                 merge.first,
                 merge.last,
-                frozenset(merge.audit_ids),
+                frozenset(audit_id for audit_id, _ in merge.requests),
                 tuple(merge.objects)[:_OBJECTS] if any(o.kind for o in merge.objects) else (),
                 tuple(sorted(merge.places)[:5]),
             )
@@ -130,7 +130,7 @@ def _by_rule(scan: Scan, rules: tuple[Rule, ...]) -> list[Detection]:
 class _Merge:
     def __init__(self) -> None:
         self.accessors: set[AccessorKey] = set()
-        self.audit_ids: set[str] = set()
+        self.requests: set[tuple[str, str]] = set()
         self.more = 0  # requests whose id was not kept, or that have none
         self.objects: dict[ObjectName, None] = {}
         self.places: list[tuple[Place, bytes]] = []

@@ -48,6 +48,11 @@ decode_head = msgspec.json.Decoder(Head).decode
 decode_event = msgspec.json.Decoder(AuditRecord).decode
 
 
+def fingerprint(audit_id: str, stage: str, time: str, uri: str) -> int:
+    """One number for an event: a duplicate agrees in all of these, a request under a borrowed auditID does not."""
+    return hash((audit_id, stage, time, uri))
+
+
 class Lines:
     """Some lines of a block: where they are, and each one's bytes and event on demand."""
 

@@ -55,7 +55,7 @@ class Ledger:
 
     def _put(self, key: tuple[str, str, str], entry: Entry) -> None:
         entries = self._entries.setdefault(key, [])
-        if any(known.audit_id == entry.audit_id for known in entries):
+        if any((known.audit_id, known.time) == (entry.audit_id, entry.time) for known in entries):
             return
         entries.append(entry)
         entries.sort()

@@ -15,7 +15,7 @@ from kubewitness.rules.loader import RuleSet
 
 FAILURES_KEPT = 1_000
 _SAMPLES = 5  # original events kept of a group of like matches
-_AUDIT_IDS = 5_000  # of a group; past it, requests are only counted
+_REQUESTS = 5_000  # known of a group; past it, they are only counted
 
 
 class MatchKey(NamedTuple):
@@ -31,28 +31,28 @@ class MatchKey(NamedTuple):
 class MatchGroup:
     """Like matches: how many, when, and the first few originals."""
 
-    __slots__ = ("audit_ids", "count", "first", "last", "names", "samples")
+    __slots__ = ("count", "first", "last", "names", "requests", "samples")
 
     def __init__(self) -> None:
-        self.audit_ids: dict[str, None] = {}
+        self.requests: dict[tuple[str, str], None] = {}  # as `Event.request`
         self.count = 0
         self.first, self.last = "~", ""
         self.names: dict[str, None] = {}
         self.samples: list[tuple[Place, bytes]] = []
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return (self.audit_ids, self.count, self.first, self.last, self.names, self.samples)
+        return (self.requests, self.count, self.first, self.last, self.names, self.samples)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.audit_ids, self.count, self.first, self.last, self.names, self.samples = state
+        self.requests, self.count, self.first, self.last, self.names, self.samples = state
 
     def add(self, event: Event, original: bytes) -> None:
         """Count the event's request, once."""
-        if event.audit_id in self.audit_ids:
+        if event.request in self.requests:
             return
         self.count += 1
-        if len(self.audit_ids) < _AUDIT_IDS and event.audit_id:
-            self.audit_ids[event.audit_id] = None
+        if len(self.requests) < _REQUESTS and event.audit_id:
+            self.requests[event.request] = None
         if len(self.samples) < _SAMPLES:
             self.samples.append((event.place, original))
         if len(self.names) < 50 and event.name:
@@ -62,10 +62,10 @@ class MatchGroup:
 
     def absorb(self, other: MatchGroup) -> None:
         """Add another part's matches of the same kind."""
-        self.count += other.count - len(self.audit_ids.keys() & other.audit_ids.keys())
-        for audit_id in other.audit_ids:
-            if len(self.audit_ids) < _AUDIT_IDS:
-                self.audit_ids[audit_id] = None
+        self.count += other.count - len(self.requests.keys() & other.requests.keys())
+        for request in other.requests:
+            if len(self.requests) < _REQUESTS:
+                self.requests[request] = None
         self.names.update(other.names)
         self.samples = sorted(self.samples + other.samples)[:_SAMPLES]
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)

@@ -25,6 +25,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from kubewitness.detect.correlations import Correlator, Fired
+from kubewitness.detect.head import fingerprint
 from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.novelty import New, Novelty
 from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
@@ -34,6 +35,7 @@ from kubewitness.detect.scan import Scanner, read_source
 from kubewitness.detect.seen import Exact, Recent, Seen, meet
 from kubewitness.evidence.documents import sniff
 from kubewitness.evidence.opening import Source
+from kubewitness.model.event import Event
 from kubewitness.model.evidence import EvidenceItem, Note, ParseFailure
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
@@ -155,15 +157,21 @@ def scan(
 
 def _answer(parts: Sequence[tuple[Range, Part]], memories: Sequence[Seen], matcher: Matcher) -> None:
     """Judge the requests of which only RequestReceived was logged, in whatever part: now it is known which they are."""
-    stages = ("ResponseStarted", "ResponseComplete", "Panic")
-    asked = {hash((event.audit_id, stage)) for _, part in parts for _, event in part.unanswered for stage in stages}
+    asked = {number for _, part in parts for _, event in part.unanswered for number in _later(event)}
     ended = set().union(*(memory.common(asked) for memory in memories)) if asked else set()
     for _, part in parts:
         judge = Scanner(matcher, part, Recent())
         for mask, event in part.unanswered:
-            if not any(hash((event.audit_id, stage)) in ended for stage in stages):
+            if ended.isdisjoint(_later(event)):
                 judge.answer(mask, event)
         part.unanswered.clear()
+
+
+def _later(event: Event) -> list[int]:
+    """Fingerprints of the stages that may follow."""
+    record = event.record
+    time, uri = record.requestReceivedTimestamp, record.requestURI
+    return [fingerprint(event.audit_id, stage, time, uri) for stage in ("ResponseStarted", "ResponseComplete", "Panic")]
 
 
 def _plan(sources: Sequence[Source], workers: int, split: int) -> list[Range]:

@@ -47,7 +47,7 @@ _EXCERPT = 256
 _NOWHERE = Place("", 0, 0)
 
 
-_fingerprints = attrgetter("auditID", "stage")
+_fingerprints = attrgetter("auditID", "stage", "requestReceivedTimestamp", "requestURI")  # see `head.fingerprint`
 Locate = Callable[[int], Event]  # index in a chunk → the event, in full
 
 
@@ -87,7 +87,7 @@ class Scanner:
         self._requests: dict[tuple[object, ...], tuple[int, RequestKind]] = {}
         self._outcomes: dict[tuple[bytes, bytes], tuple[int, bool, int]] = {}
         self._accessors: dict[tuple[object, ...], tuple[int, Profile]] = {}
-        self._pending: dict[str, tuple[int, Event]] = {}
+        self._pending: dict[tuple[str, str], tuple[int, Event]] = {}
         bases = part.correlator.base_rules
         self._bases = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.id in bases)
         self._ledger = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.id == LEDGER_RULE)
@@ -242,7 +242,7 @@ class Scanner:
         known, granule, literal = (self._classes if plain else self._odd).get, self._granule, self._matcher.literal
         absent, join = ABSENT, b"\0".join
         again = self._seen.add_all(list(map(hash, map(_fingerprints, heads))))
-        if again and self._counted == _fingerprints(heads[0]):
+        if again and self._counted == (heads[0].auditID, heads[0].stage):
             again = set()
         if again:
             # Events without an id are all different.
@@ -293,7 +293,7 @@ class Scanner:
         if self._pending:
             for head in heads:
                 if head.stage != "RequestReceived":
-                    self._pending.pop(head.auditID, None)
+                    self._pending.pop((head.auditID, head.requestReceivedTimestamp), None)
         self.part.events += events
         self.part.duplicates += len(again)
 
@@ -375,7 +375,7 @@ class Scanner:
             return
         if event.stage == "RequestReceived":
             if len(self._pending) < _PENDING:
-                self._pending[event.audit_id] = (mask, event)
+                self._pending[event.request] = (mask, event)
             return
         self._matched(mask, event, class_.kind, class_.accessor, class_.code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from kubewitness.detect.collect import Collector
@@ -52,7 +53,7 @@ def build(
     cluster, requests = gathered
     # A rule that speaks only of what is new matches in old and new alike; its findings stand by themselves.
     by_request = {
-        request.audit_id: tuple(rule for rule in matcher.match(request.final) if rule.first_seen is None)
+        request.key: tuple(rule for rule in matcher.match(request.final) if rule.first_seen is None)
         for request in requests
     }
     steps = drafts(requests)
@@ -198,6 +199,19 @@ def _limitations(requests: Sequence[Request], accustomed: bool) -> tuple[Text, .
                 f"{len(blind)} of {len(writes)} writes were logged without their body: what they contained is "
                 "not known.",
                 f"{len(writes)} 次写操作中有 {len(blind)} 次未记录请求体：内容不得而知。",
+            )
+        )
+    ids = Counter(request.audit_id for request in requests if request.audit_id)
+    borrowed = sum(n > 1 for n in ids.values())
+    if borrowed:
+        out.append(
+            Text(
+                f"{borrowed} auditIDs stand for more than one request. A client may choose the id (header "
+                "Audit-ID): tools that "
+                "take it for unique lose such requests. Here they are told apart by time and path.",
+                f"有 {borrowed} 个 auditID 对应多个请求。客户端可自定该 id（Audit-ID 请求头），"
+                "把它当作唯一值的工具会漏掉这些请求；"
+                "此处按时间与路径区分。",
             )
         )
     doubled = [event for r in requests for event in r.events if repeated_keys(event.original)]

@@ -1,4 +1,4 @@
-"""Requests: the events of one auditID, judged together.
+"""Requests: the events of one auditID and moment, judged together.
 
 A request is logged at up to three stages. Its last stage tells how it ended; its earliest tells when it arrived. A
 401 may exist only as ResponseStarted, a cut log may hold only RequestReceived: then that is what is known.
@@ -23,6 +23,7 @@ class Request:
         self.events = sorted(events, key=lambda e: (_ORDER.get(e.stage, 0), e.record.stageTimestamp))
         self.final = self.events[-1]
         self.audit_id = self.final.audit_id
+        self.key = (*self.final.request, self.final.record.requestURI)
         self.time = min(e.record.requestReceivedTimestamp for e in self.events)
         self.verb, self.resource, self.subresource = self.final.verb, self.final.resource, self.final.subresource
         self.namespace = self.final.namespace
@@ -80,7 +81,7 @@ class Request:
 
 def requests_of(events: Iterable[Event]) -> list[Request]:
     """Events grouped into requests, in time order. Events without an auditID stand alone."""
-    groups: dict[str, list[Event]] = {}
+    groups: dict[object, list[Event]] = {}
     for number, event in enumerate(events):
-        groups.setdefault(event.audit_id or f"\0{number}", []).append(event)
+        groups.setdefault((event.request, event.record.requestURI) if event.audit_id else number, []).append(event)
     return sorted((Request(group) for group in groups.values()), key=lambda r: (r.time, r.audit_id))

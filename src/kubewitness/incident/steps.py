@@ -91,9 +91,9 @@ def drafts(requests: Sequence[Request]) -> list[StepDraft]:
     return out
 
 
-def matched(draft: StepDraft, by_request: Mapping[str, tuple[Rule, ...]]) -> tuple[Rule, ...]:
+def matched(draft: StepDraft, by_request: Mapping[tuple[str, str, str], tuple[Rule, ...]]) -> tuple[Rule, ...]:
     """Rules that matched any request of the step, by id."""
-    rules = {rule.id: rule for request in draft.requests for rule in by_request.get(request.audit_id, ())}
+    rules = {rule.id: rule for request in draft.requests for rule in by_request.get(request.key, ())}
     return tuple(rules[rule_id] for rule_id in sorted(rules))
 
 

@@ -135,6 +135,14 @@ class Event:
         return user if user.username else None
 
     @property
+    def request(self) -> tuple[str, str]:
+        """What the stages of one request have in common: auditID and the time it was received.
+
+        A client may choose the auditID (header Audit-ID) and use one for several requests: the id alone proves nothing.
+        """
+        return (self.audit_id, self.record.requestReceivedTimestamp)
+
+    @property
     def identity(self) -> str:
         """The authenticated name; empty for a rejected credential (401)."""
         return self.user.username
