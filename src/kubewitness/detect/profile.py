@@ -10,7 +10,7 @@ from array import array
 from collections import Counter
 from typing import NamedTuple
 
-LIMIT = 50_000
+LIMIT = 20_000
 MANY = "(many)"
 
 

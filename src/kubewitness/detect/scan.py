@@ -40,8 +40,8 @@ from kubewitness.sources.records import MAX_BYTES
 from kubewitness.sources.values import UNDECODABLE
 
 _CHUNK = 128  # lines decoded at a time: more fall out of the cache
-_CLASSES = 1 << 16
-_MEMO_LIMIT = 1 << 15
+_CLASSES = 1 << 15
+_MEMO_LIMIT = 1 << 14
 _PENDING = 20_000
 _EXCERPT = 256
 _NOWHERE = Place("", 0, 0)

@@ -15,19 +15,22 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, get_args
 
 import re2
 
 from kubewitness.model.event import Event
-from kubewitness.rules.fields import Facet, facet_of, getter
+from kubewitness.rules.fields import Facet, Values, facet_of, getter
 from kubewitness.rules.ir import AllOf, Negate, Node, Predicate, Rule, walk_fields
 
 # What is known of a node: bit 0 "may be true", bit 1 "may be false".
 TRUE, FALSE, UNKNOWN = 1, 2, 3
 
 Test = Callable[[Event], bool]
-Possibility = Callable[[Event], int]
+# What a facet's values leave open. They are read once for all rules, by field.
+Possibility = Callable[[dict[str, Values]], int]
+Reader = Callable[[str], Callable[[Any], Values]]  # field → the function that reads it
 
 _MEMO_LIMIT = 1 << 16
 
@@ -110,25 +113,25 @@ def _value_test(predicate: Predicate) -> Callable[[Any], bool]:
     return lambda v: (t := as_text(v)) is not None and test(t.lower())
 
 
-def _predicate(predicate: Predicate) -> Test:
-    read = getter(predicate.field)
+def _predicate(predicate: Predicate, reader: Reader) -> Callable[[Any], bool]:
+    read = reader(predicate.field)
     if predicate.op == "exists":
         wanted = bool(predicate.value)
         return lambda e: bool(read(e)) is wanted
     if predicate.op == "null":
         return lambda e: not (values := read(e)) or None in values
     if predicate.op == "fieldeq":
-        other = getter(str(predicate.value))
+        other = reader(str(predicate.value))
         fold: Callable[[str], str] = str if predicate.cased else str.lower
 
-        def same(event: Event) -> bool:
+        def same(event: Any) -> bool:
             theirs = {fold(t) for v in other(event) if (t := as_text(v)) is not None}
             return any(fold(t) in theirs for v in read(event) if (t := as_text(v)) is not None)
 
         return same
     test = _value_test(predicate)
 
-    def any_value(event: Event) -> bool:
+    def any_value(event: Any) -> bool:
         values = read(event)
         return test(values[0]) if len(values) == 1 else any(map(test, values))
 
@@ -140,18 +143,18 @@ def _plain_equals(part: Node) -> str | None:
     return part.field if isinstance(part, Predicate) and part.op == "eq" and not part.cased else None
 
 
-def _membership(field: str, parts: Sequence[Predicate]) -> Test:
-    read = getter(field)
+def _membership(field: str, parts: Sequence[Predicate], reader: Reader) -> Callable[[Any], bool]:
+    read = reader(field)
     wanted = frozenset(text.lower() for part in parts if (text := as_text(part.value)) is not None)
 
-    def any_in(event: Event) -> bool:
+    def any_in(event: Any) -> bool:
         return any((text := as_text(value)) is not None and text.lower() in wanted for value in read(event))
 
     return any_in
 
 
-def _alternatives(parts: Sequence[Node]) -> list[tuple[Test, set[str]]]:
-    """Tests of a disjunction with the fields each reads; equalities over one field merged."""
+def _alternatives(parts: Sequence[Node], reader: Reader) -> list[Callable[[Any], bool]]:
+    """Tests of a disjunction; equalities over one field merged."""
     merged: dict[str, list[Predicate]] = {}
     rest: list[Node] = []
     for part in parts:
@@ -160,46 +163,64 @@ def _alternatives(parts: Sequence[Node]) -> list[tuple[Test, set[str]]]:
             merged.setdefault(field, []).append(part)
         else:
             rest.append(part)
-    tests: list[tuple[Test, set[str]]] = [(_membership(field, group), {field}) for field, group in merged.items()]
-    return tests + [(compile_node(part), walk_fields(part)) for part in rest]
+    tests = [_membership(field, group, reader) for field, group in merged.items()]
+    return tests + [compile_node(part, reader) for part in rest]
 
 
-def compile_node(node: Node) -> Test:
-    """A closure that evaluates `node` on an event exactly as `rules.ir` defines it."""
+def compile_node(node: Node, reader: Reader = getter) -> Callable[[Any], bool]:
+    """A closure that evaluates `node` exactly as `rules.ir` defines it, on what `reader` reads from."""
     if isinstance(node, Predicate):
-        return _predicate(node)
+        return _predicate(node, reader)
     if isinstance(node, Negate):
-        inner = compile_node(node.part)
+        inner = compile_node(node.part, reader)
         return lambda e: not inner(e)
     if isinstance(node, AllOf):
-        tests = tuple(compile_node(part) for part in node.parts)
+        tests = tuple(compile_node(part, reader) for part in node.parts)
         if len(tests) == 1:
             return tests[0]
         return lambda e: all(test(e) for test in tests)
-    alternatives = tuple(test for test, _ in _alternatives(node.parts))
+    alternatives = tuple(_alternatives(node.parts, reader))
     if len(alternatives) == 1:
         return alternatives[0]
     return lambda e: any(test(e) for test in alternatives)
 
 
-def _leaf_possibility(test: Test, fields: set[str], facet: Facet) -> Possibility | None:
-    if any(facet_of(field) != facet for field in fields):
+_OPEN = Predicate("?", "exists", value=True)  # stands for what a facet does not know
+
+
+def project(node: Node, facet: Facet) -> Node | None:
+    """`node` with everything that `facet` does not know replaced by one mark; None if it knows nothing of it.
+
+    Many rules look alike to one facet ("a human who succeeded"), so what is worked out for one serves all of them.
+    """
+    if all(facet_of(field) == facet for field in walk_fields(node)):
+        return node
+    if isinstance(node, Predicate):
         return None
-    return lambda e: TRUE if test(e) else FALSE
+    if isinstance(node, Negate):
+        inner = project(node.part, facet)
+        return None if inner is None else Negate(inner)
+    known = [part for part in (project(part, facet) for part in node.parts) if part is not None]
+    if not known:
+        return None
+    return type(node)((*known, _OPEN) if len(known) < len(node.parts) else tuple(known))
 
 
 def compile_possibility(node: Node, facet: Facet) -> Possibility | None:
     """What `node` can still be when only `facet`'s fields are known. None: always unknown."""
+    if node == _OPEN:
+        return None
+    if all(facet_of(field) == facet for field in walk_fields(node)):
+        test = compile_node(node, itemgetter)
+        return lambda values: TRUE if test(values) else FALSE
     if isinstance(node, Predicate):
-        return _leaf_possibility(_predicate(node), walk_fields(node), facet)
+        return None
     if isinstance(node, Negate):
         inner = compile_possibility(node.part, facet)
         if inner is None:
             return None
         swap = (0, FALSE, TRUE, UNKNOWN)
-        return lambda e: swap[inner(e)]
-    if all(facet_of(field) == facet for field in walk_fields(node)):
-        return _leaf_possibility(compile_node(node), walk_fields(node), facet)
+        return lambda values: swap[inner(values)]
     parts = [compile_possibility(part, facet) for part in node.parts]
     known = tuple(part for part in parts if part is not None)
     if not known:
@@ -208,10 +229,10 @@ def compile_possibility(node: Node, facet: Facet) -> Possibility | None:
     # AND is decided by one false part, OR by one true part; otherwise an unknown part leaves it open.
     deciding, other = (FALSE, TRUE) if isinstance(node, AllOf) else (TRUE, FALSE)
 
-    def combine(event: Event) -> int:
+    def combine(values: dict[str, Values]) -> int:
         open_ = not all_known
         for part in known:
-            may = part(event)
+            may = part(values)
             if may == deciding:
                 return deciding
             open_ = open_ or may == UNKNOWN
@@ -226,26 +247,29 @@ class FacetMasks:
     def __init__(self, rules: Sequence[Rule], facet: Facet, memo: int = _MEMO_LIMIT) -> None:
         self._limit = memo
         self.always = (1 << len(rules)) - 1
-        self._checks: list[tuple[int, Possibility]] = []
-        fields: set[str] = set()
+        alike: dict[Node, int] = {}  # what rules look like to this facet → their bits
         for number, rule in enumerate(rules):
-            check = compile_possibility(rule.condition, facet)
-            if check is not None:
-                self._checks.append((1 << number, check))
-                fields |= {field for field in walk_fields(rule.condition) if facet_of(field) == facet}
-        self._getters = tuple(getter(field) for field in sorted(fields))
+            projected = project(rule.condition, facet)
+            if projected is not None:
+                alike[projected] = alike.get(projected, 0) | 1 << number
+        self._checks = [
+            (bits, check) for node, bits in alike.items() if (check := compile_possibility(node, facet)) is not None
+        ]
+        fields = sorted({field for node in alike for field in walk_fields(node) if facet_of(field) == facet})
+        self._getters = tuple((field, getter(field)) for field in fields)
         self._memo: dict[tuple[tuple[str | None, ...], ...], int] = {}
 
     def mask(self, event: Event) -> int:
         """Bits of the rules that this facet of `event` does not refute."""
+        values = {field: read(event) for field, read in self._getters}
         # As text: True and 1 are one key to a dict but two values to a rule.
-        key = tuple(tuple(map(as_text, read(event))) for read in self._getters)
+        key = tuple(tuple(map(as_text, found)) for found in values.values())
         mask = self._memo.get(key)
         if mask is None:
             mask = self.always
-            for bit, check in self._checks:
-                if check(event) == FALSE:
-                    mask &= ~bit
+            for bits, check in self._checks:
+                if check(values) == FALSE:
+                    mask &= ~bits
             if len(self._memo) >= self._limit:
                 self._memo.clear()
             self._memo[key] = mask
