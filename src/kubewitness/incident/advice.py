@@ -1,7 +1,7 @@
 """What to do now, in the order that keeps evidence: snapshot, isolate, dump, stop, revoke, fix, verify.
 
-Nothing here is run. Every name comes out of hostile evidence and is quoted for the shell. An action is `safe` only if
-nobody can depend on what it changes.
+Nothing here is run. Every name comes out of hostile evidence: it is quoted for the shell, and one that is not what it
+seems to be stands in no command (`command_names`). An action is `safe` only if nobody can depend on what it changes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from kubewitness.incident.blast import Touched
+from kubewitness.incident.command_names import doubt_of_object, escaped, file_name, fit, is_seen, left_out, target, why
 from kubewitness.incident.deeds import BINDINGS, ROLES
 from kubewitness.incident.story import workloads_left
 from kubewitness.model.incident import Action, ObjectName, RootCause, Secret
@@ -43,29 +44,22 @@ def advice(
     return tuple(actions)
 
 
-def _target(name: ObjectName) -> str:
-    where = f"-n {quote(name.namespace)} " if name.namespace else ""
-    resource = name.kind.partition("/")[0]
-    if name.group and resource not in ("pods", "deployments", "daemonsets", "jobs", "cronjobs", "statefulsets"):
-        resource += "." + name.group
-    return f"{where}{quote(resource)} {quote(name.name)}"
-
-
 def _snapshot(left: Sequence[ObjectName], causes: Sequence[RootCause]) -> Action:
     lines = ["mkdir -p evidence && cd evidence"]
-    lines += [f"kubectl get {_target(o)} -o yaml > {quote(o.kind + '-' + o.name)}.yaml" for o in left[:_EACH]]
+    lines += [f"kubectl get {target(o)} -o yaml > {file_name(o.kind, o.name)}" for o in fit(left)[:_EACH]]
     lines += [
         "kubectl get clusterrolebindings,clusterroles -o yaml > rbac-cluster.yaml",
         "kubectl get rolebindings,roles,serviceaccounts -A -o yaml > rbac-namespaced.yaml",
         "kubectl get pods -A -o wide > pods.txt && kubectl get events -A -o yaml > events.yaml",
     ]
     del causes
+    unnamed = left_out(left)
     return Action(
         "snapshot",
         Text("Keep what the next steps will change", "先保存后续步骤会改动的内容"),
         Text(
-            "Kube Events expire after an hour; copy the audit log off the machine too.",
-            "Kube Event 一小时后过期；审计日志也应复制到其他机器。",
+            "Kube Events expire after an hour; copy the audit log off the machine too." + unnamed.en,
+            "Kube Event 一小时后过期；审计日志也应复制到其他机器。" + unnamed.zh,
         ),
         "\n".join(lines),
         safe=True,
@@ -94,20 +88,22 @@ def _isolate(left: Sequence[ObjectName], addresses: Sequence[str]) -> list[Actio
                 undo=Text("The same rules with -D", "将规则中的 -I 换成 -D"),
             )
         )
-    namespaces = sorted({o.namespace for o in left if o.namespace})
+    namespaces = sorted({o.namespace for o in fit(left) if o.namespace})
     for namespace in namespaces[:3]:
-        names = ", ".join(o.name for o in left if o.namespace == namespace)
+        within = [o for o in left if o.namespace == namespace]
+        names = ", ".join(o.name for o in fit(within))
+        unnamed = left_out(within)
         actions.append(
             Action(
                 "isolate",
                 Text(f"Cut {names} off the network", f"切断 {names} 的网络"),
                 Text(
                     "Label the pods and deny their traffic, so that the processes stay for the dump. Pods on the host "
-                    "network ignore a NetworkPolicy; some CNI plugins ignore all of them.",
+                    "network ignore a NetworkPolicy; some CNI plugins ignore all of them." + unnamed.en,
                     "给 Pod 打标签并拒绝其流量，保留进程以便取证。hostNetwork 的 Pod 不受 NetworkPolicy 约束，"
-                    "部分 CNI 不支持 NetworkPolicy。",
+                    "部分 CNI 不支持 NetworkPolicy。" + unnamed.zh,
                 ),
-                _deny(namespace, [o for o in left if o.namespace == namespace]),
+                _deny(namespace, fit(within)),
                 safe=False,
                 breaks=Text("Network of the labelled pods", "被标记 Pod 的网络"),
                 undo=Text(
@@ -120,7 +116,7 @@ def _isolate(left: Sequence[ObjectName], addresses: Sequence[str]) -> list[Actio
 
 
 def _deny(namespace: str, left: Sequence[ObjectName]) -> str:
-    lines = [f"# pods of {', '.join(quote(o.name) for o in left)}"]
+    lines = [f"# pods of {', '.join(quote(o.name) for o in left[:_EACH])}"]
     lines += [
         f"kubectl -n {quote(namespace)} get pods -o name | grep -F {quote('/' + o.name)} | "
         f"xargs -r -I{{}} kubectl -n {quote(namespace)} label {{}} kubewitness/quarantine=true --overwrite"
@@ -146,7 +142,7 @@ def _dump(pods: Sequence[ObjectName], nodes: Sequence[str]) -> Action:
         f"On {', '.join(nodes[:8])}" if nodes else "On every node that ran the pods",
         f"在 {'、'.join(nodes[:8])} 上" if nodes else "在运行过这些 Pod 的每个节点上",
     )
-    names = [o.name for o in pods[:_EACH]]
+    names = [o.name for o in fit(pods)[:_EACH]]
     filter_ = " ".join(f"-e {quote(name)}" for name in names) or "-e ."
     return Action(
         "dump",
@@ -176,15 +172,16 @@ def _dump(pods: Sequence[ObjectName], nodes: Sequence[str]) -> Action:
 def _stop(left: Sequence[ObjectName]) -> list[Action]:
     if not left:
         return []
+    unnamed = left_out(left)
     return [
         Action(
             "stop",
             Text("Remove what the intruder deployed", "删除入侵者部署的工作负载"),
             Text(
-                "Only after the dump: deleting the pods deletes the evidence in them.",
-                "务必在转储之后：删除 Pod 会一并删除其中的证据。",
+                "Only after the dump: deleting the pods deletes the evidence in them." + unnamed.en,
+                "务必在转储之后：删除 Pod 会一并删除其中的证据。" + unnamed.zh,
             ),
-            "\n".join(f"kubectl delete {_target(o)} --cascade=foreground" for o in left[:_EACH]),
+            "\n".join(f"kubectl delete {target(o)} --cascade=foreground" for o in fit(left)[:_EACH]),
             safe=False,
             breaks=Text("The named workloads", "所列工作负载"),
             undo=Text("kubectl apply -f of the snapshot", "用快照执行 kubectl apply -f"),
@@ -197,30 +194,33 @@ def _revoke(touched: Touched, secrets: Sequence[Secret]) -> list[Action]:
     gone = set(touched.deleted)
     backdoors = [o for o in touched.created if o.kind in BINDINGS | ROLES | {"serviceaccounts"} and o not in gone]
     if backdoors:
+        unnamed = left_out(backdoors)
         actions.append(
             Action(
                 "revoke",
                 Text("Remove the back doors", "清除后门"),
                 Text(
-                    "Accounts, roles and bindings the intruder made and left.", "入侵者创建并遗留的账号、角色与绑定。"
+                    "Accounts, roles and bindings the intruder made and left." + unnamed.en,
+                    "入侵者创建并遗留的账号、角色与绑定。" + unnamed.zh,
                 ),
-                "\n".join(f"kubectl delete {_target(o)}" for o in backdoors[:_EACH]),
+                "\n".join(f"kubectl delete {target(o)}" for o in fit(backdoors)[:_EACH]),
                 safe=False,
                 breaks=Text("Whoever has come to rely on them", "已依赖它们的使用者"),
                 undo=Text("kubectl apply -f of the snapshot", "用快照执行 kubectl apply -f"),
             )
         )
     if secrets:
+        number = "1 credential" if len(secrets) == 1 else f"{len(secrets)} credentials"
         wide = any(not s.name and not s.namespace for s in secrets)
         listed = "\n".join(
-            f"# {s.namespace or 'all namespaces'}/{s.name or '(every Secret)'}: {s.description.en}"
+            "# " + escaped(f"{s.namespace or 'all namespaces'}/{s.name or '(every Secret)'}: {s.description.en}")
             for s in secrets[:30]
         )
         actions.append(
             Action(
                 "revoke",
                 Text(
-                    "Rotate every credential of the cluster" if wide else f"Rotate {len(secrets)} credentials",
+                    "Rotate every credential of the cluster" if wide else f"Rotate {number}",
                     "轮换集群中的全部凭据" if wide else f"轮换 {len(secrets)} 项凭据",
                 ),
                 Text(
@@ -243,42 +243,53 @@ def _fix(causes: Sequence[RootCause]) -> list[Action]:
     actions = []
     for cause in causes:
         if cause.kind.endswith("Binding"):
-            where = f"-n {quote(cause.namespace)} " if cause.namespace else ""
-            kind = cause.kind.lower()
-            state = Text(
-                " It was deleted during the incident: make sure nothing applies it again.",
-                "它已在事件中被删除：确认不会被重新下发。",
-            )
-            actions.append(
-                Action(
-                    "fix",
-                    Text(f"Close the way in: {cause.kind} {cause.name}", f"关闭入口：{cause.kind} {cause.name}"),
-                    Text(
-                        f"It gives {cause.role} to {cause.subject}." + (state.en if cause.deleted else ""),
-                        f"它将 {cause.role} 授予 {cause.subject}。" + (state.zh if cause.deleted else ""),
-                    ),
-                    f"kubectl {where}get {kind} {quote(cause.name)} -o yaml > {quote(cause.name)}.yaml\n"
-                    f"kubectl {where}delete {kind} {quote(cause.name)} --ignore-not-found",
-                    safe=False,
-                    breaks=Text(
-                        f"Whatever legitimately acts as {cause.subject}", f"以 {cause.subject} 身份正常工作的系统"
-                    ),
-                    undo=Text("kubectl apply -f of the saved copy", "用保存的副本执行 kubectl apply -f"),
-                )
-            )
+            actions.append(_fix_binding(cause))
         elif cause.kind == "Credential":
             actions.append(_fix_credential(cause))
     return actions
 
 
+def _fix_binding(cause: RootCause) -> Action:
+    binding = ObjectName(f"{cause.kind.lower()}s", cause.namespace, cause.name, "rbac.authorization.k8s.io")
+    at = target(binding)
+    command = (
+        f"kubectl get {at} -o yaml > {file_name(cause.kind.lower(), cause.name)}\n"
+        f"kubectl delete {at} --ignore-not-found"
+    )
+    state = Text(
+        " It was deleted during the incident: make sure nothing applies it again.",
+        "它已在事件中被删除：确认不会被重新下发。",
+    )
+    unnamed = left_out([binding])
+    return Action(
+        "fix",
+        Text(f"Close the way in: {cause.kind} {cause.name}", f"关闭入口：{cause.kind} {cause.name}"),
+        Text(
+            f"It gives {cause.role} to {cause.subject}." + (state.en if cause.deleted else "") + unnamed.en,
+            f"它将 {cause.role} 授予 {cause.subject}。" + (state.zh if cause.deleted else "") + unnamed.zh,
+        ),
+        "" if doubt_of_object(binding) else command,
+        safe=False,
+        breaks=Text(f"Whatever legitimately acts as {cause.subject}", f"以 {cause.subject} 身份正常工作的系统"),
+        undo=Text("kubectl apply -f of the saved copy", "用保存的副本执行 kubectl apply -f"),
+    )
+
+
 def _fix_credential(cause: RootCause) -> Action:
     if kind_of_name(cause.name) == "serviceaccount":
         namespace, _, name = cause.name.removeprefix("system:serviceaccount:").partition(":")
-        command = f"kubectl -n {quote(namespace)} delete serviceaccount {quote(name)}\n"
-        command += "# then create it again and restart its pods"
+        account = ObjectName("serviceaccounts", namespace, name)
+        unnamed = left_out([account])
+        command = f"kubectl delete {target(account)}\n# then create it again and restart its pods"
+        command = "" if doubt_of_object(account) else command
         detail = Text("Deleting the account voids every token of it.", "删除账号会使其所有令牌失效。")
     else:
-        command = f"kubectl get clusterrolebindings,rolebindings -A -o wide | grep -F {quote(cause.name)}"
+        doubt = "" if is_seen(cause.name) else "unseen"
+        unnamed = why(doubt, [cause.name]) if doubt else Text("", "")
+        unnamed = Text(unnamed.en and " " + unnamed.en, unnamed.zh)
+        # -F -e: the name is text to look for, whatever it begins with
+        command = f"kubectl get clusterrolebindings,rolebindings -A -o wide | grep -F -e {quote(cause.name)}"
+        command = "" if doubt else command
         detail = Text(
             "A client certificate cannot be revoked one by one: remove every binding of the user and its "
             "groups, or re-key the CA.",
@@ -287,7 +298,7 @@ def _fix_credential(cause: RootCause) -> Action:
     return Action(
         "fix",
         Text(f"Void the credential of {cause.name}", f"作废 {cause.name} 的凭据"),
-        detail,
+        Text(detail.en + unnamed.en, detail.zh + unnamed.zh),
         command,
         safe=False,
         breaks=Text(f"Everything that uses {cause.name}", f"所有使用 {cause.name} 的系统"),
@@ -297,19 +308,21 @@ def _fix_credential(cause: RootCause) -> Action:
 
 def _verify(causes: Sequence[RootCause], identities: Sequence[str]) -> Action:
     del causes
-    lines = []
-    for identity in [i for i in identities if i][:4]:
+    lines, unseen = [], [i for i in identities if not is_seen(i)]
+    for identity in [i for i in identities if i and is_seen(i)][:4]:
         group = " --as-group=system:unauthenticated" if identity == "system:anonymous" else ""
         lines.append(f"kubectl auth can-i --list --as={quote(identity)}{group}")
     lines.append(
         "curl -sk -o /dev/null -w '%{http_code}\\n' https://API_SERVER:6443/api/v1/secrets  # 401 or 403 expected"
     )
+    unnamed = why("unseen", unseen) if unseen else Text("", "")
     return Action(
         "verify",
         Text("Prove that it is closed", "验证入口已关闭"),
         Text(
-            "From outside, as the intruder would. Then run kubewitness again over the log of the next hours.",
-            "从外部以入侵者的方式验证；随后对之后数小时的日志再次运行 kubewitness。",
+            "From outside, as the intruder would. Then run kubewitness again over the log of the next hours."
+            + (unnamed.en and " " + unnamed.en),
+            "从外部以入侵者的方式验证；随后对之后数小时的日志再次运行 kubewitness。" + unnamed.zh,
         ),
         "\n".join(lines),
         safe=True,

@@ -131,6 +131,11 @@ def root_causes(
     return tuple(causes)
 
 
+def share(part: int, total: int) -> str:
+    """How many of the requests, in English."""
+    return "the one request" if part == total == 1 else f"{part} of the {total} requests"
+
+
 def _binding(
     binding: Binding, authorised: Sequence[Request], total: int, entries: Sequence[Entry], citer: Citer
 ) -> RootCause:
@@ -139,7 +144,7 @@ def _binding(
     place = f"{binding.namespace}/{binding.name}" if binding.namespace else binding.name
     en = (
         f"{binding.kind} {place} gave {binding.role} to {binding.subject}. "
-        f"It authorised {len(authorised)} of the {total} requests the intruder was allowed."
+        f"It authorised {share(len(authorised), total)} the intruder was allowed."
     )
     zh = (
         f"{binding.kind} {place} 将 {binding.role} 授予 {binding.subject}；"
