@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+import re2
 
 from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.evidence import Place
+from kubewitness.rules.compile import compile_node
 from kubewitness.rules.ir import AllOf, AnyOf, Negate, Predicate
 from tests.content.rows import make_event
 from tests.rules.naive import matches
@@ -270,3 +272,9 @@ def test_our_own_block_sets_the_rest(tmp_path: Path) -> None:
 )
 def test_wrong_metadata_is_an_error(more: dict[str, Any], complaint: str, tmp_path: Path) -> None:
     assert complaint in error_of(tmp_path, {"s": {"verb": "get"}, "condition": "s"}, **more)
+
+
+def test_a_bad_pattern_is_told_by_its_error_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(re2.error):
+        compile_node(Predicate("userAgent", "re", "(a"))
+    assert capfd.readouterr() == ("", "")

@@ -67,6 +67,10 @@ def _number(value: Any) -> float | None:
         return None
 
 
+_QUIET = re2.Options()
+_QUIET.log_errors = False  # a bad pattern is told by its exception, not by the C++ library on standard error
+
+
 def _value_test(predicate: Predicate) -> Callable[[Any], bool]:
     """The test of one value for one predicate (all operators but exists, null, fieldeq)."""
     op, cased = predicate.op, predicate.cased
@@ -95,9 +99,9 @@ def _value_test(predicate: Predicate) -> Callable[[Any], bool]:
         return in_network
     if op in ("re", "wildcard"):
         if op == "wildcard" and not cased:
-            search_lower = re2.compile(wildcard_pattern(wanted.lower())).search
+            search_lower = re2.compile(wildcard_pattern(wanted.lower()), _QUIET).search
             return lambda v: (t := as_text(v)) is not None and search_lower(t.lower()) is not None
-        search = re2.compile(wanted if op == "re" else wildcard_pattern(wanted)).search
+        search = re2.compile(wanted if op == "re" else wildcard_pattern(wanted), _QUIET).search
         return lambda v: (t := as_text(v)) is not None and search(t) is not None
     if not cased:
         wanted = wanted.lower()
