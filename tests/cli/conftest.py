@@ -17,6 +17,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fake:
     made = Fake(INTRUSION)
     monkeypatch.setattr("kubewitness.incident.investigate.investigate", made.investigate)
     monkeypatch.setattr(pipeline, "load_rules", lambda _folders, *, shipped: RuleSet())
+    monkeypatch.setattr("kubewitness.cli.investigate.anything_there", lambda _paths: True)
     monkeypatch.chdir(tmp_path)
     for name in ("LC_ALL", "LC_MESSAGES", "NO_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)

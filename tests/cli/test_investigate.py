@@ -23,8 +23,12 @@ from kubewitness.report.formats import FORMATS, Format, View
 from kubewitness.rules.loader import RuleSet, load_rules
 from tests.cli.fake import Fake
 from tests.report.small import INTRUSION, QUIET
+from tests.sources.reading import event
 
-COMPLETE = msgspec.structs.replace(INTRUSION, complete=True)
+COMPLETE = msgspec.structs.replace(
+    INTRUSION, complete=True, coverage=msgspec.structs.replace(INTRUSION.coverage, rules_failed=())
+)
+UNRULED = msgspec.structs.replace(QUIET.coverage, rules_failed=("r.yml:1: unknown field",))
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +49,22 @@ def _run(*args: str) -> Result:
         (INTRUSION, 3),
         (msgspec.structs.replace(QUIET, complete=False), 3),
         (msgspec.structs.replace(QUIET, coverage=msgspec.structs.replace(QUIET.coverage, events=0)), 3),
+        (msgspec.structs.replace(QUIET, coverage=UNRULED), 3),
+        (msgspec.structs.replace(COMPLETE, coverage=UNRULED), 3),
         (msgspec.structs.replace(COMPLETE, incidents=()), 1),
         (msgspec.structs.replace(QUIET, findings=INTRUSION.findings[1:2]), 1),
     ],
-    ids=["clean", "incident", "incident, unread", "unread", "no event", "finding high", "finding medium"],
+    ids=[
+        "clean",
+        "incident",
+        "incident, unread",
+        "unread",
+        "no event",
+        "rule not loaded",
+        "incident, rule not loaded",
+        "finding high",
+        "finding medium",
+    ],
 )
 def test_exit_codes(fake: Fake, document: Document, code: int) -> None:
     fake.answer = document
@@ -190,6 +206,33 @@ def test_a_folder_with_other_files_is_never_touched(fake: Fake) -> None:
     assert "thesis.tex" in result.stderr
     assert [one.name for one in Path("c").iterdir()] == ["thesis.tex"]
     assert fake.calls == []
+
+
+def test_results_inside_the_evidence_are_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/audit.log").write_bytes(event())
+    call = ("logs", "logs/*", "--case", "logs/case", "-o", "logs/report.txt", "--quiet", "--workers", "1")
+    codes = [_run(*call).exit_code for _ in range(2)]
+    items = json.loads(Path("logs/case/report.json").read_text())["coverage"]["items"]
+    assert codes[0] == codes[1] != 3
+    assert [item["name"] for item in items] == ["logs/audit.log"]
+
+
+def test_a_call_that_names_nothing_that_exists_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = _run("no.log", "*.gz", "--case", "c")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: no.log, *.gz: no such file or directory\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_path_that_exists_is_enough_for_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("audit.log").write_bytes(event())
+    result = _run("no.log", "audit.log", "--workers", "1", "--quiet")
+    assert result.exit_code == 3
+    assert "Kubewitness" in result.stdout
 
 
 def test_a_link_in_the_case_folder_is_replaced_by_our_file_never_followed_out(fake: Fake, tmp_path: Path) -> None:

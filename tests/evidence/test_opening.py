@@ -312,3 +312,20 @@ def test_no_damage_to_a_tar_raises(tmp_path: Path, at: int, damage: bytes) -> No
     (tmp_path / "x").write_bytes(whole)
     for source in walk([str(tmp_path / "x")]):
         content(source)
+
+
+def test_what_is_excluded_is_passed_over_in_folders_and_globs_but_not_when_named(tmp_path: Path) -> None:
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case/evidence.jsonl").write_bytes(event(1))
+    (tmp_path / "audit.log").write_bytes(event(2))
+
+    def names(path: Path | str, *exclude: Path) -> list[str]:
+        return [Path(source.name).name for source in walk([str(path)], exclude=exclude)]
+
+    case = tmp_path / "case"
+    assert names(tmp_path, case) == ["audit.log"]
+    assert names(f"{tmp_path}/**", case) == ["audit.log"]
+    assert names(f"{tmp_path}/*/*", case) == []
+    assert names(case, case) == ["evidence.jsonl"]
+    assert names(case / "evidence.jsonl", case) == ["evidence.jsonl"]
+    assert names(tmp_path, tmp_path / "not made yet") == ["audit.log", "evidence.jsonl"]

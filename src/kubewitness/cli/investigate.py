@@ -14,10 +14,13 @@ from kubewitness.cli import case_folder, pipeline
 from kubewitness.cli.main import FINDINGS, INCOMPLETE, context_settings
 from kubewitness.cli.output import check_writable, is_stdout, to_file, to_stdout
 from kubewitness.cli.session import Session, language_of
+from kubewitness.evidence.opening import anything_there
 from kubewitness.model.document import Document
+from kubewitness.model.errors import UsageError
 from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.text import Language, Text
 from kubewitness.report.formats import FORMATS, Format, View
+from kubewitness.report.hostile import inert
 
 _EPILOG = """\b
 Examples:
@@ -29,8 +32,8 @@ Examples:
 
 \b
 Exit codes: 0 no incident and no finding of medium severity or above, 1 there is,
-2 wrong call, 3 some evidence could not be read, or no event was in it
-(the report is still written)."""
+2 wrong call, 3 some evidence could not be read, no event was in it, or a
+rule could not be loaded (the report is still written)."""
 
 _HTML_NAME = "kubewitness-report.html"
 _WROTE = Text("Wrote {}", "已写入 {}")
@@ -99,13 +102,15 @@ def investigate(
     recognised by its content: audit log lines or lists, exports of EKS, GKE, AKS, Alibaba Cloud and OpenShift.
     """
     chosen = language or language_of(os.environ)
+    if not anything_there(paths):
+        raise UsageError(f"{inert(', '.join(paths[:3]))}{' ...' if paths[3:] else ''}: no such file or directory")
     if output:
         check_writable(output)
     if case:
         case_folder.prepare(case)
     document = pipeline.investigate(
         paths, case=name or _name(paths, case), rules=rules, workers=workers or 0, language=chosen,
-        quiet=quiet or no_progress,
+        quiet=quiet or no_progress, exclude=[place for place in (case, output) if place],
     )  # fmt: skip
     view = View(language=chosen, minimum=minimum, details=not no_details)
     if case:
@@ -116,8 +121,8 @@ def investigate(
 
 
 def exit_code(document: Document) -> int:
-    """Unread evidence outweighs findings: a report that may be wrong, or saw nothing, must not look like an answer."""
-    if not document.complete or not document.coverage.events:
+    """What was not read or not asked outweighs findings: such a report must not look like an answer."""
+    if not document.complete or not document.coverage.events or document.coverage.rules_failed:
         return INCOMPLETE
     worth = any(SEVERITIES.index(finding.severity) >= _WORTH_A_LOOK for finding in document.findings)
     return FINDINGS if document.incidents or worth else 0

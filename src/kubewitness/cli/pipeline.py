@@ -27,12 +27,18 @@ def investigate(
     workers: int = 0,
     language: Language = "en",
     quiet: bool = False,
+    exclude: Sequence[Path] = (),
 ) -> Document:
-    """The document for `paths`, judged by the shipped rules and those of the folders `rules`."""
+    """The document for `paths`, judged by the shipped rules and those of the folders `rules`.
+
+    `exclude`: where results go; no evidence if a folder among `paths` holds it.
+    """
     loaded = load_rules(rules, shipped=True)
     _warn(loaded)
     _warn_of_unused(rules, loaded)
-    options = investigation.Options(workers=workers or os.cpu_count() or 1, case=case, now=now(), label=label)
+    options = investigation.Options(
+        workers=workers or os.cpu_count() or 1, case=case, now=now(), label=label, exclude=tuple(exclude)
+    )
     stdin = sys.stdin.buffer if "-" in paths else None
     with progress(language, shown=not quiet) as report:
         return investigation.investigate(paths, rules=loaded, options=options, progress=report, stdin=stdin)

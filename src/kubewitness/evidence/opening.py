@@ -27,6 +27,7 @@ from kubewitness.model.evidence import ParseFailure, Place
 ARCHIVE_DEPTH: Final = 3
 _HEAD: Final = 64 * 1024
 
+Key = tuple[int, int]  # device and inode
 State = tuple[str, int, str, ParseFailure | None]
 
 _FIRST_TIME = re.compile(
@@ -145,17 +146,39 @@ class Source:
         return zip_members(archive) if self._zip else tar_members(archive)
 
 
-def walk(paths: Sequence[str], stdin: BinaryIO | None = None) -> Iterator[Source]:
+def walk(paths: Sequence[str], stdin: BinaryIO | None = None, exclude: Sequence[Path] = ()) -> Iterator[Source]:
     """Every source behind `paths`, once each; "-" is `stdin`.
 
-    Folder by folder as they come; within one, by the time of the first event, then by name.
+    Folder by folder as they come; within one, by the time of the first event, then by name. `exclude` are files and
+    folders that are passed over when a folder or glob holds them (our own results), not when they are named.
     """
-    seen: set[tuple[int, int]] = set()
+    seen: set[Key] = set()
+    left_out = frozenset(key for path in exclude if (key := _key(path)) is not None)
     found = [
-        inner for path in paths for source in _named(path, stdin, seen) for inner in _unpacked(source, ARCHIVE_DEPTH)
+        inner
+        for path in paths
+        for source in _named(path, stdin, seen, left_out)
+        for inner in _unpacked(source, ARCHIVE_DEPTH)
     ]
     folders = {folder: rank for rank, folder in reversed([*enumerate(map(_folder, found))])}
     yield from sorted(found, key=lambda source: (folders[_folder(source)], *_position(source)))
+
+
+def anything_there(paths: Sequence[str]) -> bool:
+    """Whether one of the paths or globs names something, "-" included."""
+    return any(
+        path == "-" or os.path.lexists(path) or next(glob.iglob(path, recursive=True), None) is not None  # noqa: PTH207
+        for path in paths
+    )
+
+
+def _key(path: Path) -> Key | None:
+    """What a file is known by under all its names; None if it is not there."""
+    try:
+        info = path.stat()
+    except (OSError, ValueError):
+        return None
+    return info.st_dev, info.st_ino
 
 
 def _folder(source: Source) -> str:
@@ -184,21 +207,23 @@ def _unpacked(source: Source, depth: int) -> Iterator[Source]:
         yield Source(f"{source.name}!…", None, source.error)
 
 
-def _named(path: str, stdin: BinaryIO | None, seen: set[tuple[int, int]]) -> Iterator[Source]:
+def _named(path: str, stdin: BinaryIO | None, seen: set[Key], left_out: frozenset[Key]) -> Iterator[Source]:
     if path == "-":
         yield _spooled("stdin", stdin) if stdin else Source("stdin", None, "no standard input")
         return
     if os.path.lexists(path):
-        yield from _entry(Path(path), path, seen, None)
+        yield from _entry(Path(path), path, seen, left_out, None)
         return
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (absolute and relative patterns alike)
     for match in matches:
-        yield from _entry(Path(match), match, seen, None)
+        if left_out and any(_key(one) in left_out for one in (Path(match), *Path(match).parents)):
+            continue
+        yield from _entry(Path(match), match, seen, left_out, None)
     if not matches:
         yield Source(path, None, "no such file or directory")
 
 
-def _entry(path: Path, name: str, seen: set[tuple[int, int]], root: Path | None) -> Iterator[Source]:
+def _entry(path: Path, name: str, seen: set[Key], left_out: frozenset[Key], root: Path | None) -> Iterator[Source]:
     """One directory entry. `root` is the directory the caller named; None for what the caller named itself."""
     try:
         info = path.stat()
@@ -211,13 +236,15 @@ def _entry(path: Path, name: str, seen: set[tuple[int, int]], root: Path | None)
         yield Source(name, None, "symbolic link that leads out of the directory, not followed")
         return
     key = (info.st_dev, info.st_ino)
+    if root is not None and key in left_out:
+        return
     if key in seen:
         if stat.S_ISDIR(info.st_mode):
             yield Source(name, None, "directory already read (symbolic link or named twice)")
         return
     seen.add(key)
     if stat.S_ISDIR(info.st_mode):
-        yield from _directory(path, name, seen, root)
+        yield from _directory(path, name, seen, left_out, root)
     elif stat.S_ISREG(info.st_mode):
         yield Source(name, Stretch(path, 0, info.st_size), path=path)
     elif root is None and stat.S_ISFIFO(info.st_mode):  # process substitution of a shell
@@ -227,7 +254,7 @@ def _entry(path: Path, name: str, seen: set[tuple[int, int]], root: Path | None)
         yield Source(name, None, "special file (device, socket or pipe), not read")
 
 
-def _directory(path: Path, name: str, seen: set[tuple[int, int]], root: Path | None) -> Iterator[Source]:
+def _directory(path: Path, name: str, seen: set[Key], left_out: frozenset[Key], root: Path | None) -> Iterator[Source]:
     try:
         children = sorted(path.iterdir())
         top = root or path.resolve()
@@ -237,7 +264,7 @@ def _directory(path: Path, name: str, seen: set[tuple[int, int]], root: Path | N
     if not children and root is None:
         yield Source(name, None, "empty directory")
     for child in children:
-        yield from _entry(child, str(Path(name) / child.name), seen, top)
+        yield from _entry(child, str(Path(name) / child.name), seen, left_out, top)
 
 
 def _spooled(name: str, stream: BinaryIO) -> Source:

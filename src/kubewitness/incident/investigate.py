@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import BinaryIO
 
 from msgspec.structs import replace
@@ -40,6 +41,7 @@ class Options:
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     label: Text | None = None
     keep_original: int = 400  # originals embedded in the document
+    exclude: tuple[Path, ...] = ()  # our own results, no evidence where a folder or glob holds them
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def investigate(
     Raises:
         EvidenceError: nothing of what was named can be opened.
     """
-    sources = list(walk(paths, stdin))
+    sources = list(walk(paths, stdin, options.exclude))
     total = sum(source.size for source in sources)
 
     def report(done: int, events: int) -> None:
