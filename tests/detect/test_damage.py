@@ -166,7 +166,12 @@ FILES: dict[str, tuple[Callable[[], bytes], int, list[str]]] = {
     "one line without its end": (lambda: GOOD[0], 1, []),
     "a PDF": (lambda: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(range(256)) * 40, 0, ["no log: binary data"]),
     "a cut gzip": (lambda: gzip.compress(b"\n".join(GOOD * 40) + b"\n")[:-60], 0, ["gzip ends too early"]),
-    "text": (lambda: b"Dear colleague,\nthe log is on the other machine.\n", 0, ["no JSON", "no JSON"]),
+    "a CSV export": (
+        lambda: b'@timestamp,@message\n2026-03-02 12:00:00,"' + GOOD[0].replace(b'"', b'""') + b'"\n',
+        1,
+        [],
+    ),
+    "text": (lambda: b"Dear colleague,\nthe log is on the other machine.\n", 0, ["no audit log: 2 lines of text"]),
 }
 
 

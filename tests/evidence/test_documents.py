@@ -221,3 +221,26 @@ def test_garbage_between_documents_hides_none(junk: bytes, at: int) -> None:
     found = frame_documents(chunked(b"\n".join(pieces), 500), "item")
     good = [frame.data for frame in found if isinstance(frame, Frame) and frame.data.startswith(b"{")]
     assert [json.loads(data) for data in good] == EVENTS
+
+
+def test_a_file_of_text_is_one_failure_that_says_what_it_is() -> None:
+    klog = b"I0302 12:00:00.000000       1 server.go:1] started\n"
+    for data, said in (
+        (b"Dear colleague,\n\nthe {log} is elsewhere.\n" * 500, "no audit log: 1000 lines of text"),
+        (klog * 3, "no audit log: 3 lines of text (log of a Kubernetes component (klog), no audit event)"),
+        (b"http {\n  server {\n  }\n}\n", "no audit log: 4 lines of text"),
+        (b"one", "no audit log: 1 line of text"),
+    ):
+        (failure,) = frame_documents(iter([data]), "notes.txt")
+        assert isinstance(failure, ParseFailure)
+        assert failure.reason == said
+        assert (failure.place.line, failure.place.offset, failure.place.length) == (1, 0, len(data.rstrip()))
+
+
+def test_an_event_far_down_in_a_file_of_text_is_framed() -> None:
+    lines = [b"text"] * 100 + [b'{"auditID":"a"}', b'prefix {"auditID":"b"}'] + [b"text"] * 100
+    *frames, failure = frame_documents(iter([b"\n".join(lines)]), "mixed.txt")
+    assert [(frame.place.line, frame.data) for frame in frames if isinstance(frame, Frame)] == [
+        (101, lines[100]), (102, lines[101])]  # fmt: skip
+    assert isinstance(failure, ParseFailure)
+    assert failure.reason == "no audit log: 200 lines of text"

@@ -163,6 +163,19 @@ def test_text_between_glued_records_is_counted() -> None:
     assert result.reasons == ["no JSON", "no JSON"]
 
 
+@pytest.mark.parametrize(
+    "text", ["@timestamp,@message", '"@timestamp","@message","@logStream"', "@message", "time,log"]
+)
+def test_the_header_of_a_csv_export_is_no_failure(text: str) -> None:
+    result = read(text)
+    assert (result.events, result.reasons, result.noted) == ([], [], ["header line of a CSV export"])
+
+
+@pytest.mark.parametrize("text", ["hello,world", "message", "Dear colleague, a message", "a,b,"])
+def test_other_text_with_commas_is_still_a_failure(text: str) -> None:
+    assert read(text).reasons == ["no JSON"]
+
+
 def test_thousands_of_glued_records_take_no_stack() -> None:
     assert len(read(b"{}" * 20_000).failures) == 1
     assert len(read(event() * 2_000).events) == 2_000

@@ -18,6 +18,7 @@ from typing import Final
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.frame import Frame
 from kubewitness.evidence.json_text import INCOMPLETE, ValueEnd, members, skip_space, string_end
+from kubewitness.evidence.plain_text import Text
 from kubewitness.evidence.sniffing import Kind, sniff
 from kubewitness.evidence.yaml_documents import frame_yaml
 from kubewitness.model.evidence import ParseFailure, Place
@@ -67,7 +68,7 @@ def frame_documents(stream: Iterator[bytes], item: str) -> Iterator[Frame | Pars
         for _ in stream:
             pass
     elif kind != "empty":
-        yield from _Framer(head, stream, item).frames()
+        yield from _Framer(head, stream, item, Text() if kind == "text" else None).frames()
 
 
 _NAMES: Final = {
@@ -97,7 +98,8 @@ _LINE_OPENS = re.compile(rb"\n(?=[{\[])")
 class _Framer:
     """Walks a growing buffer; `_at` is the next unread byte, `_base` the offset of the buffer in the stream."""
 
-    def __init__(self, head: bytearray, stream: Iterator[bytes], item: str) -> None:
+    def __init__(self, head: bytearray, stream: Iterator[bytes], item: str, text: Text | None) -> None:
+        self._text = text  # counts lines of text where there is hardly anything else
         self._buffer = head
         self._stream = stream
         self._item = item
@@ -123,7 +125,11 @@ class _Framer:
             elif self._broken and first in (b"]", b"}"):
                 self._at += 1
             else:
-                yield self._text_line()
+                line = self._text_line()
+                if self._text is None or not self._text.takes(line):
+                    yield line
+        if self._text and (failure := self._text.failure()):
+            yield failure
 
     # -- the buffer --------------------------------------------------------------------------------------------------
 

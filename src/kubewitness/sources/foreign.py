@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from kubewitness.evidence.plain_text import name_of_line
 from kubewitness.sources.interface import Foreign, Found
 from kubewitness.sources.values import Fields, string
-
-_STAMP = re.compile(rb"^\d{4}-\d\d-\d\d[T ]\S+\s+")
-_LINES: Final[tuple[tuple[re.Pattern[bytes], str], ...]] = (
-    (re.compile(rb"^(?:node=\S+ )?type=[A-Z_0-9\[\]]+ msg=audit\("), "Linux auditd record, no Kubernetes audit event"),
-    (re.compile(rb"\|acl_log\(|\|acl_log\|"), "OVN network policy log, no Kubernetes audit event"),
-    (re.compile(rb"^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ "), "log of a Kubernetes component (klog), no audit event"),
-    (re.compile(rb"^time=\"[^\"]+\" level=\w+ msg="), "log of a container runtime, no audit event"),
-    (re.compile(rb"^\S+T\S+ (?:stdout|stderr) [FP] "), "container log, no audit event"),
-    (re.compile(rb"^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ "), "syslog line, no audit event"),
-    (re.compile(rb"^<\d{1,3}>"), "syslog line, no audit event"),
-    (re.compile(rb"^\S+ \S+ \S+ \[[^\]]+\] \"[A-Z]+ "), "web server access log, no audit event"),
-)
-
-
-def name_of_line(text: bytes) -> str:
-    """What a line of plain text is, empty if unknown."""
-    head = text[:512]
-    bare = _STAMP.sub(b"", head, count=1)  # an export puts its own time in front
-    return next((reason for pattern, reason in _LINES if pattern.search(head) or pattern.search(bare)), "")
 
 
 def _kubernetes_object(fields: Fields) -> str:

@@ -20,11 +20,11 @@ from msgspec import Raw
 
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.json_text import INCOMPLETE, Elements, ValueEnd, members
+from kubewitness.evidence.plain_text import is_header, name_of_line
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.sources import audit_event, damaged
 from kubewitness.sources.duplicates import duplicate_keys
-from kubewitness.sources.foreign import name_of_line
 from kubewitness.sources.interface import Foreign, Found, Inner, Rebuilt, Source
 from kubewitness.sources.registry import BEFORE_PLAIN, SOURCES
 from kubewitness.sources.values import (
@@ -259,6 +259,9 @@ class _Record:
     def _prefixed(self, text: bytes, level: _Level) -> Iterator[Reading]:
         """JSON behind a timestamp, a CRI or syslog header, the columns of a CSV export or a shell's quotes."""
         start = text.find(b"{", 0, _PREFIX)
+        if start < 0 and level.depth == 0 and is_header(text):
+            yield self._note("header line of a CSV export")
+            return
         if start < 0:
             yield self._fail(name_of_line(text) or "no JSON", text)
             return
