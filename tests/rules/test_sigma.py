@@ -274,7 +274,9 @@ def test_wrong_metadata_is_an_error(more: dict[str, Any], complaint: str, tmp_pa
     assert complaint in error_of(tmp_path, {"s": {"verb": "get"}, "condition": "s"}, **more)
 
 
-def test_a_bad_pattern_is_told_by_its_error_alone(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_pattern_is_told_by_its_error_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(re2.error):
         compile_node(Predicate("userAgent", "re", "(a"))
+    for value in ("(a", ["b", "(?=a)"]):
+        assert "regular expression" in error_of(tmp_path, {"userAgent|re": value}).lower()
     assert capfd.readouterr() == ("", "")

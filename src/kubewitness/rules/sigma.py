@@ -204,6 +204,10 @@ def _item(key: object, value: object) -> Node:
         raise ContentError("a field name must be text")
     if value == []:
         raise ContentError("an empty list of values")
+    if key is not None and "re" in key.split("|")[1:]:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str):
+                _check_regex(text)  # before the parser tries it, which lets RE2 write to standard error
     item = SigmaDetectionItem.from_mapping(key, value)  # type: ignore[arg-type]  # it checks the types itself
     modifiers = set(item.modifiers)
     if SigmaExpandModifier in modifiers:
@@ -322,12 +326,16 @@ def _regex(value: SigmaRegularExpression) -> str:
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     text = str(value.regexp)
     expression = f"(?{flags})" + text if flags else text
+    _check_regex(expression)
+    return expression
+
+
+def _check_regex(expression: str) -> None:
     try:
         re2.compile(expression, _REGEX_OPTIONS)
     except re2.error as error:
         reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise ContentError(f"regular expression cannot be run: {reason}") from error
-    return expression
 
 
 # -- correlations
