@@ -278,5 +278,5 @@ def test_a_bad_pattern_is_told_by_its_error_alone(tmp_path: Path, capfd: pytest.
     with pytest.raises(re2.error):
         compile_node(Predicate("userAgent", "re", "(a"))
     for value in ("(a", ["b", "(?=a)"]):
-        assert "regular expression" in error_of(tmp_path, {"userAgent|re": value}).lower()
+        assert "regular expression" in error_of(tmp_path, {"a": {"userAgent|re": value}, "condition": "a"}).lower()
     assert capfd.readouterr() == ("", "")
