@@ -45,12 +45,12 @@ def scan_bytes(
     rules: RuleSet | None = None,
     cuts: Sequence[int] = (),
     seen: Seen | None = None,
-    classes: int = 1 << 16,
+    memory: int = 1 << 16,
 ) -> Part:
     """Scan lines that arrive in blocks cut at `cuts`."""
     rules = rules or rule_set()
     matcher = Matcher(rules.rules)
-    scanner = Scanner(matcher, Part("log", rules), seen or Recent(), classes)
+    scanner = Scanner(matcher, Part("log", rules), seen or Recent(), memory)
     scanner.lines(blocks(data, cuts), 0, lambda *_: None)
     part = scanner.finish()
     for mask, event in part.unanswered:

@@ -1,6 +1,6 @@
 """The fast engine says of every event what the readable one says: over the whole shipped pack, real and mutated events.
 
-Here it is the scanner that is compared, with its classes, masks and literals, not the matcher alone.
+Here it is the scanner that is compared, with its memory, masks and literals, not the matcher alone.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ MATCHER = Matcher(LOUD.rules)
 Found = Counter[tuple[str, str]]  # (rule, auditID) → groups it is in
 
 
-def scanned(lines: Sequence[bytes], rules: RuleSet, matcher: Matcher, classes: int = 1 << 16) -> Found:
-    scanner = Scanner(matcher, Part("log", rules), Recent(), classes)
+def scanned(lines: Sequence[bytes], rules: RuleSet, matcher: Matcher, memory: int = 1 << 16) -> Found:
+    scanner = Scanner(matcher, Part("log", rules), Recent(), memory)
     scanner.lines(blocks(b"\n".join(lines), ()), 0, lambda *_: None)
     part = scanner.finish()
     for mask, event in part.unanswered:
@@ -88,7 +88,7 @@ def test_the_scanner_agrees_on_every_test_row_of_the_pack() -> None:
 def test_a_memory_too_small_for_the_log_changes_nothing() -> None:
     lines = numbered(ROWS)
     few = Matcher(LOUD.rules, memo=2)
-    assert scanned(lines, LOUD, few, classes=2) == scanned(lines, LOUD, MATCHER)
+    assert scanned(lines, LOUD, few, memory=2) == scanned(lines, LOUD, MATCHER)
 
 
 VALUES = st.sampled_from([None, "", "system:anonymous", "system:masters", "kube-system", "get", "delete", "pods", "*",

@@ -172,7 +172,7 @@ def test_the_ledger_keeps_first_and_last_writes_whoever_read_them(
 def test_forgetting_what_is_remembered_for_speed_changes_nothing() -> None:
     data = long_log().bytes()
     made = rule_set(ANY, rule("secrets", equals("objectRef.resource", "secrets")))
-    one, other = scan_bytes(data, made), scan_bytes(data, made, classes=3)
+    one, other = scan_bytes(data, made), scan_bytes(data, made, memory=3)
     assert one.matches.keys() == other.matches.keys()
     assert [g.count for g in one.matches.values()] == [g.count for g in other.matches.values()]
     tables = [

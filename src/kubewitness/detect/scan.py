@@ -1,12 +1,11 @@
 """Pass 1: every event of the evidence is decoded, counted, profiled and matched, in bounded memory.
 
 The fast road: decompressed blocks are cut at line ends into chunks, and `msgspec` decodes a chunk at a time into
-`Head`s, the parts of an event that vary little: request line, accessor, outcome. All of them together are one key,
-and a bounded memo leads from it to a `Class`: the rules that no part of it refutes (`rules.compile`), the profile,
-the counters. Most events are known noise and end there. The others are decoded in full, and what remains of their
-rules is run. The slow road: a chunk that does not decode as plain audit events (a broken line, a wrapper, invalid
-UTF-8) goes line by line through `sources.records`, which unwraps, salvages or refuses; what it yields is judged by
-the same code.
+`Head`s. Who asked, what was asked and how it ended (`aspects`) are each known from a bounded memo, with the rules
+they do not refute. Most events are refuted for every rule, counted, and end there. The others are decoded in full,
+and what remains of their rules is run. The slow road: a chunk that does not decode as plain audit events (a broken
+line, a wrapper, invalid UTF-8) goes line by line through `sources.records`, which unwraps, salvages or refuses; what
+it yields is judged by the same code.
 
 One request is logged at several stages. Rules judge the stages that carry an outcome; RequestReceived is judged only
 if no other stage of that request turns up. A match is kept by auditID, so a request counts once however often it is
@@ -24,24 +23,24 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
+from kubewitness.detect.aspects import Aspects
 from kubewitness.detect.head import Asked, Head, Lines, decode_head, decode_heads, is_plain, line_starts, shallow
 from kubewitness.detect.ledger import LEDGER_RULE, made_name
 from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
-from kubewitness.detect.profile import AccessorKey, Profile, RequestKind
+from kubewitness.detect.profile import AccessorKey, RequestKind
 from kubewitness.detect.reading import PLAIN, readings
 from kubewitness.detect.seen import Seen
 from kubewitness.evidence.documents import frame_documents, sniff
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
-from kubewitness.model.event import ABSENT, Event
+from kubewitness.model.event import ABSENT, Event, parse_time
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.rules.compile import Matcher
 from kubewitness.sources.records import MAX_BYTES
 from kubewitness.sources.values import UNDECODABLE
 
 _CHUNK = 128  # lines decoded at a time: more fall out of the cache
-_CLASSES = 1 << 15
-_MEMO_LIMIT = 1 << 14
+_MEMORY = 1 << 14  # accessors, request lines and outcomes remembered at a time
 _PENDING = 20_000
 _EXCERPT = 256
 _NOWHERE = Place("", 0, 0)
@@ -51,42 +50,16 @@ _fingerprints = attrgetter("auditID", "stage", "requestReceivedTimestamp", "requ
 Locate = Callable[[int], Event]  # index in a chunk → the event, in full
 
 
-class Class:
-    """Events alike in all the parts of a `Head` but id and time. Counts are moved to the profile in `settle`."""
-
-    __slots__ = ("accessor", "code", "count", "first", "granule", "kind", "last", "mask", "profile", "refused")
-
-    def __init__(self, mask: int, kind: RequestKind, profile: Profile, refused: bool, code: int) -> None:
-        self.mask, self.kind, self.profile, self.refused, self.code = mask, kind, profile, refused, code
-        self.accessor = profile.key
-        self.count = 0
-        self.granule = -1
-        self.first, self.last = "~", ""  # in this granule
-
-    def settle(self) -> None:
-        """Move what was counted to the profile."""
-        if self.count:
-            table = self.profile.refused if self.refused else self.profile.allowed
-            table[self.kind] = table.get(self.kind, 0) + self.count
-            self.count = 0
-        self.profile.first = min(self.profile.first, self.first)
-        self.profile.last = max(self.profile.last, self.last)
-
-
 class Scanner:
     """Judges the events of one part. `seen` is shared by the parts one worker reads."""
 
-    def __init__(self, matcher: Matcher, part: Part, seen: Seen, classes: int = _CLASSES) -> None:
+    def __init__(self, matcher: Matcher, part: Part, seen: Seen, memory: int = _MEMORY) -> None:
         self.part = part
-        self._limit = classes  # remembered at a time
         self._matcher = matcher
         self._seen = seen
-        self._classes: dict[tuple[object, ...], Class] = {}
-        self._odd: dict[tuple[object, ...], Class] = {}  # the same for events of the slow road
-        self._here: list[Class] = []  # classes with events in this granule
-        self._requests: dict[tuple[object, ...], tuple[int, RequestKind]] = {}
-        self._outcomes: dict[tuple[bytes, bytes], tuple[int, bool, int]] = {}
-        self._accessors: dict[tuple[object, ...], tuple[int, Profile]] = {}
+        self._plain = Aspects(matcher, part.profiles, memory)
+        self._odd = Aspects(matcher, part.profiles, memory)  # of events of the slow road: they vouch for no line's form
+        self._first, self._last = "~", ""  # times of the granule
         self._pending: dict[tuple[str, str], tuple[int, Event]] = {}
         bases = part.correlator.base_rules
         self._bases = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.id in bases)
@@ -143,6 +116,7 @@ class Scanner:
         """Whole lines: `data[:end]`, which begin at `offset` of the source. A block is a granule."""
         part = self.part
         self._granule = len(part.granules)
+        self._first, self._last = "~", ""
         first_line = part.lines + 1
         starts = line_starts(data, end)
         plain = data.isascii()
@@ -168,17 +142,20 @@ class Scanner:
                 # over two lines.
                 self._line_by_line(lines)
         part.lines += len(starts) - 1
-        first, last = self._leave()
-        part.granules.append(Granule(offset, end, first_line, "" if first == "~" else first, last))
+        first = "" if self._first == "~" else self._first
+        part.granules.append(Granule(offset, end, first_line, first, self._last))
 
-    def _leave(self) -> tuple[str, str]:
-        """The times of the granule that ends here ("~" and "" if it has none)."""
+    def _reach(self, times: list[str]) -> None:
+        """Stretch the granule's and the part's time over these. What is no time says nothing about it."""
+        if not times:
+            return
+        first, last = min(times), max(times)
+        if parse_time(first) is None or parse_time(last) is None:
+            self._reach([time for time in times if parse_time(time) is not None])
+            return
         part = self.part
-        first = min((class_.first for class_ in self._here), default="~")
-        last = max((class_.last for class_ in self._here), default="")
+        self._first, self._last = min(self._first, first), max(self._last, last)
         part.first, part.last = min(part.first, first), max(part.last, last)
-        self._here.clear()
-        return first, last
 
     def _line_by_line(self, lines: Lines) -> None:
         """Each line by itself takes the road it would have taken among sound ones: results do not depend on the cut."""
@@ -237,64 +214,75 @@ class Scanner:
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def _judge(self, heads: list[Head], locate: Locate) -> None:
-        """The hot loop. An event that is known noise costs a key, a look-up and a counter."""
-        plain = isinstance(locate, Lines)  # the fast road: not one of the formats that `sources` brings to this form
-        known, granule, literal = (self._classes if plain else self._odd).get, self._granule, self._matcher.literal
-        absent, join = ABSENT, b"\0".join
+        """The hot loop. An event that is known noise costs three look-ups and a counter."""
+        lines = locate if isinstance(locate, Lines) else None  # the fast road: not brought to this form by `sources`
+        aspects = self._odd if lines is None else self._plain
+        who_of, what_of, end_of = aspects.who.get, aspects.what.get, aspects.end.get
+        granule, literal, absent, join = self._granule, self._matcher.literal, ABSENT, b"\0".join
         again = self._seen.add_all(list(map(hash, map(_fingerprints, heads))))
         if again and self._counted == (heads[0].auditID, heads[0].stage):
             again = set()
         if again:
             # Events without an id are all different.
             again = {index for index in again if heads[index].auditID}
-        events = len(heads) - len(again)
+        elsewhere: set[int] = set()  # lines that went the slow road
         for index, head in enumerate(heads):
             if again and index in again:
                 continue
             ref, time = head.objectRef, head.requestReceivedTimestamp
-            # Paths are few and repeat where there is no resource, and are all different where there is one.
-            asked = (ref.resource, ref.subresource, ref.apiGroup) if ref is not None else (head.requestURI,)
             # NUL stands in no JSON text, so the joined parts cannot be mistaken for others.
             if head.impersonatedUser is absent:
-                parts = join((head.user, head.sourceIPs, head.responseStatus, head.annotations))
+                who_key = (join((head.user, head.sourceIPs)), head.userAgent)
             else:
-                parts = join((head.user, head.sourceIPs, head.responseStatus, head.annotations, head.impersonatedUser))
-            key = (parts, head.userAgent, head.verb, asked, head.stage, head.level)
-            class_ = known(key)
-            if class_ is None or not time:
-                if isinstance(locate, Lines) and not is_plain(head):
+                who_key = (join((head.user, head.sourceIPs, head.impersonatedUser)), head.userAgent)
+            end_key = join((head.responseStatus, head.annotations))
+            what_key: tuple[str, ...]
+            if ref is None:
+                what_key = (head.verb, head.requestURI, head.level, head.stage)
+            else:
+                what_key = (head.verb, ref.resource, ref.subresource, ref.apiGroup, head.level, head.stage)
+            who, what, end = who_of(who_key), what_of(what_key), end_of(end_key)
+            if who is None or what is None or end is None or not time:
+                if lines is not None and not is_plain(head):
                     # A wrapper among events, an old API version, times of another form.
-                    events -= 1
-                    self._read_again(head, locate, index)
+                    elsewhere.add(index)
+                    self._read_again(head, lines, index)
                     continue
-                if class_ is None:
-                    class_ = self._new_class(key, head, plain)
-            class_.count += 1
-            if class_.granule != granule:
-                self._entered(class_, granule, time)
-            elif time > class_.last:
-                class_.last = time
-            elif time < class_.first and time:
-                class_.first = time
-            if class_.mask:
-                mask = class_.mask
-                if mask & literal and isinstance(locate, Lines):
-                    mask = self._matcher.admit(mask, locate.text(index))
+                event = Event(shallow(head), _NOWHERE)
+                who = who or aspects.add_who(who_key, event)
+                what = what or aspects.add_what(what_key, event)
+                end = end or aspects.add_end(end_key, event)
+            mask = who.mask & what.mask & end.mask
+            if mask:
+                if mask & literal and lines is not None:
+                    mask = self._matcher.admit(mask, lines.text(index))
                 if mask:
                     try:
                         event = locate(index)
                     except UNDECODABLE:  # odd in a part that a head leaves out
-                        assert isinstance(locate, Lines)
-                        class_.count -= 1
-                        events -= 1
-                        self._read_again(head, locate, index)
+                        assert lines is not None
+                        elsewhere.add(index)
+                        self._read_again(head, lines, index)
                         continue
-                    self._survivor(class_, mask, event)
+                    self._survivor(mask, event, what.kind, who.profile.key, end.code)
+            slot, counts = what.slot + end.refused, who.counts
+            counts[slot] = counts.get(slot, 0) + 1
+            who.last = max(who.last, time)
+            if time < who.first and time:
+                who.first = time
+            if who.granule != granule:
+                who.granule = granule
+                profile = who.profile
+                if profile.last_granule != granule:
+                    profile.last_granule = granule
+                    profile.granules.append(granule)
         if self._pending:
             for head in heads:
                 if head.stage != "RequestReceived":
                     self._pending.pop((head.auditID, head.requestReceivedTimestamp), None)
-        self.part.events += events
+        times = [head.requestReceivedTimestamp for head in heads]
+        self._reach([time for index, time in enumerate(times) if index not in elsewhere] if elsewhere else times)
+        self.part.events += len(heads) - len(again) - len(elsewhere)
         self.part.duplicates += len(again)
 
     def _read_again(self, head: Head, lines: Lines, index: int) -> None:
@@ -304,69 +292,7 @@ class Scanner:
         self.document(original, place)
         self._counted = None
 
-    def _entered(self, class_: Class, granule: int, time: str) -> None:
-        """The class's first event in this granule."""
-        class_.settle()
-        class_.granule = granule
-        class_.first, class_.last = time or "~", time
-        self._here.append(class_)
-        profile = class_.profile
-        if profile.last_granule != granule:
-            profile.last_granule = granule
-            profile.granules.append(granule)
-
-    def _new_class(self, key: tuple[object, ...], head: Head, plain: bool) -> Class:
-        classes = self._classes if plain else self._odd
-        event = Event(shallow(head), _NOWHERE)
-        mask, kind = self._request(key[2:], event)
-        who_mask, profile = self._accessor(event)
-        outcome_mask, refused, code = self._outcome(event)
-        class_ = Class(mask & who_mask & outcome_mask, kind, profile, refused, code)
-        if len(classes) >= self._limit:
-            for old in classes.values():
-                old.settle()
-            classes.clear()
-        classes[key] = class_
-        return class_
-
-    def _request(self, asked: tuple[object, ...], event: Event) -> tuple[int, RequestKind]:
-        request = self._requests.get(asked)
-        if request is None:
-            facets, record, ref = self._matcher.facets, event.record, event.object_ref
-            mask = facets["request"].mask(event) & facets["stage"].mask(event)
-            if record.objectRef is None:
-                mask &= facets["path"].mask(event)
-            if len(self._requests) >= _MEMO_LIMIT:
-                self._requests.clear()
-            kind = RequestKind(event.verb, ref.resource, ref.subresource, ref.apiGroup, record.level, event.stage)
-            request = self._requests[asked] = (mask, kind)
-        return request
-
-    def _accessor(self, event: Event) -> tuple[int, Profile]:
-        record = event.record
-        who = (bytes(record.user), bytes(record.impersonatedUser), bytes(record.sourceIPs), record.userAgent)
-        accessor = self._accessors.get(who)
-        if accessor is None:
-            facets = self._matcher.facets
-            mask = facets["user"].mask(event) & facets["source"].mask(event) & facets["agent"].mask(event)
-            profile = self.part.profiles.of(AccessorKey(event.identity, event.address, record.userAgent))
-            if len(self._accessors) >= _MEMO_LIMIT:
-                self._accessors.clear()
-            accessor = self._accessors[who] = (mask, profile)
-        return accessor
-
-    def _outcome(self, event: Event) -> tuple[int, bool, int]:
-        record = event.record
-        came = (bytes(record.responseStatus), bytes(record.annotations))
-        outcome = self._outcomes.get(came)
-        if outcome is None:
-            if len(self._outcomes) >= _MEMO_LIMIT:
-                self._outcomes.clear()
-            mask = self._matcher.facets["outcome"].mask(event)
-            outcome = self._outcomes[came] = (mask, event.decision == "forbid", event.code)
-        return outcome
-
-    def _survivor(self, class_: Class, mask: int, event: Event) -> None:
+    def _survivor(self, mask: int, event: Event, kind: RequestKind, accessor: AccessorKey, code: int) -> None:
         facets = self._matcher.facets
         mask &= facets["namespace"].mask(event) & facets["name"].mask(event)
         if mask:
@@ -377,7 +303,7 @@ class Scanner:
             if len(self._pending) < _PENDING:
                 self._pending[event.request] = (mask, event)
             return
-        self._matched(mask, event, class_.kind, class_.accessor, class_.code)
+        self._matched(mask, event, kind, accessor, code)
 
     def _matched(self, mask: int, event: Event, kind: RequestKind, accessor: AccessorKey, code: int) -> None:
         bases = mask & self._bases
@@ -407,11 +333,10 @@ class Scanner:
     def finish(self) -> Part:
         """Hand back the part. Its unanswered requests are judged when all parts have been read."""
         part = self.part
-        self._leave()
-        for class_ in (*self._classes.values(), *self._odd.values()):
-            class_.settle()
+        self._plain.settle()
+        self._odd.settle()
         part.formats |= part.reading.formats.keys()
-        if self._classes:
+        if self._plain.who:
             part.formats.add(PLAIN)
         part.unanswered = list(self._pending.values())
         return part

@@ -1,0 +1,100 @@
+"""The three aspects of an event that vary little: who asked, what was asked, how it ended.
+
+Each is known by its undecoded bytes, worked out once for each distinct value and remembered: the rules that this
+aspect does not refute (`rules.compile`), the accessor's profile, the kind of request, the status. The memory is
+bounded, because whoever writes agents, addresses and paths chooses their number; what is forgotten is worked out
+again.
+"""
+
+from __future__ import annotations
+
+from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind
+from kubewitness.model.event import Event
+from kubewitness.rules.compile import Matcher
+
+
+class Who:
+    """An accessor as one set of bytes tells it, with what it asked for since it was last settled."""
+
+    __slots__ = ("counts", "first", "granule", "last", "mask", "profile")
+
+    def __init__(self, mask: int, profile: Profile) -> None:
+        self.mask, self.profile = mask, profile
+        self.counts: dict[int, int] = {}  # `What.slot` + `End.refused` → requests
+        self.first, self.last = "~", ""
+        self.granule = -1
+
+
+class What:
+    """A request line."""
+
+    __slots__ = ("kind", "mask", "slot")
+
+    def __init__(self, mask: int, kind: RequestKind, slot: int) -> None:
+        self.mask, self.kind, self.slot = mask, kind, slot
+
+
+class End:
+    """An outcome."""
+
+    __slots__ = ("code", "mask", "refused")
+
+    def __init__(self, mask: int, refused: bool, code: int) -> None:
+        self.mask, self.refused, self.code = mask, int(refused), code
+
+
+class Aspects:
+    """The memory of one scanner. At most `limit` of each aspect are kept."""
+
+    def __init__(self, matcher: Matcher, profiles: Profiles, limit: int) -> None:
+        self._facets = matcher.facets
+        self._profiles = profiles
+        self._limit = limit
+        self._kinds: list[RequestKind] = []  # by slot // 2
+        self.who: dict[tuple[bytes, str], Who] = {}
+        self.what: dict[tuple[str, ...], What] = {}
+        self.end: dict[bytes, End] = {}
+
+    def add_who(self, key: tuple[bytes, str], event: Event) -> Who:
+        """Work out an accessor."""
+        if len(self.who) >= self._limit:
+            self.settle()
+            self.who.clear()
+        facets = self._facets
+        mask = facets["user"].mask(event) & facets["source"].mask(event) & facets["agent"].mask(event)
+        profile = self._profiles.of(AccessorKey(event.identity, event.address, event.record.userAgent))
+        who = self.who[key] = Who(mask, profile)
+        return who
+
+    def add_what(self, key: tuple[str, ...], event: Event) -> What:
+        """Work out a request line. Without a resource the path is part of it: paths repeat there."""
+        if len(self.what) >= self._limit:
+            self.settle()  # slots begin anew
+            self.what.clear()
+            self._kinds.clear()
+        facets, record, ref = self._facets, event.record, event.object_ref
+        mask = facets["request"].mask(event) & facets["stage"].mask(event)
+        if record.objectRef is None:
+            mask &= facets["path"].mask(event)
+        kind = RequestKind(event.verb, ref.resource, ref.subresource, ref.apiGroup, record.level, event.stage)
+        what = self.what[key] = What(mask, kind, 2 * len(self._kinds))
+        self._kinds.append(kind)
+        return what
+
+    def add_end(self, key: bytes, event: Event) -> End:
+        """Work out an outcome."""
+        if len(self.end) >= self._limit:
+            self.end.clear()
+        end = self.end[key] = End(self._facets["outcome"].mask(event), event.decision == "forbid", event.code)
+        return end
+
+    def settle(self) -> None:
+        """Move what was counted to the profiles."""
+        for who in self.who.values():
+            profile = who.profile
+            for slot, count in who.counts.items():
+                table = profile.refused if slot & 1 else profile.allowed
+                kind = self._kinds[slot >> 1]
+                table[kind] = table.get(kind, 0) + count
+            who.counts.clear()
+            profile.first, profile.last = min(profile.first, who.first), max(profile.last, who.last)
