@@ -280,3 +280,9 @@ def test_a_bad_pattern_is_told_by_its_error_alone(tmp_path: Path, capfd: pytest.
     for value in ("(a", ["b", "(?=a)"]):
         assert "regular expression" in error_of(tmp_path, {"a": {"userAgent|re": value}, "condition": "a"}).lower()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_value_of_countless_wildcards_is_an_error_of_that_rule(tmp_path: Path) -> None:
+    """RE2 would refuse it only when all rules are compiled, and take the others down with it."""
+    value = "*a" * 2_000 + "*b?c"
+    assert "wildcards" in error_of(tmp_path, {"a": {"userAgent": value}, "condition": "a"})

@@ -96,6 +96,7 @@ _CORRELATION_TYPES: dict[str, CorrelationType] = {
     "TEMPORAL": "temporal",
     "TEMPORAL_ORDERED": "temporal_ordered",
 }
+_WILDCARD_LIMIT = 1000  # pieces of one value; RE2 refuses far larger patterns, and only when they are compiled
 _CONDITION_LIMIT = 4000  # characters; the condition parser is slow on very long ones
 
 _REGEX_OPTIONS = re2.Options()
@@ -297,6 +298,8 @@ def _string(field: str, pieces: list[str | SpecialChars], cased: bool) -> Predic
             return Predicate(field, "startswith", text, cased)
         case [first, str(text)] if first is _MANY:
             return Predicate(field, "endswith", text, cased)
+    if len(pieces) > _WILDCARD_LIMIT:
+        raise ContentError(f"more than {_WILDCARD_LIMIT} wildcards and texts in one value")
     written = [re.sub(r"[\\*?]", r"\\\g<0>", p) if isinstance(p, str) else "*" if p is _MANY else "?" for p in pieces]
     return Predicate(field, "wildcard", "".join(written), cased)
 
