@@ -199,7 +199,9 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         rows = peers(events, part, chosen.data, Path(scratch) / "report.json")
         measure(rows, repeats)
-    command = "make bench" if events == 1_000_000 else f"python -m bench.run --events {events}"
+    given = [] if events == 1_000_000 else [f"--events {events}"]
+    given += [] if repeats == parser.get_default("repeats") else [f"--repeats {repeats}"]
+    command = " ".join(["python -m bench.run", *given]) if given else "make bench"
     text = render(rows, events, part, repeats=repeats, command=command, load=load)
     print(text)
     if not chosen.quick:
