@@ -1,0 +1,306 @@
+"""A scenario's script: who does what to the range's cluster, in which order, and what an investigation has to find.
+
+A scenario is a folder with `scenario.yaml`. Its form is the `Script` below, read strictly: a field that is not in it is an
+error with file and line, never ignored. The script says what is *done*; which audit events, processes and log lines came of
+it is written down by the recorder (`labels.json`), so that a score never rests on what the tool itself believes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from msgspec import Struct, ValidationError, convert, field
+
+Role = Literal["intruder", "benign", "administrator"]
+Policy = Literal["recommended", "metadata", "request_response"]
+NodeKind = Literal["hardened", "config_line_commented_out", "config_line_present"]
+
+
+class Words(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sentence in both languages."""
+
+    en: str
+    zh: str
+
+
+class Actor(Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody with a network address of their own (a host of the range), or somebody inside a pod.
+
+    Exactly one of `address` and `pod` is given.
+    """
+
+    role: Role
+    address: str = ""  # IPv4 address of the actor's own host: nobody else uses it, so whatever comes from it is theirs
+    pod: str = ""  # "namespace/name" or "namespace/prefix*": acts from that pod's network with that pod's token
+    about: str = ""
+
+
+class Credential(Struct, frozen=True, forbid_unknown_fields=True):
+    """A client certificate that the cluster's CA signs before the scenario starts."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True):
+    """One HTTPS request to the API server with curl; `{name}` in path, body and headers is a kept value."""
+
+    path: str
+    method: str = "GET"
+    body: Any = None  # YAML, sent as JSON; or text as it is
+    content: str = "application/json"  # Content-Type of the body
+    agent: str = ""  # User-Agent; empty: curl's own
+    headers: dict[str, str] = {}
+    expect: tuple[int, ...] = ()  # HTTP status; empty: any 2xx
+
+
+class Kubectl(Struct, frozen=True, forbid_unknown_fields=True):
+    """One run of kubectl, `args` as in a shell; `manifest` goes to its standard input."""
+
+    args: str
+    manifest: str = ""
+    expect: tuple[int, ...] = (0,)  # exit codes
+    seconds: float = 60  # killed after that, which is no failure if -1 is expected
+
+
+class KubeletRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """One HTTPS request to a node's port 10250, past the API server."""
+
+    node: str
+    path: str  # `{pod:namespace/prefix*}` is replaced by namespace/pod/container of the first pod that fits
+    method: str = "GET"
+    command: str = ""  # sent as the form field cmd of /run
+    expect: tuple[int, ...] = ()
+    seconds: float = 60
+
+
+class NodeCommand(Struct, frozen=True, forbid_unknown_fields=True):
+    """A shell command on a node's host (as from ssh or an escaped container)."""
+
+    node: str
+    command: str
+    background: bool = False  # keep it running until the range goes down
+    expect: tuple[int, ...] = (0,)
+
+
+class PodCommand(Struct, frozen=True, forbid_unknown_fields=True):
+    """A shell command inside a container through the runtime: what a compromised workload does by itself."""
+
+    pod: str  # "namespace/name" or "namespace/prefix*"
+    command: str
+    background: bool = False
+    expect: tuple[int, ...] = (0,)
+
+
+class Until(Struct, frozen=True, forbid_unknown_fields=True):
+    """Wait (as the range, unaudited identities excepted) until a JSON path of an object has a value."""
+
+    path: str  # API path, GET as the range's own observer
+    field: str  # dotted: "status.numberReady"; "" with value "exists" or "gone"
+    value: str
+    seconds: float = 90
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True, rename={"as_": "as"}):
+    """One deed. Exactly one of the actions is given."""
+
+    actor: str
+    step: str = ""  # its name in the labels; steps of one name are one step. Empty: benign, or set-up
+    request: Request | None = None
+    kubectl: Kubectl | None = None
+    kubelet: KubeletRequest | None = None
+    node: NodeCommand | None = None
+    pod: PodCommand | None = None
+    until: Until | None = None
+    as_: str = ""  # credential: "anonymous", "admin", a name of `credentials`, "kept:NAME" (a bearer token), "pod" (actor's own),
+    # "serviceaccount:NAMESPACE/NAME" (a token the range asks for), "token:TEXT" (a made-up one)
+    keep: dict[str, str] = {}  # name → dotted path in the JSON answer ("" = whole text), for later `{name}` and kept:name
+    decode: bool = False  # kept values are base64 (as in a Secret's data)
+    times: int = 1
+    wait: float = 0  # seconds before the step
+    between: float = 0  # seconds between repetitions
+
+
+class Phase(Struct, frozen=True, forbid_unknown_fields=True):
+    """Steps one after another."""
+
+    name: str
+    steps: tuple[Step, ...]
+    wait: float = 0  # seconds before the phase
+
+
+class ExpectedIncident(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an investigation has to name for one intruder. Requests, steps and times come from the labels."""
+
+    actors: tuple[str, ...]  # who of `actors` is this one intruder
+    entry_identity: str  # user name of the first thing that was allowed, "" if it cannot be known from the evidence
+    entry_address: str
+    root_causes: tuple[str, ...] = ()  # any of these is right: "ClusterRoleBinding/name", "Credential/user", "Setting/name"
+    identities: tuple[str, ...] = ()  # every user name used, the entry's too
+    addresses: tuple[str, ...] = ()
+
+
+class Expected(Struct, frozen=True, forbid_unknown_fields=True):
+    """The right answer."""
+
+    incidents: tuple[ExpectedIncident, ...] = ()
+    audit_log_silent: bool = False  # nothing of the attack can be in the audit log: only host evidence shows it
+    why: str = ""
+
+
+class Gap(Struct, frozen=True, forbid_unknown_fields=True):
+    """Audit lines of this phase are removed from the copy that is recorded."""
+
+    phase: str
+
+
+class Keeping(Struct, frozen=True, forbid_unknown_fields=True):
+    """What of the evidence is handed over."""
+
+    leave_out: tuple[str, ...] = ()  # globs below the evidence folder: "nodes/*/kubelet.log"
+    gap: Gap | None = None
+    rotate_kib: int = 0  # cut the audit log into rotated files of this size; 0: one file
+    webhook: bool = False  # also the batches an audit webhook received: the same events in another shape
+    host: bool = True  # processes, sockets, firewall, unit files, logs of the nodes
+
+
+class Script(Struct, frozen=True, forbid_unknown_fields=True):
+    """`scenario.yaml`."""
+
+    title: Words
+    about: Words
+    actors: dict[str, Actor]
+    phases: tuple[Phase, ...]
+    expected: Expected = Expected()
+    kind: Literal["attack", "benign"] = "attack"
+    twin_of: str = ""  # the attack whose benign twin this is
+    nodes: dict[str, NodeKind] = field(default_factory=lambda: {"node1": "hardened"})
+    policy: Policy = "recommended"
+    credentials: dict[str, Credential] = {}
+    background: tuple[str, ...] = ("operator", "ci", "kubectl_users", "probes", "helm", "node_agent")
+    setup: tuple[Step, ...] = ()  # by the administrator before the background traffic begins
+    calm: float = 25  # seconds of background traffic alone before the first phase
+    settle: float = 5  # seconds of background traffic after the last phase
+    keeping: Keeping = Keeping()
+
+
+class Background(Struct, frozen=True, forbid_unknown_fields=True):
+    """Ordinary traffic, a file of `range/background`: played in a loop beside the phases until the scenario ends."""
+
+    about: str
+    actors: dict[str, Actor]
+    steps: tuple[Step, ...]
+    every: float  # seconds from one round's start to the next
+    credentials: dict[str, Credential] = {}
+    setup: tuple[Step, ...] = ()  # once, after the scenario's own set-up
+
+
+ACTIONS = ("request", "kubectl", "kubelet", "node", "pod", "until")
+
+
+class ScriptError(Exception):
+    """A scenario that cannot be played; the message names file, line and what to do."""
+
+
+def load(folder: Path) -> Script:
+    """The script of the scenario in `folder`.
+
+    Raises:
+        ScriptError: no such file, not YAML, an unknown or missing field, a name that nothing defines.
+    """
+    path = folder / "scenario.yaml"
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ScriptError(f"{path}: {error.strerror}; a scenario is a folder with a scenario.yaml") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, path: str) -> Script:
+    """The script in `text`; `path` is for messages. Raises `ScriptError`."""
+    try:
+        node = yaml.compose(text, yaml.CSafeLoader)
+        value = yaml.load(text, yaml.CSafeLoader)  # noqa: S506 -- a safe loader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ScriptError(f"{path}:{line}: not YAML: {error.problem}") from error
+    try:
+        script = convert(value, Script, strict=True)
+    except ValidationError as error:
+        what, _, where = str(error).partition(" - at `")
+        where = where.rstrip("`") or "$"
+        raise ScriptError(f"{path}:{_line(node, where, what)}: {what} (at {where})") from error
+    problems = tuple(_problems(script))
+    if problems:
+        raise ScriptError("\n".join(f"{path}: {problem}" for problem in problems))
+    return script
+
+
+def _line(node: yaml.Node | None, where: str, what: str) -> int:
+    """The line of the place `where` ("$.phases[0].steps[1]") in the YAML tree; of the unknown field `what` names, if one."""
+    line = 1
+    for part in re.findall(r"\[(\d+)\]|\.([^.\[]+)", where):
+        index, key = part
+        if isinstance(node, yaml.SequenceNode) and index:
+            node = node.value[int(index)]
+        elif isinstance(node, yaml.MappingNode):
+            node = next((value for name, value in node.value if name.value == key), None)
+        if node is None:
+            return line
+        line = node.start_mark.line + 1
+    unknown = re.search(r"unknown field `(.+)`", what)
+    if unknown and isinstance(node, yaml.MappingNode):
+        return next((key.start_mark.line + 1 for key, _ in node.value if key.value == unknown[1]), line)
+    return line
+
+
+def _problems(script: Script) -> Iterator[str]:
+    """What the types cannot say: names that nothing defines, steps with no action or two."""
+    for name, actor in script.actors.items():
+        if bool(actor.address) == bool(actor.pod):
+            yield f"actors.{name}: give either address (a host of its own) or pod (acts from inside it)"
+    addresses = [actor.address for actor in script.actors.values() if actor.address]
+    for address in sorted({address for address in addresses if addresses.count(address) > 1}):
+        yield f"actors: {address} is given twice; an address is one actor's, or labels could not tell them apart"
+    for incident in script.expected.incidents:
+        for name in incident.actors:
+            if name not in script.actors:
+                yield f"expected.incidents: {name!r} is not one of actors"
+            elif script.actors[name].role != "intruder":
+                yield f"expected.incidents: {name!r} is not an intruder"
+    phases = {phase.name for phase in script.phases}
+    if script.keeping.gap and script.keeping.gap.phase not in phases:
+        yield f"keeping.gap: no phase is called {script.keeping.gap.phase!r}"
+    places = [(f"setup[{number}]", step) for number, step in enumerate(script.setup)]
+    places += [
+        (f"phases[{index}] ({phase.name}).steps[{number}]", step)
+        for index, phase in enumerate(script.phases)
+        for number, step in enumerate(phase.steps)
+    ]
+    for place, step in places:
+        yield from (f"{place}: {problem}" for problem in _step_problems(script, step))
+
+
+def _step_problems(script: Script, step: Step) -> Iterator[str]:
+    if step.actor not in script.actors:
+        yield f"actor {step.actor!r} is not one of actors ({', '.join(sorted(script.actors))})"
+        return
+    given = [name for name in ACTIONS if getattr(step, name) is not None]
+    if len(given) != 1:
+        yield f"give exactly one of {', '.join(ACTIONS)}; here: {', '.join(given) or 'none'}"
+    node = step.kubelet.node if step.kubelet else step.node.node if step.node else ""
+    if node and node not in script.nodes:
+        yield f"node {node!r} is not one of nodes ({', '.join(script.nodes)})"
+    kind, _, rest = step.as_.partition(":")
+    if kind not in {"", "anonymous", "pod", "kept", "serviceaccount", "token", "admin", *script.credentials}:
+        yield f"as: {step.as_!r} is no credential; define it under credentials, or use anonymous, admin, pod, kept:NAME, serviceaccount:NAMESPACE/NAME or token:TEXT"
+    if kind == "serviceaccount" and "/" not in rest:
+        yield "as: write serviceaccount:NAMESPACE/NAME"
+    if kind == "pod" and not script.actors[step.actor].pod:
+        yield f"as: pod is the token of an actor inside a pod, and {step.actor!r} is none"
+    if script.actors[step.actor].role == "intruder" and not step.step and not step.until:
+        yield "an intruder's deed needs a name (step:), or the labels could not be checked"
