@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,33 +20,30 @@ import (
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
-
-	"context"
 )
 
 func main() {
-	name := filepath.Base(os.Args[0])
-	components := map[string]func() *cobra.Command{
-		"kube-apiserver":          func() *cobra.Command { return apiserver.NewAPIServerCommand() },
-		"kube-controller-manager": func() *cobra.Command { return controllermanager.NewControllerManagerCommand() },
-		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
-		"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
-	}
-	if name == "etcd" {
+	var component *cobra.Command
+	switch name := filepath.Base(os.Args[0]); name {
+	case "etcd":
 		etcdmain.Main(os.Args)
 		return
-	}
-	if name == "kubectl" {
-		command := cmd.NewDefaultKubectlCommand()
-		if err := cli.RunNoErrOutput(command); err != nil {
+	case "kubectl":
+		if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
 			util.CheckErr(err)
 		}
 		return
-	}
-	component, known := components[name]
-	if !known {
+	case "kube-apiserver":
+		component = apiserver.NewAPIServerCommand()
+	case "kube-controller-manager":
+		component = controllermanager.NewControllerManagerCommand()
+	case "kube-scheduler":
+		component = scheduler.NewSchedulerCommand()
+	case "kubelet":
+		component = kubelet.NewKubeletCommand(context.Background())
+	default:
 		fmt.Fprintf(os.Stderr, "%s: call this program as etcd, kubectl, kube-apiserver, kube-controller-manager, kube-scheduler or kubelet\n", name)
 		os.Exit(2)
 	}
-	os.Exit(cli.Run(component()))
+	os.Exit(cli.Run(component))
 }
