@@ -31,9 +31,10 @@ _PLAIN_TEXT = re.compile(r"[A-Za-z0-9:._@-]+")
 
 
 class Needle(msgspec.Struct, frozen=True):
-    """A name to search for, and the time in which to search (RFC 3339 text)."""
+    """An object's name and namespace to search for, and the time in which to search (RFC 3339 text)."""
 
     name: str
+    namespace: str
     first: str
     last: str
 
@@ -84,13 +85,21 @@ def within(scan: Scan, numbers: Iterable[int], wanted: Wanted) -> list[Event]:
 
 def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]:
     """Events that name one of `needles` in its time and are `wanted`, each once, in time order."""
+    terms = {needle: _named(needle) for needle in needles}
     wanted_in: dict[int, set[Term]] = {}
     for number, (_, granule) in enumerate(scan.granules):
-        for needle in needles:
-            untimed = granule.length < 0 or not granule.first
+        untimed = granule.length < 0 or not granule.first
+        for needle, term in terms.items():
             if untimed or (granule.first <= needle.last and granule.last >= needle.first):
-                wanted_in.setdefault(number, set()).add((needle.name.encode(),))
+                wanted_in.setdefault(number, set()).add(term)
     return _gather(scan, sorted(wanted_in), wanted, {number: tuple(terms) for number, terms in wanted_in.items()})
+
+
+def _named(needle: Needle) -> Term:
+    """What a line about the object holds: its namespace is a whole text of its own, its name may be part of one."""
+    if not _PLAIN_TEXT.fullmatch(needle.namespace):
+        return (needle.name.encode(),)
+    return (needle.name.encode(), f'"{needle.namespace}"'.encode())
 
 
 def _gather(scan: Scan, numbers: Sequence[int], wanted: Wanted, needles: dict[int, tuple[Term, ...]]) -> list[Event]:
@@ -132,6 +141,8 @@ def _events(source: Source, granules: Sequence[tuple[Granule, tuple[Term, ...]]]
 
 def _lines(source: Source, granule: Granule, chunk: bytes, terms: tuple[Term, ...]) -> Iterator[Event]:
     """The events of a granule's lines that hold one of `terms` (of all lines, if there are none)."""
+    if terms and not any(first in chunk for first, *_ in terms):
+        return
     starts = line_starts(chunk, len(chunk))
     for number in _holding(chunk, starts, terms) if terms else range(len(starts) - 1):
         text = chunk[starts[number] : starts[number + 1]].rstrip(b"\r\n")

@@ -9,7 +9,7 @@ from kubewitness.detect.collect import Collector
 from kubewitness.detect.run import Scan
 from kubewitness.incident.advice import advice
 from kubewitness.incident.blast import Touched, exposed, lives
-from kubewitness.incident.cascade import Effect, cascades
+from kubewitness.incident.cascade import Effect, cascades, roots_of
 from kubewitness.incident.cause import credential_ids, entry_point, opens, root_causes
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.requests import Request, requests_of
@@ -17,6 +17,7 @@ from kubewitness.incident.steps import StepDraft, drafts, matched, worst
 from kubewitness.incident.story import headline, status, story
 from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.incident.verdict import verdict
+from kubewitness.model.event import Event
 from kubewitness.model.incident import Actor, Incident, ObjectName, Step
 from kubewitness.model.judgement import SEVERITIES, Confidence
 from kubewitness.model.text import Text
@@ -46,18 +47,24 @@ def gather(scan: Scan, suspects: Suspects, clusters: list[Cluster]) -> list[tupl
     return [(c, requests) for c, requests in out if c.pairs and any(opens(request) for request in requests)]
 
 
-def build(
-    scan: Scan, matcher: Matcher, gathered: tuple[Cluster, Sequence[Request]], name: str, citer: Citer
-) -> Incident:
-    """The incident of one cluster and its requests."""
-    cluster, requests = gathered
+class Chain:
+    """The requests of one cluster in steps, and the workloads whose effects are looked for."""
+
+    def __init__(self, cluster: Cluster, requests: Sequence[Request]) -> None:
+        self.cluster, self.requests = cluster, requests
+        self.steps = drafts(requests)
+        self.roots = roots_of(self.steps)
+
+
+def build(scan: Scan, matcher: Matcher, chain: Chain, caused: Sequence[Event], *, name: str, citer: Citer) -> Incident:
+    """The incident of one cluster and its requests. `caused`: what controllers did because of any incident."""
+    cluster, requests, steps = chain.cluster, chain.requests, chain.steps
     # A rule that speaks only of what is new matches in old and new alike; its findings stand by themselves.
     by_request = {
         request.key: tuple(rule for rule in matcher.match(request.final) if rule.first_seen is None)
         for request in requests
     }
-    steps = drafts(requests)
-    effects = cascades(scan, steps)
+    effects = cascades(caused, steps, chain.roots)
     accustomed = bool(cluster.partial) and cluster.partial >= cluster.accessors
     causes = root_causes(requests, scan.ledger, citer, accustomed)
     touched = Touched(requests)

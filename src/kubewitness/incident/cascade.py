@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from kubewitness.detect.collect import Needle, search
 from kubewitness.detect.run import Scan
@@ -45,24 +46,50 @@ class Effect:
         return tuple(out)
 
 
-def cascades(scan: Scan, steps: Sequence[StepDraft]) -> dict[int, Effect]:
-    """Effects by the index of their step."""
-    roots: list[tuple[int, ObjectName, str]] = []
+class Root(NamedTuple):
+    """A workload that a step made or changed."""
+
+    step: int  # index
+    name: ObjectName
+    time: str
+    until: str  # later, its pods are replacements
+
+
+def roots_of(steps: Sequence[StepDraft]) -> list[Root]:
+    """The workloads whose effects are looked for."""
+    roots: list[Root] = []
     for index, draft in enumerate(steps):
         for request in draft.requests:
             made = request.resource in WORKLOADS and not request.subresource and request.succeeded
             if made and request.verb in ("create", "update", "patch") and request.name:
-                roots.append((index, request.object, request.time))
-    roots = roots[:_NEEDLES]
-    found = search(scan, [Needle(name.name, time, _later(time)) for _, name, time in roots], _by_cluster)
+                roots.append(Root(index, request.object, request.time, _later(request.time)))
+    return roots[:_NEEDLES]
+
+
+def effects_of(scan: Scan, roots: Sequence[Root]) -> list[Event]:
+    """What controllers and nodes did because of any of these: of all incidents in one search of the log."""
+    by_namespace: dict[str, list[Root]] = {}
+    for root in roots:
+        by_namespace.setdefault(root.name.namespace, []).append(root)
+
+    def wanted(event: Event) -> bool:
+        near = by_namespace.get(event.namespace)
+        return near is not None and _by_cluster(event) and any(_descends(event, root) for root in near)
+
+    needles = {Needle(root.name.name, root.name.namespace, root.time, root.until): None for root in roots}
+    return search(scan, list(needles), wanted)
+
+
+def cascades(found: Sequence[Event], steps: Sequence[StepDraft], roots: Sequence[Root]) -> dict[int, Effect]:
+    """Effects by the index of their step; `found` may hold those of others."""
     own = {request.audit_id for draft in steps for request in draft.requests}  # a stolen token acts as an account too
     effects: dict[int, Effect] = {}
     for event in found:
         if event.audit_id in own:
             continue
-        home = next(((index, root) for index, root, time in roots if _descends(event, root, time)), None)
+        home = next((root for root in roots if _descends(event, root)), None)
         if home is not None:
-            _note(effects.setdefault(home[0], Effect()), event, home[1])
+            _note(effects.setdefault(home.step, Effect()), event, home.name)
     return effects
 
 
@@ -76,9 +103,10 @@ def _by_cluster(event: Event) -> bool:
     return writes and event.stage != "RequestReceived" and kind_of_name(event.identity) in _CLUSTER
 
 
-def _descends(event: Event, root: ObjectName, time: str) -> bool:
-    """Whether the event is about `root` or what grew from it: by owner where the body shows it, by name otherwise."""
-    if event.namespace != root.namespace or not time <= event.record.requestReceivedTimestamp <= _later(time):
+def _descends(event: Event, made: Root) -> bool:
+    """Whether the event is about `made` or what grew from it: by owner where the body shows it, by name otherwise."""
+    root = made.name
+    if event.namespace != root.namespace or not made.time <= event.record.requestReceivedTimestamp <= made.until:
         return False
     if event.resource == "events":
         return _concerns(event, root.name)

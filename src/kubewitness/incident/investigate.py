@@ -15,7 +15,8 @@ from kubewitness.detect.detection import Detection, detections, in_order
 from kubewitness.detect.detectors.registry import typed_detections
 from kubewitness.detect.run import Scan, scan
 from kubewitness.evidence.opening import walk
-from kubewitness.incident.build import build, gather
+from kubewitness.incident.build import Chain, build, gather
+from kubewitness.incident.cascade import effects_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.coverage import coverage
 from kubewitness.incident.findings import findings
@@ -119,13 +120,16 @@ def _incidents(
     first_pass: Scan, matcher: Matcher, gathered: Sequence[tuple[Cluster, list[Request]]], citer: Citer
 ) -> list[Incident]:
     gathered = sorted(gathered, key=lambda pair: (pair[1][0].time, pair[0].identities))
+    chains = [Chain(cluster, requests) for cluster, requests in gathered]
+    caused = effects_of(first_pass, [root for chain in chains for root in chain.roots])
     per_day: dict[str, int] = {}
     out = []
-    for cluster, requests in gathered:
-        when = parse_time(requests[0].time)
+    for chain in chains:
+        when = parse_time(chain.requests[0].time)
         day = when.strftime("%Y%m%d") if when else "00000000"
         per_day[day] = per_day.get(day, 0) + 1
-        out.append(build(first_pass, matcher, (cluster, requests), f"INC-{day}-{per_day[day]:02}", citer))
+        name = f"INC-{day}-{per_day[day]:02}"
+        out.append(build(first_pass, matcher, chain, caused, name=name, citer=citer))
     return out
 
 
