@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe \
   --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --build-deps-for editable
 
-.PHONY: demo test lint format bench schema golden dist lock clean
+.PHONY: demo test lint format bench schema golden score dist lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(RUNTIME)
@@ -43,6 +43,10 @@ schema: $(DEV)
 
 golden: $(DEV)
 	$(BIN)/python -m tests.report.golden --refresh
+
+# Needs no range: it investigates what is recorded in scenarios/recorded and writes scenarios/SCORE.md.
+score: $(DEV)
+	$(BIN)/python -m range.score
 
 dist: $(DEV)
 	rm -rf dist

@@ -20,9 +20,10 @@ import msgspec
 
 from kubewitness.model.document import Document
 from kubewitness.report.hostile import inert
-from range.score_figures import Row, Scored, score
+from range.score_figures import Scored, score
 from range.score_page import Change, PageError, as_json, compare, page, rows_of, table
 from range.score_recording import Recording, RecordingError, recordings
+from range.score_row import Row
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios"
 FELL, WRONG, FAILED = 1, 2, 3

@@ -1,8 +1,8 @@
 """The figures of one scenario: what its labels say happened against what the report says happened. Pure functions.
 
-An expected incident and a found one are the same if they share requests; the pairing is the one, one to one, that shares
-most. An intruder who left no request in the audit log (`audit_log_silent`) is paired by what else the labels know of
-them: a cited log line, a named address. Whatever was found and belongs to nobody expected is an incident too many.
+An expected incident and a found one are the same if they share requests; the pairing is the one, one to one, that
+shares most. An intruder who left no request in the audit log (`audit_log_silent`) is paired by what else the labels
+know of them: a cited log line, a named address. Whatever was found and is nobody's expected is an incident too many.
 
 A share counts right answers of those asked for; for an incident that was missed every answer is wrong. Only an intruder
 whom the audit log cannot show is not asked about until host evidence shows them: that is `needs_host_evidence`.
@@ -16,59 +16,15 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from msgspec import Struct
-
 from kubewitness.model.document import Document
 from kubewitness.model.incident import Evidence, Finding, Incident, RootCause
 from range.labels import Labels
+from range.score_row import Accusation, Row, Share, add
 from range.script import ExpectedIncident, Script
 
 _SEVERE = ("high", "critical")
 _BYSTANDER = "benign"  # the role of those whom a finding accuses falsely; an administrator's open door is no false one
 _NAMED = 12  # audit ids in one remark, which is enough to look them up
-
-
-class Share(Struct, frozen=True, array_like=True):
-    """So many right of so many asked."""
-
-    part: int = 0
-    whole: int = 0
-
-    def __add__(self, other: Share) -> Share:
-        return Share(self.part + other.part, self.whole + other.whole)
-
-
-class Accusation(Struct, frozen=True):
-    """Findings of one rule, or a whole incident (rule ""), about people who did nothing wrong."""
-
-    rule: str
-    severity: str
-    count: int  # findings; of an incident, its requests
-
-
-class Row(Struct, frozen=True):
-    """All figures of a scenario. Of a `Share` more is better, of a number less; `evidence` see `score_page.compare`."""
-
-    scenario: str
-    kind: str  # "attack", "benign"
-    recall: Share = Share()  # the intruder's requests that were attributed to their incident
-    precision: Share = Share()  # attributed requests that are that intruder's
-    steps: Share = Share()  # labelled steps with a request in the log that a step of the incident cites
-    order: Share = Share()  # neighbouring labelled steps that the incident tells in their order
-    entry: Share = Share()  # entry points with the right identity and address
-    cause: Share = Share()  # incidents that name a right root cause
-    identities: Share = Share()
-    addresses: Share = Share()
-    seen: Share = Share()  # expected incidents that were found at all
-    identities_surplus: int = 0
-    addresses_surplus: int = 0
-    too_many: int = 0  # found incidents that are nobody's
-    too_few: int = 0  # expected incidents that the audit log shows and that were not found
-    benign_high: int = 0  # findings of severity high or above on a benign scenario
-    accused: int = 0  # on an attack: findings of severity high or above that cite only benign actors' requests
-    evidence: int = 0  # distinct pieces of evidence that the incidents cite: what a person has to read
-    needs_host_evidence: int = 0  # expected incidents that only host evidence can show, not found; no figure
-    accusations: tuple[Accusation, ...] = ()  # what `too_many`, `benign_high` and `accused` are; no figure
 
 
 @dataclass(frozen=True)
@@ -120,16 +76,6 @@ def score(name: str, script: Script, labels: Labels, report: Document) -> Scored
         accusations=tuple(_accusations(nobodys, false)),
     )
     return Scored(add(row, surplus), tuple(remarks))
-
-
-def add(row: Row, other: Row) -> Row:
-    """`row` with the figures of `other` added; it stays the row of its scenario."""
-    sums = {
-        name: getattr(row, name) + getattr(other, name)
-        for name in Row.__struct_fields__
-        if name not in ("scenario", "kind")
-    }
-    return Row(row.scenario, row.kind, **sums)
 
 
 def case_of(expected: ExpectedIncident, labels: Labels) -> Case:
@@ -303,8 +249,9 @@ def _accusations(nobodys: Iterable[Incident], false: Iterable[Finding]) -> Itera
 def _evidence(incident: Incident) -> Iterator[Evidence]:
     if incident.entry_point:
         yield from incident.entry_point.evidence
-    for part in (*incident.root_causes, *incident.steps, *incident.secrets):
-        yield from part.evidence
+    for cited in (incident.root_causes, incident.steps, incident.secrets):
+        for part in cited:
+            yield from part.evidence
 
 
 def _cited(incident: Incident) -> Iterator[tuple[str, int, int, str]]:

@@ -1,4 +1,4 @@
-"""`scenarios/SCORE.md`: the scoreboard as a page, and as figures in a comment at its end that the next run compares with.
+"""`scenarios/SCORE.md`: the scoreboard as a page, with the figures in a comment at its end, to be compared with later.
 
 The page is a function of the figures alone and holds no time, so the same answers give the same bytes.
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from range.score_figures import Row, Share, add
+from range.score_row import Row, Share, add
 
 _FORMAT: Final = 1
 _OPEN, _CLOSE = "<!-- figures, read by `python -m range.score --check`\n", "-->\n"

@@ -101,10 +101,11 @@ def _ids_in(path: Path) -> Iterator[str]:
     decoder, number = msgspec.json.Decoder(_Id), 0
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
+            for line in lines:
+                number += 1
                 if line.strip():
                     event = decoder.decode(line)
-                    yield from (one.auditID for one in event.items or (event,))
+                    yield from (one.auditID for one in (event, *event.items) if one.auditID)
     except (OSError, EOFError, zlib.error, msgspec.DecodeError) as error:
         raise RecordingError(f"{path}: broken at line {number}: {error}") from error
 
