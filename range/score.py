@@ -21,7 +21,7 @@ import msgspec
 from kubewitness.model.document import Document
 from kubewitness.report.hostile import inert
 from range.score_figures import Scored, score
-from range.score_page import Change, PageError, as_json, compare, page, rows_of, table
+from range.score_page import Change, PageError, as_json, compare, in_order, page, rows_of, table
 from range.score_recording import Recording, RecordingError, recordings
 from range.score_row import Row
 
@@ -41,13 +41,13 @@ def main(arguments: Sequence[str] | None = None, scenarios: Path = SCENARIOS) ->
     try:
         found, silent = recordings(scenarios / "recorded", options.names)
         if not found:
-            raise RecordingError(f"nothing is recorded in {scenarios / 'recorded'}; python -m range run NAME --record")
+            raise RecordingError(f"nothing is recorded in {scenarios / 'recorded'}; record a scenario first (range/README.md)")
         scored = {recording.name: _judged(recording, options.verbose) for recording in found}
     except RecordingError as error:
         return _failed(str(error), WRONG)
     except ProgramError as error:
         return _failed(str(error), FAILED)
-    _say("\n".join(table([one.row for one in scored.values()])))
+    _say("\n".join(table(in_order(one.row for one in scored.values()))))
     for name in silent:
         _say(f"{name}: not recorded yet, not scored")
     if options.json:

@@ -81,8 +81,8 @@ def score(name: str, script: Script, labels: Labels, report: Document) -> Scored
 def case_of(expected: ExpectedIncident, labels: Labels) -> Case:
     """The expected incident with what the labels know of its actors.
 
-    An address is written as such or as the name of an actor: that of a pod is known only once it runs. Not written at
-    all, it is any address of the incident's actors who are in the log.
+    An address is written as such or as the name of an actor. Those of the incident's actors who are in the log belong
+    to it in any case, since a pod's is known only once it runs; an entry address not written is any of them.
     """
     mine = [request for request in labels.requests if request.actor in expected.actors]
     present = {request.actor for request in mine} or set(expected.actors)
@@ -100,7 +100,7 @@ def case_of(expected: ExpectedIncident, labels: Labels) -> Case:
         tuple((name, requests_of[name]) for name in sorted(begun, key=lambda n: (begun[n], n)) if requests_of[name]),
         frozenset((_plain(line.file), line.line) for line in labels.lines if line.actor in expected.actors),
         _addresses([expected.entry_address], labels) or own,
-        _addresses(expected.addresses, labels) or own,
+        _addresses(expected.addresses, labels) | own,
     )
 
 

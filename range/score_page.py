@@ -82,7 +82,7 @@ class Change:
 
 def page(rows: Iterable[Row]) -> str:
     """The whole page."""
-    ordered = sorted(rows, key=lambda row: (row.kind, row.scenario))
+    ordered = in_order(rows)
     parts = [_INTRODUCTION, "\n".join(table(ordered)) + "\n", _LEGEND]
     if accusations := list(_accusations(ordered)):
         parts.append("## Falsely accused\n\n" + "\n".join(accusations) + "\n")
@@ -108,9 +108,14 @@ def rows_of(text: str) -> tuple[Row, ...]:
 
 def as_json(rows: Iterable[Row], remarks: Mapping[str, Sequence[str]]) -> bytes:
     """The figures, the total and what is wrong, for other programs."""
-    ordered = sorted(rows, key=lambda row: (row.kind, row.scenario))
+    ordered = in_order(rows)
     whole = {"format": _FORMAT, "scenarios": ordered, "total": total(ordered), "remarks": dict(remarks)}
     return msgspec.json.format(msgspec.json.encode(whole, order="deterministic"), indent=1) + b"\n"
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Attacks, then benign days, by name."""
+    return sorted(rows, key=lambda row: (row.kind, row.scenario))
 
 
 def total(rows: Iterable[Row]) -> Row:

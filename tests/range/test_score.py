@@ -120,6 +120,19 @@ def test_an_address_written_as_an_actors_name_or_left_out_is_the_labelled_one() 
         assert row_of(report(incident(entry=(USER, OFFICE))), script(wanted)).entry == Share(0, 1)
 
 
+def test_the_address_a_pod_got_belongs_to_its_intruder_though_the_script_cannot_know_it() -> None:
+    pod = "10.244.1.7"
+    actors = {
+        **LABELS.actors,
+        "inside": LabelledActor("intruder", (pod,)),
+        "unheard": LabelledActor("intruder", ("x",)),
+    }
+    labels = replace(LABELS, actors=actors, requests=(*LABELS.requests, LabelledRequest("i1", "inside")))
+    played = script(replace(WANTED, actors=("thief", "inside", "unheard"), entry_address=""))
+    now = row_of(report(incident(addresses=(THIEF, pod), entry=(USER, pod))), played, labels)
+    assert (now.addresses, now.addresses_surplus, now.entry) == (Share(2, 2), 0, Share(1, 1))
+
+
 def test_what_the_script_does_not_expect_is_not_asked() -> None:
     now = row_of(report(incident()), script(ExpectedIncident(("thief",), "", THIEF)))
     assert (now.cause, now.identities, now.identities_surplus) == (Share(), Share(), 0)
