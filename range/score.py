@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None, scenarios: Path = SCENARIOS) ->
     try:
         found, silent = recordings(scenarios / "recorded", options.names)
         if not found:
-            raise RecordingError(f"nothing is recorded in {scenarios / 'recorded'}; record a scenario first (range/README.md)")
+            raise RecordingError(
+                f"nothing is recorded in {scenarios / 'recorded'}; record a scenario first (range/README.md)"
+            )
         scored = {recording.name: _judged(recording, options.verbose) for recording in found}
     except RecordingError as error:
         return _failed(str(error), WRONG)
