@@ -90,6 +90,25 @@ class ControlPlane:
         path.chmod(0o600)
         return path
 
+    def token_kubeconfig(self, name: str, token: str) -> Path:
+        """A kubeconfig with a bearer token, or with no credential if it is empty."""
+        path = self.folder / f"{name}.kubeconfig"
+        cluster = {"server": SERVER, "certificate-authority": str(self.authority.certificate)}
+        path.write_text(json.dumps(_kubeconfig(cluster, {"token": token} if token else {})))
+        path.chmod(0o600)
+        return path
+
+    def token(self, namespace: str, account: str) -> str:
+        """A token of a service account.
+
+        Raises:
+            RangeError: there is no such account.
+        """
+        answer = self._kubectl("create", "token", account, "-n", namespace)
+        if answer.returncode:
+            raise RangeError(f"token of {namespace}/{account}: {answer.stderr.strip()}")
+        return answer.stdout.strip()
+
     def get(self, path: str) -> Any:
         """The JSON at API path `path` as the range's observer sees it; None if there is nothing (404).
 

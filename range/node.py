@@ -128,24 +128,18 @@ class Node:
         if not self._init:
             raise RangeError(f"{self.name} is not up")
         inside = ["-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]
-        return ["nsenter", "-t", str(self._init_pid), *inside, "--", "env", "-i", *_ENVIRONMENT]
+        join = f'{self._join_cgroups()}; exec "$@"'
+        return ["sh", "-c", join, "sh", "nsenter", "-t", str(self._init_pid), *inside, "--", "env", "-i", *_ENVIRONMENT]
 
     def log(self, service: str) -> str:
         """What a service has printed so far."""
         path = self.root / "var/log" / f"{service}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def containers(self, pod_uid: str) -> list[tuple[str, int]]:
-        """Id and first process (as the node numbers it) of the running containers of a pod, its sandbox left out."""
-        listing = self.run(["ctr", "-n", "k8s.io", "containers", "ls", "-q", f'labels."io.kubernetes.pod.uid"=={pod_uid}'])
-        tasks = self.run(["ctr", "-n", "k8s.io", "tasks", "ls"])
-        pids = {line.split()[0]: int(line.split()[1]) for line in tasks.stdout.splitlines()[1:] if "RUNNING" in line}
-        wanted = [name for name in listing.stdout.split() if name in pids]
-        kinds = {
-            name: json.loads(self.run(["ctr", "-n", "k8s.io", "containers", "info", name]).stdout)["Labels"]
-            for name in wanted
-        }
-        return [(name, pids[name]) for name in wanted if kinds[name].get("io.cri-containerd.kind") == "container"]
+    def tasks(self) -> dict[str, int]:
+        """The running containers, sandboxes too: id → first process as the node numbers it."""
+        lines = self.run(["ctr", "-n", "k8s.io", "tasks", "ls"]).stdout.splitlines()[1:]
+        return {line.split()[0]: int(line.split()[1]) for line in lines if "RUNNING" in line}
 
     def stop(self) -> None:
         """End the node with everything on it."""
@@ -155,7 +149,6 @@ class Node:
             self._init = None
 
     def _boot(self) -> None:
-        joined = " ".join(f"{CGROUPS}/{name}/{cgroup()}/{self.name}" for name in CONTROLLERS)
         for name in CONTROLLERS:
             folder = CGROUPS / name / cgroup() / self.name
             folder.mkdir()
@@ -164,7 +157,7 @@ class Node:
                     (folder / setting).write_text((folder.parent / setting).read_text())
         script = self.root.parent / f"{self.name}.sh"
         script.write_text(_BOOT.format(root=self.root, cache=self._cache, name=self.name, controllers=" ".join(CONTROLLERS)))
-        enter = f"for folder in {joined}; do echo $$ >$folder/cgroup.procs; done; exec unshare -p -f -m -u -i -C --kill-child sh {script}"
+        enter = f"{self._join_cgroups()}; exec unshare -p -f -m -u -i -C --kill-child sh {script}"
         log = self.root.parent / f"{self.name}.boot.log"
         with log.open("wb") as output:
             self._init = subprocess.Popen(
@@ -178,6 +171,10 @@ class Node:
                 return
             time.sleep(0.02)
         raise RangeError(f"{self.name} did not boot: {log.read_text(errors='replace')}")
+
+    def _join_cgroups(self) -> str:
+        folders = " ".join(f"{CGROUPS}/{name}/{cgroup()}/{self.name}" for name in CONTROLLERS)
+        return f"for folder in {folders}; do echo $$ >$folder/cgroup.procs; done"
 
     def _write_files(self, plane: ControlPlane) -> None:
         for folder in (*OWN, "usr", "old", "etc/kubernetes/pki", "etc/kubernetes/manifests", "etc/cni/net.d", "etc/containerd",

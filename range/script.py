@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from msgspec import Struct, ValidationError, convert, field
@@ -199,6 +199,8 @@ class Background(Struct, frozen=True, forbid_unknown_fields=True):
     setup: tuple[Step, ...] = ()  # once, after the scenario's own set-up
 
 
+Form = TypeVar("Form", Script, Background)
+BACKGROUNDS = Path(__file__).parent / "background"
 ACTIONS = ("request", "kubectl", "kubelet", "node", "pod", "until")
 
 
@@ -220,8 +222,37 @@ def load(folder: Path) -> Script:
     return parse(text, str(path))
 
 
+def load_background(name: str) -> Background:
+    """The ordinary traffic called `name`, a file of `range/background`.
+
+    Raises:
+        ScriptError: no such file, or it is not well formed.
+    """
+    path = BACKGROUNDS / f"{name}.yaml"
+    try:
+        text = path.read_text()
+    except OSError as error:
+        known = ", ".join(sorted(one.stem for one in BACKGROUNDS.glob("*.yaml")))
+        raise ScriptError(f"background {name!r}: there are {known}") from error
+    background = _read(text, str(path), Background)
+    places = [(f"setup[{number}]", step) for number, step in enumerate(background.setup)]
+    places += [(f"steps[{number}]", step) for number, step in enumerate(background.steps)]
+    problems = [f"{path}: {place}: {problem}" for place, step in places for problem in _step_problems(background, step)]
+    if problems:
+        raise ScriptError("\n".join(problems))
+    return background
+
+
 def parse(text: str, path: str) -> Script:
     """The script in `text`; `path` is for messages. Raises `ScriptError`."""
+    script = _read(text, path, Script)
+    problems = tuple(_problems(script))
+    if problems:
+        raise ScriptError("\n".join(f"{path}: {problem}" for problem in problems))
+    return script
+
+
+def _read(text: str, path: str, form: type[Form]) -> Form:
     try:
         node = yaml.compose(text, yaml.CSafeLoader)
         value = yaml.load(text, yaml.CSafeLoader)  # noqa: S506 -- a safe loader
@@ -229,15 +260,11 @@ def parse(text: str, path: str) -> Script:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ScriptError(f"{path}:{line}: not YAML: {error.problem}") from error
     try:
-        script = convert(value, Script, strict=True)
+        return convert(value, form, strict=True)
     except ValidationError as error:
         what, _, where = str(error).partition(" - at `")
         where = where.rstrip("`") or "$"
         raise ScriptError(f"{path}:{_line(node, where, what)}: {what} (at {where})") from error
-    problems = tuple(_problems(script))
-    if problems:
-        raise ScriptError("\n".join(f"{path}: {problem}" for problem in problems))
-    return script
 
 
 def _line(node: yaml.Node | None, where: str, what: str) -> int:
@@ -285,7 +312,7 @@ def _problems(script: Script) -> Iterator[str]:
         yield from (f"{place}: {problem}" for problem in _step_problems(script, step))
 
 
-def _step_problems(script: Script, step: Step) -> Iterator[str]:
+def _step_problems(script: Script | Background, step: Step) -> Iterator[str]:
     if step.actor not in script.actors:
         yield f"actor {step.actor!r} is not one of actors ({', '.join(sorted(script.actors))})"
         return
@@ -293,8 +320,8 @@ def _step_problems(script: Script, step: Step) -> Iterator[str]:
     if len(given) != 1:
         yield f"give exactly one of {', '.join(ACTIONS)}; here: {', '.join(given) or 'none'}"
     node = step.kubelet.node if step.kubelet else step.node.node if step.node else ""
-    if node and node not in script.nodes:
-        yield f"node {node!r} is not one of nodes ({', '.join(script.nodes)})"
+    if node and node not in getattr(script, "nodes", {}):
+        yield f"node {node!r} is not one of the scenario's nodes"
     kind, _, rest = step.as_.partition(":")
     if kind not in {"", "anonymous", "pod", "kept", "serviceaccount", "token", "admin", *script.credentials}:
         yield f"as: {step.as_!r} is no credential; define it under credentials, or use anonymous, admin, pod, kept:NAME, serviceaccount:NAMESPACE/NAME or token:TEXT"
