@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -56,7 +58,9 @@ def list_command() -> None:
 
 @main.command("run")
 @click.argument("scenario")
-@click.option("--record", type=click.Path(path_type=Path, file_okay=False), help="Write evidence and labels into this folder.")
+@click.option(
+    "--record", type=click.Path(path_type=Path, file_okay=False), help="Write evidence and labels into this folder."
+)
 @click.option("--quiet-background", is_flag=True, help="No ordinary traffic beside the scenario.")
 def run_command(scenario: str, record: Path | None, quiet_background: bool) -> None:
     """Play SCENARIO: a name from `list` or a folder with a scenario.yaml. Needs root and a built range."""
@@ -70,10 +74,36 @@ def run_command(scenario: str, record: Path | None, quiet_background: bool) -> N
             raise RangeError(f"{cache_folder()}: {reason}; run `make range` first")
     except (ScriptError, RangeError) as error:
         raise click.ClickException(str(error)) from error
-    work = Path(tempfile.mkdtemp(prefix="kubewitness-range-", dir="/var/tmp"))  # noqa: S108 -- a fresh folder of root's
+    work = Path(tempfile.mkdtemp(prefix="kubewitness-range-", dir="/var/tmp"))
     target = record.absolute() if record else None
     status = run_inside(work, lambda: _play(folder, script, backgrounds, work, target))
     sys.exit(status)
+
+
+@main.command("record")
+@click.argument("scenarios", nargs=-1)
+def record_command(scenarios: tuple[str, ...]) -> None:
+    """Play SCENARIOS (default: all) one after another and write the recordings that the project keeps.
+
+    A scenario that does not go as its script says keeps its old recording.
+    """
+    names = scenarios or tuple(sorted(path.parent.name for path in RECORDED.glob("*/scenario.yaml")))
+    failed = list[str]()
+    for number, name in enumerate(names, 1):
+        started = time.monotonic()
+        _say(f"[{number}/{len(names)}] {name}")
+        with tempfile.TemporaryDirectory(prefix="kubewitness-recording-", dir="/var/tmp") as fresh:
+            command = [sys.executable, "-m", "range", "run", name, "--record", fresh]
+            if subprocess.run(command, check=False).returncode:
+                failed.append(name)
+                continue
+            target = RECORDED / name
+            shutil.rmtree(target / "evidence", ignore_errors=True)
+            shutil.copytree(Path(fresh) / "evidence", target / "evidence")
+            shutil.copy2(Path(fresh) / "labels.json", target / "labels.json")
+        _say(f"{name}: {time.monotonic() - started:.0f} s")
+    if failed:
+        raise click.ClickException(f"not recorded: {', '.join(failed)}")
 
 
 def _play(folder: Path, script: Script, backgrounds: list[Background], work: Path, target: Path | None) -> int:
@@ -121,7 +151,10 @@ def _play(folder: Path, script: Script, backgrounds: list[Background], work: Pat
     if recorder:
         labels = recorder.write(folder.name, player.deeds)
         whose = sum(request.actor in _intruders(script) for request in labels.requests)
-        _say(f"recorded: {len(labels.requests)} requests, {whose} of intruders, {len(labels.processes)} processes, {len(labels.lines)} log lines")
+        _say(
+            f"recorded: {len(labels.requests)} requests, {whose} of intruders, "
+            f"{len(labels.processes)} processes, {len(labels.lines)} log lines"
+        )
     return 1 if troubles else 0
 
 

@@ -1,7 +1,7 @@
 """Builds what the range runs, once, into a cache outside the checkout: components, container runtime, images.
 
-The cache's name is the fingerprint of everything it was made from, so a changed recipe is another cache. It is made in a
-folder beside and renamed when it is whole: a build that was cut short is never mistaken for one.
+The cache's name is the fingerprint of everything it was made from, so a changed recipe is another cache. It is made
+in a folder beside and renamed when it is whole: a build that was cut short is never mistaken for one.
 
 - The Kubernetes components and etcd: `components/`, a Go module on k8s.io/kubernetes, pinned by go.sum.
 - containerd, runc, CNI plugins, busybox, iptables, nftables: from Debian's packages, unpacked, not installed.
@@ -20,15 +20,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from range.images import NAMES, write_images
+from range.images import APPLETS, NAMES, write_images
 from range.sandbox import RangeError
 
 KUBERNETES = "v1.34.4"
 COMPONENTS = ("etcd", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
 PACKAGES = (
     "containerd", "runc", "containernetworking-plugins", "busybox-static", "libseccomp2", "conntrack",
-    "iptables", "libxtables12", "libip4tc2", "libip6tc2", "libnftnl11", "libmnl0", "libnetfilter-conntrack3", "libnfnetlink0",
-    "nftables", "libnftables1", "libjansson4",
+    "iptables", "libxtables12", "libip4tc2", "libip6tc2", "libnftnl11", "libmnl0", "libnetfilter-conntrack3",
+    "libnfnetlink0", "nftables", "libnftables1", "libjansson4",
 )  # fmt: skip
 _SOURCE = Path(__file__).parent / "components"
 _WHOLE = "whole.json"  # written last: the size of every file, to notice a cache that somebody trimmed
@@ -37,9 +37,9 @@ _WHOLE = "whole.json"  # written last: the size of every file, to notice a cache
 def cache_folder() -> Path:
     """Where the cache of this recipe is or will be."""
     digest = hashlib.sha256()
-    for path in (*sorted(_SOURCE.rglob("*.go")), _SOURCE / "go.mod", _SOURCE / "go.sum", Path(__file__).parent / "images.py"):
+    for path in (*sorted(_SOURCE.rglob("*.go")), _SOURCE / "go.mod", _SOURCE / "go.sum"):
         digest.update(path.read_bytes())
-    digest.update(repr((KUBERNETES, PACKAGES, NAMES)).encode())
+    digest.update(repr((KUBERNETES, PACKAGES, NAMES, APPLETS)).encode())
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubewitness-range"
     return Path(os.environ.get("KUBEWITNESS_RANGE_CACHE") or default) / f"{KUBERNETES}-{digest.hexdigest()[:12]}"
 
@@ -138,6 +138,6 @@ def _run(command: list[str], folder: Path, what: str, environment: dict[str, str
 
 if __name__ == "__main__":
     try:
-        print(build(lambda text: print(text, file=sys.stderr)))  # noqa: T201
+        print(build(lambda text: print(text, file=sys.stderr)))
     except RangeError as error:
         sys.exit(f"range: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -22,10 +23,12 @@ class Authority:
             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
         )  # fmt: skip
 
-    def sign(self, name: str, user: str, groups: tuple[str, ...] = (), addresses: tuple[str, ...] = ()) -> tuple[Path, Path]:
-        """Certificate and key `name` for common name `user`; a server's too if `addresses` (IP or DNS names) are given."""
-        certificate, key, request = (self.folder / f"{name}.{suffix}" for suffix in ("crt", "key", "csr"))
-        subject = "".join(f"/O={group}" for group in groups) + f"/CN={user}"
+    def sign(
+        self, name: str, user: str, groups: tuple[str, ...] = (), addresses: tuple[str, ...] = ()
+    ) -> tuple[Path, Path]:
+        """Certificate and key `name` for common name `user`; a server's too if `addresses` (IP or DNS) are given."""
+        certificate = self.folder / f"{name}.crt"
+        request, key = self.request(name, user, groups)
         usage = "clientAuth,serverAuth" if addresses else "clientAuth"
         extensions = f"keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage={usage}\n"
         if addresses:
@@ -33,14 +36,20 @@ class Authority:
             extensions += f"subjectAltName={','.join(names)}\n"
         (self.folder / f"{name}.ext").write_text(extensions)
         _openssl(
+            "x509", "-req", "-days", "2", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
+            "-set_serial", f"0x{secrets.token_hex(16)}", "-extfile", self.folder / f"{name}.ext", "-out", certificate,
+        )  # fmt: skip
+        return certificate, key
+
+    def request(self, name: str, user: str, groups: tuple[str, ...] = ()) -> tuple[Path, Path]:
+        """A certificate signing request and its key, both called `name`."""
+        request, key = self.folder / f"{name}.csr", self.folder / f"{name}.key"
+        subject = "".join(f"/O={group}" for group in groups) + f"/CN={user}"
+        _openssl(
             "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
             "-subj", subject, "-keyout", key, "-out", request,
         )  # fmt: skip
-        _openssl(
-            "x509", "-req", "-days", "2", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
-            "-CAcreateserial", "-extfile", self.folder / f"{name}.ext", "-out", certificate,
-        )  # fmt: skip
-        return certificate, key
+        return request, key
 
     def key_pair(self, name: str) -> Path:
         """An RSA key, as service-account tokens are signed with."""

@@ -33,7 +33,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "kubeadm:clu
 
 
 class Cluster:
-    """The cluster of `script`; `actors` are all that act, background included. Lives in `work`, runs `cache`'s programs."""
+    """The cluster of `script`; `actors` are all that act, background included. `work` is its disk."""
 
     def __init__(self, script: Script, actors: dict[str, Actor], work: Path, cache: Path, served: Path) -> None:
         self.script = script
@@ -75,7 +75,9 @@ class Cluster:
         while not self.plane.get("/api/v1/namespaces/default/serviceaccounts/default"):
             time.sleep(0.2)
         self._serve()
-        say(f"{len(self.nodes)} node{'s' if len(self.nodes) > 1 else ''} ready after {time.monotonic() - started:.0f} s")
+        say(
+            f"{len(self.nodes)} node{'s' if len(self.nodes) > 1 else ''} ready after {time.monotonic() - started:.0f} s"
+        )
 
     def ended(self) -> str:
         """What of the cluster has ended by itself; empty if nothing."""
@@ -100,7 +102,16 @@ class Cluster:
                 target = folder / path.relative_to(self._served)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
-        command = [*on_host("files"), str(self.programs / "busybox"), "httpd", "-f", "-p", f"{FILE_SERVER}:80", "-h", str(folder)]
+        command = [
+            *on_host("files"),
+            str(self.programs / "busybox"),
+            "httpd",
+            "-f",
+            "-p",
+            f"{FILE_SERVER}:80",
+            "-h",
+            str(folder),
+        ]
         self._server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

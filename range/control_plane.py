@@ -31,7 +31,7 @@ class ControlPlane:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.audit_log.parent.mkdir(parents=True)
 
-    def start(self, policy: dict[str, Any], webhook: bool = False) -> None:
+    def start(self, policy: dict[str, object], webhook: bool = False) -> None:
         """Start everything and wait until the API server is ready.
 
         Raises:
@@ -41,10 +41,12 @@ class ControlPlane:
         server, server_key = sign(
             "apiserver", "kube-apiserver", (), (CONTROL_PLANE, "127.0.0.1", "10.96.0.1", "kubernetes.default")
         )
-        client, client_key = sign("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("kubeadm:cluster-admins",))
+        client, client_key = sign(
+            "apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("kubeadm:cluster-admins",)
+        )
         accounts = self.authority.key_pair("sa")
         (folder / "policy.yaml").write_text(json.dumps(policy))
-        audit = ["--audit-policy-file", folder / "policy.yaml", "--audit-log-path", self.audit_log]
+        audit: list[str | Path] = ["--audit-policy-file", folder / "policy.yaml", "--audit-log-path", self.audit_log]
         if webhook:
             (folder / "webhook.yaml").write_text(json.dumps(_kubeconfig({"server": WEBHOOK}, {})))
             audit += ["--audit-webhook-config-file", folder / "webhook.yaml", "--audit-webhook-batch-max-wait", "2s"]
@@ -57,7 +59,8 @@ class ControlPlane:
             "kube-apiserver", "--etcd-servers", "http://127.0.0.1:2379", "--advertise-address", CONTROL_PLANE,
             "--secure-port", "6443", "--allow-privileged", "--authorization-mode", "Node,RBAC",
             "--enable-admission-plugins", "NodeRestriction", "--enable-bootstrap-token-auth",
-            "--client-ca-file", self.authority.certificate, "--tls-cert-file", server, "--tls-private-key-file", server_key,
+            "--client-ca-file", self.authority.certificate, "--tls-cert-file", server,
+            "--tls-private-key-file", server_key,
             "--kubelet-client-certificate", client, "--kubelet-client-key", client_key,
             "--kubelet-certificate-authority", self.authority.certificate,
             "--kubelet-preferred-address-types", "InternalIP",
@@ -85,6 +88,16 @@ class ControlPlane:
         certificate, key = self.authority.sign(name, user, groups)
         path = self.folder / f"{name}.kubeconfig"
         identity = {"client-certificate": str(certificate), "client-key": str(key)}
+        cluster = {"server": SERVER, "certificate-authority": str(self.authority.certificate)}
+        path.write_text(json.dumps(_kubeconfig(cluster, identity)))
+        path.chmod(0o600)
+        return path
+
+    def certificate_kubeconfig(self, name: str, certificate: str, key: Path) -> Path:
+        """A kubeconfig with a client certificate in PEM that came from elsewhere."""
+        path, kept = self.folder / f"{name}.kubeconfig", self.folder / f"{name}.crt"
+        kept.write_text(certificate)
+        identity = {"client-certificate": str(kept), "client-key": str(key)}
         cluster = {"server": SERVER, "certificate-authority": str(self.authority.certificate)}
         path.write_text(json.dumps(_kubeconfig(cluster, identity)))
         path.chmod(0o600)
@@ -170,7 +183,9 @@ class ControlPlane:
             if self._kubectl("get", "--raw", "/readyz").stdout == "ok":
                 return
             time.sleep(0.3)
-        raise RangeError(f"the API server was not ready in {seconds:.0f} s:\n{_tail(self.folder / 'kube-apiserver.log')}")
+        raise RangeError(
+            f"the API server was not ready in {seconds:.0f} s:\n{_tail(self.folder / 'kube-apiserver.log')}"
+        )
 
 
 def _kubeconfig(cluster: dict[str, str], user: dict[str, str]) -> dict[str, Any]:

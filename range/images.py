@@ -1,4 +1,4 @@
-"""Container images made on the spot: busybox and the inert program, under the names that the scenarios' workloads use."""
+"""Container images made on the spot: busybox and the inert program, under the names that workloads use."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ NAMES = (
     *(f"registry.example.com/shop/{part}:1.{minor}" for part in ("web", "api", "worker") for minor in (0, 1, 2)),
 )
 APPLETS = (
-    "sh", "ash", "cat", "cp", "mv", "rm", "ls", "ln", "mkdir", "chmod", "chown", "chroot", "echo", "env", "id", "ps", "kill",
-    "sleep", "wget", "nc", "nslookup", "ping", "grep", "sed", "awk", "find", "head", "tail", "tr", "cut", "sort", "uniq", "wc",
-    "date", "hostname", "uname", "whoami", "which", "mount", "umount", "nohup", "setsid", "tar", "touch", "true", "false",
-    "test", "base64", "crontab", "dd", "df", "du", "free", "httpd", "ifconfig", "ip", "netstat", "nsenter", "printf", "xargs",
+    "sh", "ash", "cat", "cp", "mv", "rm", "ls", "ln", "mkdir", "chmod", "chown", "chroot", "echo", "env", "id",
+    "ps", "kill", "sleep", "wget", "nc", "nslookup", "ping", "grep", "sed", "awk", "find", "head", "tail", "tr",
+    "cut", "sort", "uniq", "wc", "date", "hostname", "uname", "whoami", "which", "mount", "umount", "nohup",
+    "setsid", "tar", "touch", "true", "false", "test", "base64", "crontab", "dd", "df", "du", "free", "httpd",
+    "ifconfig", "ip", "netstat", "nsenter", "printf", "xargs",
 )  # fmt: skip
 
 
@@ -69,7 +70,20 @@ def write_images(busybox: Path, inert: Path, target: Path, names: Sequence[str] 
 def _layer(busybox: Path, inert: Path) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder in ("bin", "etc", "tmp", "var", "var/tmp", "root", "proc", "sys", "dev", "usr", "usr/local", "usr/local/bin"):
+        for folder in (
+            "bin",
+            "etc",
+            "tmp",
+            "var",
+            "var/tmp",
+            "root",
+            "proc",
+            "sys",
+            "dev",
+            "usr",
+            "usr/local",
+            "usr/local/bin",
+        ):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder.endswith("tmp") else 0o755
             archive.addfile(entry)

@@ -1,8 +1,9 @@
 """What the recorder knows for certain: which request, process and log line belongs to which actor and step.
 
-Every actor has an address of their own in the range's network, so the last address of `sourceIPs` (the peer's, which a client
-cannot choose) tells whose request an audit event is; actors inside a pod share its address with the pod and are told by the
-Audit-Id header of the answers they got. Steps of one actor never overlap, so the time says which step it was.
+Every actor has an address of their own in the range's network, so the last address of `sourceIPs` (the peer's, which
+a client cannot choose) tells whose request an audit event is; actors inside a pod share its address with the pod and
+are told by the Audit-Id header of the answers they got. Steps of one actor never overlap, so the time says which
+step it was.
 """
 
 from __future__ import annotations
@@ -83,4 +84,11 @@ def read_labels(path: Path) -> Labels:
 
 def write_labels(path: Path, labels: Labels) -> None:
     """Write `labels` to `path`, a line a record so that versions can be compared."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(labels, order="deterministic"), indent=1) + b"\n")
+    lines = list[str]()
+    for name, value in msgspec.to_builtins(labels).items():
+        if isinstance(value, tuple | list):
+            records = ",\n".join(f"  {msgspec.json.encode(record).decode()}" for record in value)
+            lines.append(f' "{name}": [\n{records}\n ]' if value else f' "{name}": []')
+        else:
+            lines.append(f' "{name}": {msgspec.json.encode(value, order="sorted").decode()}')
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -1,8 +1,8 @@
 """The range's network: one bridge, and a network namespace for every machine on it.
 
-A host is a network namespace with one address and everything else on link, so that any host reaches any other directly and
-each peer address the API server sees belongs to exactly one host. Pod networks are routed through their nodes. The bridge
-hangs in the sandbox's network namespace, which has no way out.
+A host is a network namespace with one address and everything else on link, so that any host reaches any other
+directly and each peer address the API server sees belongs to exactly one host. Pod networks are routed through their
+nodes. The bridge hangs in the sandbox's network namespace, which has no way out.
 """
 
 from __future__ import annotations
@@ -47,7 +47,12 @@ def make_network(hosts: Mapping[str, str], pods: Mapping[str, str]) -> None:
     _batch(lines)
     for name, address in hosts.items():
         # Everything is on link: a host asks the bridge for any address and the one that has it answers.
-        inside = [f"address add {address}/32 dev eth0", "link set lo up", "link set eth0 up", "route add default dev eth0"]
+        inside = [
+            f"address add {address}/32 dev eth0",
+            "link set lo up",
+            "link set eth0 up",
+            "route add default dev eth0",
+        ]
         inside += [
             f"route add {network} via {gateway} dev eth0 onlink"
             for network, gateway in pods.items()

@@ -1,8 +1,9 @@
-"""A real node: containerd, runc, a CNI bridge and a kubelet, in namespaces of their own with paths as on a real machine.
+"""A real node: containerd, runc, a CNI bridge and a kubelet, in namespaces of their own with paths as on a real
+machine.
 
-A node has its own PID, mount, UTS, IPC and cgroup namespaces and the network namespace of its host. Its root is a folder: /usr
-and the programs come read-only from this machine, everything that Kubernetes writes (/etc, /var, /run, /tmp) is the node's own.
-Its first process is the inert program as /sbin/init, which reaps; ending it ends the node.
+A node has its own PID, mount, UTS, IPC and cgroup namespaces and the network namespace of its host. Its root is a
+folder: /usr and the programs come read-only from this machine, everything that Kubernetes writes (/etc, /var, /run,
+/tmp) is the node's own. Its first process is the inert program as /sbin/init, which reaps; ending it ends the node.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from range.script import NodeKind
 from range.units import command_line, write_units
 
 OWN = ("etc", "var", "root", "tmp", "run", "proc", "sys", "dev", "opt", "home")  # folders a node does not share
+FOLDERS = (
+    "usr", "old", "etc/kubernetes/pki", "etc/kubernetes/manifests", "etc/cni/net.d", "etc/containerd",
+    "etc/default", "var/lib/kubelet/pki", "var/lib/containerd", "var/log/pods", "var/tmp", "opt/cni/bin",
+    "opt/range", "root/.ssh", "etc/cron.d", "var/spool/cron/crontabs",
+)  # fmt: skip
 CONTAINERD = """\
 version = 2
 oom_score = 0
@@ -79,7 +85,9 @@ class Node:
         self._write_files(plane)
         self._boot()
         self.start_service("containerd")
-        load = "until ctr version >/dev/null 2>&1; do sleep 0.1; done; ctr -n k8s.io images import /opt/range/images.tar"
+        load = (
+            "until ctr version >/dev/null 2>&1; do sleep 0.1; done; ctr -n k8s.io images import /opt/range/images.tar"
+        )
         images = self.run(["sh", "-c", load], seconds=60)
         if images.returncode:
             raise RangeError(f"{self.name}: images: {images.stderr.strip()}\n{self.log('containerd')[-1500:]}")
@@ -156,7 +164,9 @@ class Node:
                 for setting in ("cpuset.cpus", "cpuset.mems"):
                     (folder / setting).write_text((folder.parent / setting).read_text())
         script = self.root.parent / f"{self.name}.sh"
-        script.write_text(_BOOT.format(root=self.root, cache=self._cache, name=self.name, controllers=" ".join(CONTROLLERS)))
+        script.write_text(
+            _BOOT.format(root=self.root, cache=self._cache, name=self.name, controllers=" ".join(CONTROLLERS))
+        )
         enter = f"{self._join_cgroups()}; exec unshare -p -f -m -u -i -C --kill-child sh {script}"
         log = self.root.parent / f"{self.name}.boot.log"
         with log.open("wb") as output:
@@ -177,9 +187,7 @@ class Node:
         return f"for folder in {folders}; do echo $$ >$folder/cgroup.procs; done"
 
     def _write_files(self, plane: ControlPlane) -> None:
-        for folder in (*OWN, "usr", "old", "etc/kubernetes/pki", "etc/kubernetes/manifests", "etc/cni/net.d", "etc/containerd",
-                       "etc/default", "var/lib/kubelet/pki", "var/lib/containerd", "var/log/pods", "var/tmp", "opt/cni/bin",
-                       "opt/range", "root/.ssh", "etc/cron.d", "var/spool/cron/crontabs"):  # fmt: skip
+        for folder in (*OWN, *FOLDERS):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for folder in ("tmp", "var/tmp"):
             (self.root / folder).chmod(0o1777)
@@ -188,11 +196,15 @@ class Node:
         certificate, key = plane.authority.sign(
             self.name, f"system:node:{self.name}", ("system:nodes",), (self.address, self.name)
         )
-        identity = {"client-certificate": "/var/lib/kubelet/pki/kubelet.crt", "client-key": "/var/lib/kubelet/pki/kubelet.key"}
+        identity = {
+            "client-certificate": "/var/lib/kubelet/pki/kubelet.crt",
+            "client-key": "/var/lib/kubelet/pki/kubelet.key",
+        }
+        cluster = {"server": SERVER, "certificate-authority": "/etc/kubernetes/pki/ca.crt"}
         kubeconfig = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "kubernetes", "cluster": {"server": SERVER, "certificate-authority": "/etc/kubernetes/pki/ca.crt"}}],
+            "clusters": [{"name": "kubernetes", "cluster": cluster}],
             "users": [{"name": "default-auth", "user": identity}],
             "contexts": [{"name": "default", "context": {"cluster": "kubernetes", "user": "default-auth"}}],
             "current-context": "default",
@@ -241,8 +253,8 @@ class Node:
 
 _ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")
 
-# Builds the node's root from the folder and turns into its init. /usr is this machine's, read-only, with the range's programs
-# laid over it; the cgroup mounts are made inside the new cgroup namespace, so that paths begin at the node.
+# Builds the node's root from the folder and turns into its init. /usr is this machine's, read-only, with the range's
+# programs laid over it; the cgroup mounts are made inside the new cgroup namespace, so that paths begin at the node.
 _BOOT = """\
 set -e
 hostname {name}

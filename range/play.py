@@ -1,12 +1,14 @@
-"""Plays a script on a cluster: every step with a real client from its actor's own machine, and a note of what was done when.
+"""Plays a script on a cluster: every step with a real client from its actor's own machine, and a note of what was done
+when.
 
-curl makes the plain requests and kubectl, with a home folder of the actor's own, the rest; so user agents, discovery bursts
-and retries are the clients' own. Nothing is added to a request that a real one would not have.
+curl makes the plain requests and kubectl, with a home folder of the actor's own, the rest; so user agents, discovery
+bursts and retries are the clients' own. Nothing is added to a request that a real one would not have.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
 import shlex
@@ -55,6 +57,8 @@ class Player:
         self._credentials = credentials
         self._kept = dict[str, str]()
         self._kubeconfigs = dict[str, Path]()
+        self._requests = dict[str, tuple[Path, Path]]()
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._files = cluster.work / "clients"
         self._files.mkdir(exist_ok=True)
@@ -159,7 +163,9 @@ class Player:
         manifest = self._fill(kubectl.manifest) if kubectl.manifest else None
         done = self._from(step, command, manifest, kubectl.seconds)
         _expect(step, done.returncode, kubectl.expect, done.stdout + done.stderr[-2000:])
-        return _Result(done.stdout, tuple(dict.fromkeys(re.findall(r"(?i)audit-id[:=]\s*\[?\"?([0-9a-f-]{36})", done.stderr))))
+        return _Result(
+            done.stdout, tuple(dict.fromkeys(re.findall(r"(?i)audit-id[:=]\s*\[?\"?([0-9a-f-]{36})", done.stderr)))
+        )
 
     def _kubelet(self, step: Step) -> _Result:
         request = step.kubelet
@@ -190,13 +196,15 @@ class Player:
         seen = "nothing"
         while time.monotonic() < end:
             answer = self._cluster.plane.get(self._fill(until.path))
-            seen = "gone" if answer is None else "exists" if not until.field else str(_pick(json.dumps(answer), until.field))
-            if seen == until.value:
+            seen = _state(answer, until.field)
+            if seen == until.value or (until.value == "present" and seen not in {"", "gone", "exists"}):
                 return _Result("")
             if ended := self._cluster.ended():
                 raise RangeError(ended)
             time.sleep(0.4)
-        raise StepFailed(f"{until.path}: {until.field or 'it'} is {seen!r}, not {until.value!r}, after {until.seconds:.0f} s")
+        raise StepFailed(
+            f"{until.path}: {until.field or 'it'} is {seen!r}, not {until.value!r}, after {until.seconds:.0f} s"
+        )
 
     def _from(
         self, step: Step, command: list[str], text: str | None, seconds: float = 65
@@ -245,11 +253,15 @@ class Player:
             if path:
                 return path
             plane = self._cluster.plane
-            name = f"client{len(self._kubeconfigs)}"
+            name = f"client{next(self._numbers)}"
             if key == "admin":
                 path = plane.kubeconfig(name, "kubernetes-admin", ("kubeadm:cluster-admins",))
             elif key in self._credentials:
-                path = plane.kubeconfig(name, self._credentials[key].user, self._credentials[key].groups)
+                credential = self._credentials[key]
+                if credential.signed:
+                    path = plane.kubeconfig(name, credential.user, credential.groups)
+                else:
+                    path = plane.certificate_kubeconfig(name, self._kept[key], self._signing_request(key)[1])
             else:
                 token = self._token(step)
                 path = plane.token_kubeconfig(name, token)
@@ -257,6 +269,14 @@ class Player:
                     return path  # it may be kept anew under the same name
             self._kubeconfigs[key] = path
             return path
+
+    def _signing_request(self, name: str) -> tuple[Path, Path]:
+        """Request and key of a credential that nobody has signed yet."""
+        if name not in self._requests:
+            credential = self._credentials[name]
+            authority = self._cluster.plane.authority
+            self._requests[name] = authority.request(f"request-{name}", credential.user, credential.groups)
+        return self._requests[name]
 
     def _container(self, wanted: str) -> tuple[Node, str, dict[str, Any]]:
         """Node, container id and object of the first running pod that `wanted` ("namespace/prefix*") names."""
@@ -269,12 +289,20 @@ class Player:
                 fits = own.startswith(name[:-1]) if name.endswith("*") else own == name
                 statuses = pod["status"].get("containerStatuses", [])
                 if fits and statuses and "running" in statuses[0]["state"] and pod["spec"].get("nodeName"):
-                    return self._cluster.nodes[pod["spec"]["nodeName"]], statuses[0]["containerID"].partition("//")[2], pod
+                    return (
+                        self._cluster.nodes[pod["spec"]["nodeName"]],
+                        statuses[0]["containerID"].partition("//")[2],
+                        pod,
+                    )
             time.sleep(0.5)
         raise StepFailed(f"no running pod is called {wanted}")
 
     def _fill(self, text: str) -> str:
-        """`text` with `{name}` replaced by kept values; other braces stay."""
+        """`text` with `{name}` replaced by kept values and `{csr:name}` by signing requests; other braces stay."""
+        for name in re.findall(r"\{csr:([\w-]+)\}", text):
+            text = text.replace(
+                f"{{csr:{name}}}", base64.b64encode(self._signing_request(name)[0].read_bytes()).decode()
+            )
         return re.sub(r"\{([a-z][a-z0-9_]*)\}", lambda found: self._kept.get(found[1], found[0]), text)
 
 
@@ -284,7 +312,9 @@ class _Result(Struct, frozen=True):
     containers: tuple[str, ...] = ()
 
 
-def play_background(player: Player, background: Background, stop: threading.Event, failed: Callable[[str], None]) -> None:
+def play_background(
+    player: Player, background: Background, stop: threading.Event, failed: Callable[[str], None]
+) -> None:
     """Play `background` round after round until `stop` is set; what goes wrong is told to `failed` and played on."""
     while not stop.is_set():
         started = time.monotonic()
@@ -302,7 +332,19 @@ def _expect(step: Step, found: int, wanted: tuple[int, ...], said: str) -> None:
     if found not in wanted:
         what = step.step or "set-up"
         words = step.request or step.kubectl or step.kubelet or step.node or step.pod
-        raise StepFailed(f"{step.actor}, {what!r}: ended with {found}, not {wanted}: {said.strip()[-1500:]}\n  step: {words}")
+        raise StepFailed(
+            f"{step.actor}, {what!r}: ended with {found}, not {wanted}: {said.strip()[-1500:]}\n  step: {words}"
+        )
+
+
+def _state(answer: Any, field: str) -> str:
+    """What `until` compares: "gone", "exists" (no field asked for), the field's value, "" without such a field."""
+    if answer is None or not field:
+        return "gone" if answer is None else "exists"
+    try:
+        return _pick(json.dumps(answer), field)
+    except StepFailed:
+        return ""
 
 
 def _shell(command: str, background: bool) -> str:
@@ -326,7 +368,7 @@ def _pick(text: str, path: str) -> str:
         elif isinstance(value, dict) and name in value:
             value = value[name]
         else:
-            return ""
+            raise StepFailed(f"the answer has no {path}")
     return value if isinstance(value, str) else json.dumps(value)
 
 

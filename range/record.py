@@ -1,9 +1,9 @@
 """Writes down what an investigator would be handed, and beside it what only the range can know.
 
-`evidence/` is made of the machines' own logs and of what their own tools print. `labels.json` tells which request, process and
-log line is whose: requests by the peer's address (each actor has one of their own) or by the Audit-Id of the answer (actors
-inside a pod), processes by what a step left running and by the pods that an actor's requests led to, log lines by container and
-time.
+`evidence/` is made of the machines' own logs and of what their own tools print. `labels.json` tells which request,
+process and log line is whose: requests by the peer's address (each actor has one of their own) or by the Audit-Id of
+the answer (actors inside a pod), processes by what a step left running and by the pods that an actor's requests led
+to, log lines by container and time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ RBAC = ("clusterroles", "clusterrolebindings", "roles", "rolebindings")
 NODE_FILES = (
     "etc/systemd/system/kubelet.service", "etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
     "etc/systemd/system/containerd.service", "etc/default/kubelet", "etc/containerd/config.toml", "etc/hosts",
-    "etc/ld.so.preload", "root/.ssh/authorized_keys", "var/lib/kubelet/config.yaml", "var/lib/kubelet/kubeadm-flags.env",
+    "etc/ld.so.preload", "root/.ssh/authorized_keys", "var/lib/kubelet/config.yaml",
+    "var/lib/kubelet/kubeadm-flags.env",
 )  # fmt: skip
 NODE_FOLDERS = ("etc/cron.d", "var/spool/cron/crontabs", "etc/kubernetes/manifests")
 NODE_COMMANDS = {
@@ -46,8 +47,8 @@ NODE_COMMANDS = {
     "iptables-save.txt": "iptables-save",
     "ip6tables-save.txt": "ip6tables-save",
     "nft.json": "nft -j list ruleset",
-    "cgroups.txt": "for p in /proc/[0-9]*; do echo \"${p#/proc/} $(grep :memory: $p/cgroup)\"; done 2>/dev/null",
-    "exe.txt": "for p in /proc/[0-9]*; do echo \"${p#/proc/} $(readlink $p/exe)\"; done 2>/dev/null",
+    "cgroups.txt": 'for p in /proc/[0-9]*; do echo "${p#/proc/} $(grep :memory: $p/cgroup)"; done 2>/dev/null',
+    "exe.txt": 'for p in /proc/[0-9]*; do echo "${p#/proc/} $(readlink $p/exe)"; done 2>/dev/null',
     "listing.txt": "ls -laR --time-style=full-iso /tmp /var/tmp /root 2>/dev/null",
 }
 
@@ -195,7 +196,11 @@ class Recorder:
         for line in lines:
             event = json.loads(line)
             request = labelled.get(event["auditID"])
-            if request and event["verb"] in {"create", "patch", "update"} and event.get("responseStatus", {}).get("code", 0) < 300:
+            if (
+                request
+                and event["verb"] in {"create", "patch", "update"}
+                and event.get("responseStatus", {}).get("code", 0) < 300
+            ):
                 thing = event.get("objectRef", {})
                 name = thing.get("name") or (event.get("requestObject") or {}).get("metadata", {}).get("name", "")
                 made.setdefault((thing.get("resource", ""), thing.get("namespace", ""), name), request)
@@ -247,7 +252,9 @@ def _top(get: Any, thing: dict[str, Any], resource: str = "pods") -> tuple[str, 
     owner = owners[0]
     plural = owner["kind"].lower() + "s"
     prefix = "/api/v1" if owner["apiVersion"] == "v1" else f"/apis/{owner['apiVersion']}"
-    above = get(f"{prefix}/namespaces/{meta['namespace']}/{plural}/{owner['name']}") if owner["kind"] != "Node" else None
+    above = (
+        get(f"{prefix}/namespaces/{meta['namespace']}/{plural}/{owner['name']}") if owner["kind"] != "Node" else None
+    )
     return _top(get, above, plural) if above else (plural, meta.get("namespace", ""), owner["name"])
 
 
@@ -259,7 +266,9 @@ def _steps(deeds: tuple[Deed, ...]) -> Iterator[LabelledStep]:
             key = (deed.actor, deed.step)
             before = found.get(key)
             started = before.started if before else _stamp(deed.started)
-            found[key] = LabelledStep(deed.actor, deed.step, before.phase if before else deed.phase, started, _stamp(deed.ended))
+            found[key] = LabelledStep(
+                deed.actor, deed.step, before.phase if before else deed.phase, started, _stamp(deed.ended)
+            )
     yield from found.values()
 
 
@@ -268,11 +277,15 @@ def _without(lines: list[bytes], gap: Gap, deeds: tuple[Deed, ...]) -> list[byte
     if not inside:
         return lines
     first, last = min(deed.started for deed in inside), max(deed.ended for deed in inside)
-    return [line for line in lines if not first <= datetime.fromisoformat(json.loads(line)["requestReceivedTimestamp"]) <= last]
+    return [
+        line
+        for line in lines
+        if not first <= datetime.fromisoformat(json.loads(line)["requestReceivedTimestamp"]) <= last
+    ]
 
 
 def _rotated(lines: list[bytes], size: int) -> Iterator[tuple[str, bytes]]:
-    """The log as the API server rotates it: full files are named after the time they were closed at, the last is audit.log."""
+    """The log as the API server rotates it: full files bear the time they were closed at, the last is audit.log."""
     files, used = [list[bytes]()], 0
     for line in lines:
         if size and used and used + len(line) > size:

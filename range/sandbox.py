@@ -1,9 +1,10 @@
 """The range's own small machine inside this one: PID, mount, network, UTS and IPC namespaces and a cgroup of its own.
 
-Everything the range starts lives below one process, the init of a new PID namespace. When that process ends the kernel ends
-all others with it and the mounts and network namespaces go away with their last user; so nothing has to be undone in order,
-and a crash leaves what a clean end leaves. Two things outlive a namespace, cgroup folders and the work folder: a reaper that
-waits on a pipe for the caller's end, however it came about (SIGKILL too), removes those.
+Everything the range starts lives below one process, the init of a new PID namespace. When that process ends the
+kernel ends all others with it and the mounts and network namespaces go away with their last user; so nothing has to
+be undone in order, and a crash leaves what a clean end leaves. Two things outlive a namespace, cgroup folders and
+the work folder: a reaper that waits on a pipe for the caller's end, however it came about (SIGKILL too), removes
+those.
 
 The new network namespace has no link to outside. What runs in it can reach the range's hosts and nothing else.
 """
@@ -20,7 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 # <linux/sched.h>, <sys/mount.h>, <sys/prctl.h>: Python 3.11 has no os.unshare.
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
+    0x20000,
+    0x4000000,
+    0x8000000,
+    0x20000000,
+    0x40000000,
+)
 MS_REC, MS_PRIVATE, MS_NOSUID = 0x4000, 0x40000, 0x2
 PR_SET_PDEATHSIG = 1
 CGROUPS = Path("/sys/fs/cgroup")
@@ -47,7 +54,9 @@ def missing() -> str:
         )
     absent = [tool for tool in ("ip", "nsenter", "unshare", "curl", "openssl", "ps", "ss") if not shutil.which(tool)]
     if absent:
-        return f"the range needs {', '.join(absent)}; on Debian: apt-get install iproute2 util-linux curl openssl procps"
+        return (
+            f"the range needs {', '.join(absent)}; on Debian: apt-get install iproute2 util-linux curl openssl procps"
+        )
     return ""
 
 
@@ -104,8 +113,8 @@ def _fork_inside(folders: list[Path], end: int, body: Callable[[], int]) -> int:
         _mount("proc", "/proc", "proc", MS_NOSUID)
         _mount("tmpfs", "/run", "tmpfs", MS_NOSUID)
         status = _as_init(body)
-    except BaseException as error:  # noqa: BLE001 -- the last frame of this process: say it, then end
-        print(f"range: the sandbox could not be set up: {error}", file=sys.stderr)  # noqa: T201
+    except BaseException as error:
+        print(f"range: the sandbox could not be set up: {error}", file=sys.stderr)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -122,10 +131,10 @@ def _as_init(body: Callable[[], int]) -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             status = body()
         except KeyboardInterrupt:
-            print("range: interrupted; everything it started is gone", file=sys.stderr)  # noqa: T201
+            print("range: interrupted; everything it started is gone", file=sys.stderr)
             status = 130
         except RangeError as error:
-            print(f"range: {error}", file=sys.stderr)  # noqa: T201
+            print(f"range: {error}", file=sys.stderr)
             status = 2
         finally:
             sys.stdout.flush()

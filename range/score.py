@@ -96,9 +96,7 @@ def investigate(evidence: Path) -> Document:
     # Named from its own folder, so that the paths in the report are the same on every machine.
     command = [sys.executable, "-m", "kubewitness", "investigate", evidence.name, "--format", "json", "--quiet"]
     try:
-        done = subprocess.run(  # noqa: S603 - our own program
-            command, cwd=evidence.parent, capture_output=True, timeout=_SECONDS, check=False
-        )
+        done = subprocess.run(command, cwd=evidence.parent, capture_output=True, timeout=_SECONDS, check=False)
         return msgspec.json.decode(done.stdout, type=Document)
     except subprocess.TimeoutExpired as error:
         raise ProgramError(f"{evidence}: no report after {_SECONDS} s") from error

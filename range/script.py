@@ -1,8 +1,9 @@
 """A scenario's script: who does what to the range's cluster, in which order, and what an investigation has to find.
 
-A scenario is a folder with `scenario.yaml`. Its form is the `Script` below, read strictly: a field that is not in it is an
-error with file and line, never ignored. The script says what is *done*; which audit events, processes and log lines came of
-it is written down by the recorder (`labels.json`), so that a score never rests on what the tool itself believes.
+A scenario is a folder with `scenario.yaml`. Its form is the `Script` below, read strictly: a field that is not in it
+is an error with file and line, never ignored. The script says what is *done*; which audit events, processes and log
+lines came of it is written down by the recorder (`labels.json`), so that a score never rests on what the tool itself
+believes.
 """
 
 from __future__ import annotations
@@ -40,10 +41,15 @@ class Actor(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Credential(Struct, frozen=True, forbid_unknown_fields=True):
-    """A client certificate that the cluster's CA signs before the scenario starts."""
+    """A client certificate.
+
+    The cluster's CA signs it before the scenario starts, unless `signed` is false: then `{csr:NAME}` is the base64 of a
+    certificate signing request for it, and the certificate is what a step keeps under the credential's own name.
+    """
 
     user: str
     groups: tuple[str, ...] = ()
+    signed: bool = True
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +107,7 @@ class Until(Struct, frozen=True, forbid_unknown_fields=True):
 
     path: str  # API path, GET as the range's own observer
     field: str  # dotted: "status.numberReady"; "" with value "exists" or "gone"
-    value: str
+    value: str  # "present": any value that is not empty
     seconds: float = 90
 
 
@@ -116,9 +122,11 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, rename={"as_": "as"}
     node: NodeCommand | None = None
     pod: PodCommand | None = None
     until: Until | None = None
-    as_: str = ""  # credential: "anonymous", "admin", a name of `credentials`, "kept:NAME" (a bearer token), "pod" (actor's own),
+    # Credential: "anonymous", "admin", a name of `credentials`, "kept:NAME" (a bearer token), "pod" (the actor's own),
     # "serviceaccount:NAMESPACE/NAME" (a token the range asks for), "token:TEXT" (a made-up one)
-    keep: dict[str, str] = {}  # name → dotted path in the JSON answer ("" = whole text), for later `{name}` and kept:name
+    as_: str = ""
+    # Name → dotted path in the JSON answer ("": the whole text), for `{name}` and kept:name in later steps
+    keep: dict[str, str] = {}
     decode: bool = False  # kept values are base64 (as in a Secret's data)
     times: int = 1
     wait: float = 0  # seconds before the step
@@ -139,7 +147,9 @@ class ExpectedIncident(Struct, frozen=True, forbid_unknown_fields=True):
     actors: tuple[str, ...]  # who of `actors` is this one intruder
     entry_identity: str  # user name of the first thing that was allowed, "" if it cannot be known from the evidence
     entry_address: str
-    root_causes: tuple[str, ...] = ()  # any of these is right: "ClusterRoleBinding/name", "Credential/user", "Setting/name"
+    root_causes: tuple[
+        str, ...
+    ] = ()  # any of these is right: "ClusterRoleBinding/name", "Credential/user", "Setting/name"
     identities: tuple[str, ...] = ()  # every user name used, the entry's too
     addresses: tuple[str, ...] = ()
 
@@ -255,7 +265,7 @@ def parse(text: str, path: str) -> Script:
 def _read(text: str, path: str, form: type[Form]) -> Form:
     try:
         node = yaml.compose(text, yaml.CSafeLoader)
-        value = yaml.load(text, yaml.CSafeLoader)  # noqa: S506 -- a safe loader
+        value = yaml.load(text, yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ScriptError(f"{path}:{line}: not YAML: {error.problem}") from error
@@ -268,7 +278,7 @@ def _read(text: str, path: str, form: type[Form]) -> Form:
 
 
 def _line(node: yaml.Node | None, where: str, what: str) -> int:
-    """The line of the place `where` ("$.phases[0].steps[1]") in the YAML tree; of the unknown field `what` names, if one."""
+    """The line of the place `where` ("$.phases[0].steps[1]") in the YAML; of the unknown field `what` names, if one."""
     line = 1
     for part in re.findall(r"\[(\d+)\]|\.([^.\[]+)", where):
         index, key = part
@@ -324,7 +334,8 @@ def _step_problems(script: Script | Background, step: Step) -> Iterator[str]:
         yield f"node {node!r} is not one of the scenario's nodes"
     kind, _, rest = step.as_.partition(":")
     if kind not in {"", "anonymous", "pod", "kept", "serviceaccount", "token", "admin", *script.credentials}:
-        yield f"as: {step.as_!r} is no credential; define it under credentials, or use anonymous, admin, pod, kept:NAME, serviceaccount:NAMESPACE/NAME or token:TEXT"
+        known = "anonymous, admin, pod, kept:NAME, serviceaccount:NAMESPACE/NAME or token:TEXT"
+        yield f"as: {step.as_!r} is no credential; define it under credentials, or use {known}"
     if kind == "serviceaccount" and "/" not in rest:
         yield "as: write serviceaccount:NAMESPACE/NAME"
     if kind == "pod" and not script.actors[step.actor].pod:

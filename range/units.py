@@ -1,7 +1,8 @@
 """Unit files of a node as kubeadm's packages install them, and the command line that systemd would make of them.
 
-The kubelet's drop-in is the heart of the second incident: with its `KUBELET_CONFIG_ARGS` line commented out, ExecStart still
-names the variable, systemd puts nothing in its place, and the kubelet starts without its configuration file.
+The kubelet's drop-in is the heart of the second incident: with its `KUBELET_CONFIG_ARGS` line commented out,
+ExecStart still names the variable, systemd puts nothing in its place, and the kubelet starts without its
+configuration file.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ WantedBy=multi-user.target
 """
 KUBELET_DROP_IN = """\
 [Service]
-Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_KUBECONFIG_ARGS={kubeconfigs}"
 {comment}Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet
 ExecStart=
 ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
 """
+_KUBECONFIGS = "--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
 CONTAINERD_UNIT = """\
 [Unit]
 Description=containerd container runtime
@@ -57,7 +59,7 @@ def write_units(root: Path, config_commented_out: bool) -> None:
     folder = root / "etc/systemd/system"
     (folder / "kubelet.service.d").mkdir(parents=True, exist_ok=True)
     (folder / "kubelet.service").write_text(KUBELET_UNIT)
-    drop_in = KUBELET_DROP_IN.replace("{comment}", "#" if config_commented_out else "")
+    drop_in = KUBELET_DROP_IN.format(comment="#" if config_commented_out else "", kubeconfigs=_KUBECONFIGS)
     (folder / "kubelet.service.d/10-kubeadm.conf").write_text(drop_in)
     (folder / "containerd.service").write_text(CONTAINERD_UNIT)
 
@@ -65,8 +67,8 @@ def write_units(root: Path, config_commented_out: bool) -> None:
 def command_line(root: Path, unit: str) -> list[str]:
     """The words of `unit`'s ExecStart below `root`, as systemd builds them from the unit and its drop-ins.
 
-    Knows what the range's own units use: an empty ExecStart= resets, `$NAME` alone is split into words (nothing if unset),
-    Environment= with quoted assignments, EnvironmentFile= with a leading "-" for files that may be missing.
+    Knows what the range's own units use: an empty ExecStart= resets, `$NAME` alone is split into words (none if
+    unset), Environment= with quoted assignments, EnvironmentFile= with a leading "-" for files that may be missing.
     Source: systemd.service(5), "Command lines"; systemd.exec(5).
     """
     folder = root / "etc/systemd/system"
