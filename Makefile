@@ -1,13 +1,16 @@
 # Two commands set everything up on a machine with Python 3.11 or newer and make:
 #   make demo    runs the shipped scenario and tells where the HTML report is
-#   make test    runs all tests
+#   make test    runs all tests that need neither root nor a cluster
+# The test range (range/README.md) is a real Kubernetes cluster in namespaces of this machine:
+#   make range       builds it, once, into ~/.cache/kubewitness-range
+#   make test-range  plays and checks attacks on it (root); skips with the reason where it cannot run
+#   make score       holds investigations of the recorded scenarios against what is known of them
 # Packages go into .venv, exactly those of the lock files, and only when a lock file has changed.
 
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime.stamp
 DEV := $(VENV)/.dev.stamp
-SOURCES := src tests bench scenarios
 
 # The first interpreter that works and is new enough; empty if there is none.
 PYTHON ?= $(firstword $(foreach candidate,python3.11 python3.12 python3.13 python3.14 python3 python,$(shell \
@@ -16,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe \
   --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --build-deps-for editable
 
-.PHONY: demo test lint format bench schema golden score dist lock clean
+.PHONY: demo test test-range range score score-check lint format bench schema golden dist lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(RUNTIME)
@@ -24,6 +27,13 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	$(BIN)/python -m pytest -n 2
+
+# One process: each test starts a cluster of its own.
+test-range: range
+	$(BIN)/python -m pytest tests/range_live
+
+range: $(DEV)
+	$(BIN)/python -m range build
 
 lint: $(DEV)
 	$(BIN)/ruff check
@@ -47,6 +57,9 @@ golden: $(DEV)
 # Needs no range: it investigates what is recorded in scenarios/recorded and writes scenarios/SCORE.md.
 score: $(DEV)
 	$(BIN)/python -m range.score
+
+score-check: $(DEV)
+	$(BIN)/python -m range.score --check
 
 dist: $(DEV)
 	rm -rf dist
