@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from range.images import APPLETS, NAMES, write_images
+from range.images import APPLETS, ENTRYPOINTS, NAMES, write_images
 from range.sandbox import RangeError
 
 KUBERNETES = "v1.34.4"
@@ -39,7 +39,7 @@ def cache_folder() -> Path:
     digest = hashlib.sha256()
     for path in (*sorted(_SOURCE.rglob("*.go")), _SOURCE / "go.mod", _SOURCE / "go.sum"):
         digest.update(path.read_bytes())
-    digest.update(repr((KUBERNETES, PACKAGES, NAMES, APPLETS)).encode())
+    digest.update(repr((KUBERNETES, PACKAGES, NAMES, APPLETS, ENTRYPOINTS)).encode())
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubewitness-range"
     return Path(os.environ.get("KUBEWITNESS_RANGE_CACHE") or default) / f"{KUBERNETES}-{digest.hexdigest()[:12]}"
 
