@@ -69,7 +69,7 @@ class Recorder:
         self._evidence = target / "evidence"
         self._rbac_before = rbac(cluster)
         self._rbac_after = list[Any]()
-        self._processes = dict[str, dict[int, str]]()
+        self._processes = dict[str, dict[int, tuple[int, str]]]()  # node → process id → parent, command
         self._owners = dict[tuple[str, int], tuple[str, str, str]]()
 
     def collect(self) -> None:
@@ -130,7 +130,7 @@ class Recorder:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
         rows = (line.split(None, 8) for line in (folder / "ps.txt").read_text().splitlines()[1:])
-        self._processes[node.name] = {int(row[1]): row[8] for row in rows if len(row) == 9}
+        self._processes[node.name] = {int(row[1]): (int(row[2]), row[8]) for row in rows if len(row) == 9}
 
     def _pod_owners(self) -> Iterator[tuple[tuple[str, int], tuple[str, str, str]]]:
         """(node, pid) → (resource, namespace, name) of the object at the top of the pod's owners."""
@@ -205,13 +205,18 @@ class Recorder:
                 name = thing.get("name") or (event.get("requestObject") or {}).get("metadata", {}).get("name", "")
                 made.setdefault((thing.get("resource", ""), thing.get("namespace", ""), name), request)
         for node, processes in self._processes.items():
-            for pid, command in sorted(processes.items()):
+            mine = dict[int, tuple[str, str]]()
+            for pid, (parent, command) in sorted(processes.items()):  # a child's number is nearly always the higher one
                 place = (node, pid)
                 if place in left and _worth_labelling(command):
-                    yield LabelledProcess(node, pid, command, left[place].actor, left[place].step)
+                    mine[pid] = (left[place].actor, left[place].step)
                 elif self._owners.get(place) in made:
                     request = made[self._owners[place]]
-                    yield LabelledProcess(node, pid, command, request.actor, request.step)
+                    mine[pid] = (request.actor, request.step)
+                elif parent in mine:
+                    mine[pid] = mine[parent]
+                if pid in mine:
+                    yield LabelledProcess(node, pid, command, *mine[pid])
 
     def _labelled_lines(self, deeds: tuple[Deed, ...]) -> Iterator[LabelledLine]:
         """Lines of the nodes' logs that a step into a container caused: they name it, at that time."""
