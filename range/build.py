@@ -31,6 +31,7 @@ PACKAGES = (
     "libnfnetlink0", "nftables", "libnftables1", "libjansson4",
 )  # fmt: skip
 _SOURCE = Path(__file__).parent / "components"
+RECIPE = 2  # raise it when the same sources make something else
 _WHOLE = "whole.json"  # written last: the size of every file, to notice a cache that somebody trimmed
 
 
@@ -39,7 +40,7 @@ def cache_folder() -> Path:
     digest = hashlib.sha256()
     for path in (*sorted(_SOURCE.rglob("*.go")), _SOURCE / "go.mod", _SOURCE / "go.sum"):
         digest.update(path.read_bytes())
-    digest.update(repr((KUBERNETES, PACKAGES, NAMES, APPLETS, ENTRYPOINTS)).encode())
+    digest.update(repr((KUBERNETES, PACKAGES, NAMES, APPLETS, ENTRYPOINTS, RECIPE)).encode())
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubewitness-range"
     return Path(os.environ.get("KUBEWITNESS_RANGE_CACHE") or default) / f"{KUBERNETES}-{digest.hexdigest()[:12]}"
 

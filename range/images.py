@@ -86,7 +86,7 @@ def _layer(busybox: Path, inert: Path) -> bytes:
         _add(archive, INERT[1:], inert.read_bytes(), 0o755)
         for name in sorted(set(ENTRYPOINTS.values())):
             entry = tarfile.TarInfo(name[1:])
-            entry.type, entry.linkname = tarfile.LNKTYPE, INERT[1:]
+            entry.type, entry.linkname, entry.mode = tarfile.LNKTYPE, INERT[1:], 0o755  # a link's mode is set too
             archive.addfile(entry)
         _add(archive, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
         for applet in APPLETS:
