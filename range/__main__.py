@@ -17,7 +17,7 @@ from range.cluster import Cluster
 from range.play import Player, StepFailed, play_background
 from range.record import Recorder
 from range.sandbox import RangeError, missing, run_inside
-from range.script import Background, Script, ScriptError, load, load_background
+from range.script import Background, Script, ScriptError, load, load_background, together
 
 RECORDED = Path(__file__).parents[1] / "scenarios" / "recorded"
 
@@ -68,6 +68,7 @@ def run_command(scenario: str, record: Path | None, quiet_background: bool) -> N
     try:
         script = load(folder)
         backgrounds = [] if quiet_background else [load_background(name) for name in script.background]
+        together(script, backgrounds)
         if reason := missing():
             raise RangeError(reason)
         if reason := defect(cache_folder()):
@@ -108,11 +109,7 @@ def record_command(scenarios: tuple[str, ...]) -> None:
 
 def _play(folder: Path, script: Script, backgrounds: list[Background], work: Path, target: Path | None) -> int:
     """Inside the sandbox: the whole road from an empty cluster to the recording."""
-    actors = dict(script.actors)
-    credentials = dict(script.credentials)
-    for background in backgrounds:
-        actors |= background.actors
-        credentials |= background.credentials
+    actors, credentials = together(script, backgrounds)
     cluster = Cluster(script, actors, work, cache_folder(), folder / "served")
     cluster.start(_say)
     player = Player(cluster, actors, credentials)

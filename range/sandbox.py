@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,6 +137,8 @@ def _as_init(body: Callable[[], int]) -> int:
         except RangeError as error:
             print(f"range: {error}", file=sys.stderr)
             status = 2
+        except Exception:  # os._exit below would swallow it
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

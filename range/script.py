@@ -8,13 +8,16 @@ believes.
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
 from msgspec import Struct, ValidationError, convert, field
+
+from range.network import FILE_SERVER
 
 Role = Literal["intruder", "benign", "administrator"]
 Policy = Literal["recommended", "metadata", "request_response"]
@@ -210,6 +213,7 @@ class Background(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Form = TypeVar("Form", Script, Background)
+_OWN = ipaddress.IPv4Network("10.77.0.0/24")  # control plane and nodes: range.network
 BACKGROUNDS = Path(__file__).parent / "background"
 ACTIONS = ("request", "kubectl", "kubelet", "node", "pod", "until")
 
@@ -226,9 +230,11 @@ def load(folder: Path) -> Script:
     """
     path = folder / "scenario.yaml"
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ScriptError(f"{path}: {error.strerror}; a scenario is a folder with a scenario.yaml") from error
+    except UnicodeDecodeError as error:
+        raise ScriptError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
     return parse(text, str(path))
 
 
@@ -253,6 +259,25 @@ def load_background(name: str) -> Background:
     return background
 
 
+def together(script: Script, backgrounds: Iterable[Background]) -> tuple[dict[str, Actor], dict[str, Credential]]:
+    """All actors and credentials of a scenario and its ordinary traffic.
+
+    Raises:
+        ScriptError: a name or an address means two things, so that labels would be wrong.
+    """
+    actors, credentials = dict(script.actors), dict(script.credentials)
+    for background in backgrounds:
+        taken = {actor.address for actor in actors.values() if actor.address}
+        for name, actor in background.actors.items():
+            if name in actors or actor.address in taken:
+                raise ScriptError(f"background ({background.about}): its actor {name!r}, {actor.address}, is taken")
+        for name, credential in background.credentials.items():
+            if credentials.setdefault(name, credential) != credential:
+                raise ScriptError(f"background ({background.about}): its credential {name!r} is taken")
+        actors |= background.actors
+    return actors, credentials
+
+
 def parse(text: str, path: str) -> Script:
     """The script in `text`; `path` is for messages. Raises `ScriptError`."""
     script = _read(text, path, Script)
@@ -269,6 +294,9 @@ def _read(text: str, path: str, form: type[Form]) -> Form:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ScriptError(f"{path}:{line}: not YAML: {error.problem}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ScriptError(f"{path}:{line}: not YAML: {error.reason}") from error
     try:
         return convert(value, form, strict=True)
     except ValidationError as error:
@@ -278,21 +306,36 @@ def _read(text: str, path: str, form: type[Form]) -> Form:
 
 
 def _line(node: yaml.Node | None, where: str, what: str) -> int:
-    """The line of the place `where` ("$.phases[0].steps[1]") in the YAML; of the unknown field `what` names, if one."""
-    line = 1
-    for part in re.findall(r"\[(\d+)\]|\.([^.\[]+)", where):
-        index, key = part
-        if isinstance(node, yaml.SequenceNode) and index:
-            node = node.value[int(index)]
-        elif isinstance(node, yaml.MappingNode):
-            node = next((value for name, value in node.value if name.value == key), None)
-        if node is None:
-            return line
-        line = node.start_mark.line + 1
-    unknown = re.search(r"unknown field `(.+)`", what)
-    if unknown and isinstance(node, yaml.MappingNode):
-        return next((key.start_mark.line + 1 for key, _ in node.value if key.value == unknown[1]), line)
-    return line
+    """The line of the place `where` ("$.phases[0].steps[1]") in the YAML; of the unknown field `what` names, if one.
+
+    msgspec does not name the entry of a mapping ("$.actors[...]"): it is the first in which `what` can be true.
+    """
+    nodes = [node] if node else []
+    for part in re.findall(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)", where):
+        inside = [child for one in nodes for child in _inside(one, *part)]
+        if not inside:
+            break
+        nodes = inside
+    unknown, lacking = (re.search(rf"{words} field `(.+)`", what) for words in ("unknown", "required"))
+    for mapping in (one for one in nodes if isinstance(one, yaml.MappingNode)):
+        keys: dict[object, int] = {key.value: key.start_mark.line + 1 for key, _ in mapping.value}
+        if unknown and unknown[1] in keys:
+            return keys[unknown[1]]
+        if lacking and lacking[1] not in keys:
+            return int(mapping.start_mark.line) + 1
+    named = re.search(r"value '(.*)'", what)
+    fits = [one for one in nodes if named and one.value == named[1]] or nodes
+    line: int = fits[0].start_mark.line if fits else 0
+    return line + 1
+
+
+def _inside(node: yaml.Node, index: str, key: str) -> list[yaml.Node]:
+    """What `node` has at an index, at a key, or ("...") at any key."""
+    if isinstance(node, yaml.SequenceNode) and index.isdigit():
+        return [node.value[int(index)]]
+    if isinstance(node, yaml.MappingNode):
+        return [value for name, value in node.value if index == "..." or name.value == key]
+    return []
 
 
 def _problems(script: Script) -> Iterator[str]:
@@ -300,6 +343,8 @@ def _problems(script: Script) -> Iterator[str]:
     for name, actor in script.actors.items():
         if bool(actor.address) == bool(actor.pod):
             yield f"actors.{name}: give either address (a host of its own) or pod (acts from inside it)"
+        if problem := _address_problem(actor.address):
+            yield f"actors.{name}: {actor.address!r} {problem}"
     addresses = [actor.address for actor in script.actors.values() if actor.address]
     for address in sorted({address for address in addresses if addresses.count(address) > 1}):
         yield f"actors: {address} is given twice; an address is one actor's, or labels could not tell them apart"
@@ -320,6 +365,17 @@ def _problems(script: Script) -> Iterator[str]:
     ]
     for place, step in places:
         yield from (f"{place}: {problem}" for problem in _step_problems(script, step))
+
+
+def _address_problem(address: str) -> str:
+    """Why an actor's host cannot have `address`; empty if it can."""
+    try:
+        found = ipaddress.IPv4Address(address or "192.0.2.1")
+    except ValueError:
+        return "is no IPv4 address"
+    if found in _OWN or address == FILE_SERVER:
+        return f"is the range's own: {_OWN} is its nodes', {FILE_SERVER} its file server's"
+    return ""
 
 
 def _step_problems(script: Script | Background, step: Step) -> Iterator[str]:
