@@ -75,7 +75,8 @@ class Recent:
             for index, value in enumerate(fingerprints):
                 if value in now or value in previous:
                     again.add(index)
-                now.add(value)
+                else:
+                    now.add(value)
         if len(now) >= self._limit:
             self._freeze()
         return again
