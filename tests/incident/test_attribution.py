@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from typing import Any
 
 import pytest
@@ -263,3 +264,55 @@ def test_a_borrowed_audit_id_hides_nothing(judged: Investigate) -> None:
         told.append([step.description.en for step in incident.steps])
         assert any("auditIDs stand for" in text.en for text in incident.limitations) is borrowed
     assert told[0] == told[1]
+
+
+def signing_request(user: str) -> dict[str, Any]:
+    """A CertificateSigningRequest whose PKCS#10 body is just deep enough to hold a subject."""
+
+    def der(tag: int, content: bytes) -> bytes:
+        return bytes((tag, len(content))) + content
+
+    name = der(0x30, der(0x31, der(0x30, der(0x06, b"\x55\x04\x03") + der(0x0C, user.encode()))))
+    pem = b"-----BEGIN CERTIFICATE REQUEST-----\n%s-----END CERTIFICATE REQUEST-----\n"
+    encoded = pem % binascii.b2a_base64(der(0x30, der(0x30, der(0x02, b"\0") + name)))
+    return {
+        "kind": "CertificateSigningRequest",
+        "metadata": {"name": "node-csr"},
+        "spec": {
+            "signerName": "kubernetes.io/kube-apiserver-client",
+            "usages": ["client auth"],
+            "request": binascii.b2a_base64(encoded, newline=False).decode(),
+        },
+    }
+
+
+def asks_for_a_certificate(log: Log, user: str) -> list[str]:
+    by: dict[str, Any] = {"by": "system:anonymous", "address": INTRUDER, "agent": "curl/8.5.0", "reason": DOOR}
+    own = anonymous(log)
+    own.append(log.request("create", "certificatesigningrequests", at="13:02", name="node-csr",
+                           body=signing_request(user), **by))  # fmt: skip
+    return own
+
+
+def test_a_certificate_asked_for_and_then_used_is_the_same_intruder_even_as_the_controller_manager(
+    log: Log, judged: Investigate
+) -> None:
+    own = asks_for_a_certificate(log, "system:kube-controller-manager")
+    for minute, address in ((5, INTRUDER), (9, "203.0.113.200")):
+        own.append(log.request("get", "secrets", at=f"13:{minute:02}", by="system:kube-controller-manager", groups=(),
+                               address=address, agent=KUBECTL, namespace="shop", name="bank"))  # fmt: skip
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(own)
+    assert "system:kube-controller-manager" in incident.actors[0].identities
+
+
+def test_the_real_controller_manager_is_not_the_intruder_who_took_a_certificate_in_its_name(
+    log: Log, judged: Investigate
+) -> None:
+    """Not where it always was, and not on a second control plane that comes up only after the request."""
+    own = asks_for_a_certificate(log, "system:kube-controller-manager")
+    for minute in range(10, 30):
+        log.request("update", "leases", at=f"13:{minute}", by="system:kube-controller-manager", address="10.0.0.40",
+                    agent="kube-controller-manager/v1.31.0 (linux/amd64)", namespace="kube-system",
+                    name="kube-controller-manager")  # fmt: skip
+    assert set(only(judged(log)).audit_ids) == set(own)

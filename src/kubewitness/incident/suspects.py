@@ -25,6 +25,7 @@ from kubewitness.model.judgement import Confidence, Severity
 from kubewitness.model.text import Text
 from kubewitness.rules.attack import technique
 from kubewitness.rules.features.address import scope_of
+from kubewitness.rules.features.csr import signing_requests
 from kubewitness.rules.features.identity import kind_of_name, service_account
 from kubewitness.rules.features.rbac import grant_of
 
@@ -78,8 +79,13 @@ class Suspects:
     def is_hub(self, address: str) -> bool:
         """Shared by many identities, or a machine of the cluster itself: proves nothing about who is behind it."""
         identities = self._at.get(address, set())
-        kinds = {kind_of_name(identity) for identity in identities}
-        return not address or len(identities) >= _HUB or bool(kinds & {"node", "controlPlane"})
+        return not address or len(identities) >= _HUB or any(self._is_part(name, address) for name in identities)
+
+    def _is_part(self, identity: str, address: str) -> bool:
+        """A part of the cluster at work there: its name with another client than a person's hands."""
+        return kind_of_name(identity) in ("node", "controlPlane") and not all(
+            profile.key.agent.lower().startswith(_HANDS) for profile in self._by_pair[identity, address]
+        )
 
     def _since(self, pair: Pair) -> str:
         return min((profile.first for profile in self._by_pair.get(pair, ())), default="~")
@@ -243,8 +249,9 @@ def credentials_gained(requests: Sequence[Request]) -> list[tuple[str, str, Call
     """Identities whose credentials these requests made, minted or armed: name, since when, sentence for an address."""
     gained: dict[str, tuple[str, Callable[[str], Text]]] = {}
 
-    def gain(identity: str, request: Request, en: str, zh: str) -> None:
-        if kind_of_name(identity) in ("anonymous", "rejected", "node", "controlPlane"):
+    def gain(identity: str, request: Request, en: str, zh: str, *, parts_too: bool = False) -> None:
+        kind = kind_of_name(identity)
+        if kind in ("anonymous", "rejected") or (kind in ("node", "controlPlane") and not parts_too):
             return
 
         def sentence(address: str) -> Text:
@@ -264,6 +271,10 @@ def credentials_gained(requests: Sequence[Request]) -> list[tuple[str, str, Call
                 gain(account, request, "minted a token for it", "为其签发了令牌")
             elif not request.subresource:
                 gain(account, request, "created it", "创建了它")
+        elif request.resource == "certificatesigningrequests" and request.verb == "create" and not request.subresource:
+            for signing in signing_requests(request.final):
+                said = "asked for a certificate in its name", "以其名义申请了证书"
+                gain(signing.subject.common_name, request, *said, parts_too=True)
         elif request.resource in ("clusterrolebindings", "rolebindings") and request.verb in (
             "create",
             "update",
