@@ -11,6 +11,7 @@ Source: the reason format of k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac (
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -107,7 +108,7 @@ def root_causes(
     allowed = [request for request in requests if opens(request)]
     if not allowed:
         return ()
-    granted = sum(not request.refused for request in requests)
+    granted = [request for request in requests if not request.refused]
     made_here = {
         r.object.name for r in requests if r.succeeded and r.resource in _RESOURCES.values() and r.verb == "create"
     }
@@ -115,19 +116,20 @@ def root_causes(
     first = allowed[0]
     causes: list[RootCause] = []
     if kind_of_name(first.identity) != "anonymous":
-        causes.append(_credential(first, allowed, citer, accustomed))
+        causes.append(_credential(first, granted, citer, accustomed))
     groups: dict[Binding, list[Request]] = {}
     for request in allowed:
         binding = binding_of(request)
         if binding is not None:
             groups.setdefault(binding, []).append(request)
+    counted = Counter(binding_of(request) for request in granted)
     for binding, authorised in groups.items():
         entries = ledger.of(_RESOURCES[binding.kind], binding.namespace, binding.name)
         if binding.name in made_here or any(entry.made and entry.audit_id in mine for entry in entries):
             continue
-        causes.append(_binding(binding, authorised, granted, entries, citer))
+        causes.append(_binding(binding, authorised[0], (counted[binding], len(granted)), entries, citer))
     if not causes:
-        causes.append(_setting(first, allowed, citer))
+        causes.append(_setting(first, granted, citer))
     return tuple(causes)
 
 
@@ -137,23 +139,25 @@ def share(part: int, total: int) -> str:
 
 
 def _binding(
-    binding: Binding, authorised: Sequence[Request], total: int, entries: Sequence[Entry], citer: Citer
+    binding: Binding, first: Request, counts: tuple[int, int], entries: Sequence[Entry], citer: Citer
 ) -> RootCause:
+    """`first` is the first request that it let through; `counts`: granted requests it authorised, and all granted."""
+    authorised, total = counts
     made = next((entry for entry in entries if entry.made), None)
     gone = next((entry for entry in reversed(entries) if entry.verb in ("delete", "deletecollection")), None)
     place = f"{binding.namespace}/{binding.name}" if binding.namespace else binding.name
     en = (
         f"{binding.kind} {place} gave {binding.role} to {binding.subject}. "
-        f"It authorised {share(len(authorised), total)} the intruder was allowed."
+        f"It authorised {share(authorised, total)} the intruder was allowed."
     )
     zh = (
         f"{binding.kind} {place} 将 {binding.role} 授予 {binding.subject}；"
-        f"入侵者获准的 {total} 次请求中有 {len(authorised)} 次由它授权。"
+        f"入侵者获准的 {total} 次请求中有 {authorised} 次由它授权。"
     )
     if made is None:
         en += " It is older than this log, or its making was not logged."
         zh += "它早于本日志，或其创建未被记录。"
-    evidence = [citer.event(authorised[0].final, ("annotations.authorization.k8s.io/reason",))]
+    evidence = [citer.event(first.final, ("annotations.authorization.k8s.io/reason",))]
     evidence += [cite_entry(entry, citer) for entry in (made, gone) if entry is not None]
     return RootCause(
         binding.kind,
@@ -162,7 +166,7 @@ def _binding(
         binding.role,
         binding.subject,
         Text(en, zh),
-        len(authorised),
+        authorised,
         total,
         made.time if made else "",
         made.identity if made else "",
@@ -187,8 +191,8 @@ def credential_ids(request: Request) -> tuple[str, ...]:
     return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
 
 
-def _credential(first: Request, allowed: Sequence[Request], citer: Citer, accustomed: bool) -> RootCause:
-    same = [request for request in allowed if request.identity == first.identity]
+def _credential(first: Request, granted: Sequence[Request], citer: Citer, accustomed: bool) -> RootCause:
+    same = [request for request in granted if request.identity == first.identity]
     ids = credential_ids(first)
     token = kind_of_name(first.identity) == "serviceaccount"
     masters = "system:masters" in first.final.user.groups
@@ -209,12 +213,12 @@ def _credential(first: Request, allowed: Sequence[Request], citer: Citer, accust
         subject=", ".join(ids),
         description=Text(en, zh),
         requests_authorised=len(same),
-        requests_total=sum(not r.refused for r in allowed),
+        requests_total=len(granted),
         evidence=(citer.event(first.final),),
     )
 
 
-def _setting(first: Request, allowed: Sequence[Request], citer: Citer) -> RootCause:
+def _setting(first: Request, granted: Sequence[Request], citer: Citer) -> RootCause:
     return RootCause(
         "Setting",
         "authorization",
@@ -225,7 +229,7 @@ def _setting(first: Request, allowed: Sequence[Request], citer: Citer) -> RootCa
             f"{first.identity} 被放行，但日志未给出绑定。请检查 API server 的 --authorization-mode、"
             "--anonymous-auth 与鉴权 webhook。",
         ),
-        requests_authorised=len(allowed),
-        requests_total=len(allowed),
+        requests_authorised=len(granted),
+        requests_total=len(granted),
         evidence=(citer.event(first.final),),
     )
