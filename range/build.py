@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from range.images import APPLETS, ENTRYPOINTS, NAMES, write_images
 from range.sandbox import RangeError
 
@@ -48,8 +50,8 @@ def cache_folder() -> Path:
 def defect(cache: Path) -> str:
     """What is wrong with the cache; empty if it is whole."""
     try:
-        sizes = json.loads((cache / _WHOLE).read_text())
-    except (OSError, ValueError):
+        sizes = msgspec.json.decode((cache / _WHOLE).read_bytes(), type=dict[str, int])
+    except (OSError, msgspec.DecodeError):
         return "it was never finished" if cache.exists() else "it has not been built"
     bad = [name for name, size in sizes.items() if not (cache / name).exists() or (cache / name).stat().st_size != size]
     return f"{bad[0]} is missing or has another size" if bad else ""
