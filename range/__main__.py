@@ -14,6 +14,7 @@ import click
 
 from range.build import build, cache_folder, defect
 from range.cluster import Cluster
+from range.ground import RangeGround
 from range.play import Player, StepFailed, play_background
 from range.record import Recorder
 from range.sandbox import RangeError, missing, run_inside
@@ -112,7 +113,7 @@ def _play(folder: Path, script: Script, backgrounds: list[Background], work: Pat
     actors, credentials = together(script, backgrounds)
     cluster = Cluster(script, actors, work, cache_folder(), folder / "served")
     cluster.start(_say)
-    player = Player(cluster, actors, credentials)
+    player = Player(RangeGround(cluster), actors, credentials)
     recorder = Recorder(cluster, script, actors, target) if target else None
     stop, troubles = threading.Event(), list[str]()
     try:

@@ -15,16 +15,14 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from range.cluster import Cluster
-from range.control_plane import SERVER
-from range.network import on_host
+from range.ground import Ground
 from range.node import Node
 from range.sandbox import RangeError
 from range.script import Actor, Background, Credential, Step
@@ -44,15 +42,19 @@ class Deed(Struct, frozen=True):
 
 
 class StepFailed(RangeError):
-    """A step did not end as the script expects."""
+    """A step did not end as the script expects; `audit_ids` are what it asked for all the same."""
+
+    def __init__(self, message: str, audit_ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.audit_ids = audit_ids
 
 
 class Player:
-    """Plays steps on `cluster`; several threads may use it, each for actors of its own."""
+    """Plays steps on `ground`; several threads may use it, each for actors of its own."""
 
-    def __init__(self, cluster: Cluster, actors: dict[str, Actor], credentials: dict[str, Credential]) -> None:
+    def __init__(self, ground: Ground, actors: Mapping[str, Actor], credentials: Mapping[str, Credential]) -> None:
         self.deeds = list[Deed]()
-        self._cluster = cluster
+        self._ground = ground
         self._actors = actors
         self._credentials = credentials
         self._kept = dict[str, str]()
@@ -60,8 +62,7 @@ class Player:
         self._requests = dict[str, tuple[Path, Path]]()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._files = cluster.work / "clients"
-        self._files.mkdir(exist_ok=True)
+        ground.folder.mkdir(exist_ok=True)
 
     def play(self, step: Step, phase: str) -> None:
         """Play one step as often as it says.
@@ -75,12 +76,18 @@ class Player:
                 time.sleep(step.between)
             started = datetime.now(UTC)
             nodes = self._touched(step)
-            before = {name: _processes(self._cluster.nodes[name]) for name in nodes}
-            result = self._act(step)
+            before = {name: _processes(self._ground.nodes[name]) for name in nodes}
+            try:
+                result = self._act(step)
+            except StepFailed as error:
+                deed = Deed(step.actor, step.step, phase, started, datetime.now(UTC), error.audit_ids)
+                with self._lock:
+                    self.deeds.append(deed)
+                raise
             left = tuple(
                 (name, pid)
                 for name in nodes
-                for pid in sorted(_processes(self._cluster.nodes[name]) - before[name])
+                for pid in sorted(_processes(self._ground.nodes[name]) - before[name])
             )  # fmt: skip
             deed = Deed(
                 step.actor, step.step, phase, started, datetime.now(UTC), result.audit_ids, result.containers, left
@@ -89,7 +96,7 @@ class Player:
                 self.deeds.append(deed)
             for name, path in step.keep.items():
                 value = _pick(result.text, path)
-                self._kept[name] = base64.b64decode(value).decode() if step.decode else value
+                self._kept[name] = _decoded(name, value) if step.decode else value
 
     def _touched(self, step: Step) -> tuple[str, ...]:
         """Nodes on which the step may leave processes, for steps that are to be labelled."""
@@ -100,7 +107,7 @@ class Player:
         if step.kubelet:
             return (step.kubelet.node,) if step.kubelet.command else ()
         if step.pod or (step.kubectl and re.match(r"(exec|debug)\b", step.kubectl.args)):
-            return tuple(self._cluster.nodes)
+            return tuple(self._ground.nodes)
         return ()
 
     def _act(self, step: Step) -> _Result:
@@ -113,7 +120,7 @@ class Player:
         if step.kubelet:
             return self._kubelet(step)
         if step.node:
-            node = self._cluster.nodes[step.node.node]
+            node = self._ground.nodes[step.node.node]
             done = node.run(["sh", "-c", _shell(self._fill(step.node.command), step.node.background)], seconds=60)
             _expect(step, done.returncode, step.node.expect, done.stdout + done.stderr)
             return _Result(done.stdout)
@@ -127,25 +134,30 @@ class Player:
     def _request(self, step: Step) -> _Result:
         request = step.request
         assert request
-        command = ["curl", "-sk", "--max-time", "60", "-X", request.method, "-D", "/dev/stderr", "-w", "\n%{http_code}"]
+        command = ["curl", "-s", *self._ground.trust, "--max-time", "60", "-X", request.method]
+        command += ["-D", "/dev/stderr", "-w", "\n%{http_code}"]
         if request.agent:
             command += ["-A", request.agent]
-        for name, value in request.headers.items():
+        for name, value in {**self._ground.claimed(step.actor), **request.headers}.items():
             command += ["-H", f"{name}: {self._fill(value)}"]
         if token := self._token(step):
             command += ["-H", f"Authorization: Bearer {token}"]
         elif step.as_ in {"admin", *self._credentials}:
             config = json.loads(self._kubeconfig(step).read_text())["users"][0]["user"]
-            command += ["--cert", config["client-certificate"], "--key", config["client-key"]]
+            if token := config.get("token"):
+                command += ["-H", f"Authorization: Bearer {token}"]
+            else:
+                command += ["--cert", config["client-certificate"], "--key", config["client-key"]]
         body = None
         if request.body is not None:
             body = self._fill(request.body if isinstance(request.body, str) else json.dumps(request.body))
             command += ["-H", f"Content-Type: {request.content}", "--data-binary", "@-"]
-        done = self._from(step, [*command, SERVER + self._fill(request.path)], body)
+        done = self._from(step, [*command, self._ground.server + self._fill(request.path)], body)
         text, _, code = done.stdout.rpartition("\n")
         wanted = request.expect or tuple(range(200, 300))
-        _expect(step, int(code or 0), wanted, text + done.stderr)
-        return _Result(text, tuple(re.findall(r"(?im)^audit-id: (\S+)", done.stderr)))
+        audit_ids = tuple(re.findall(r"(?im)^audit-id: (\S+)", done.stderr))
+        _expect(step, int(code or 0), wanted, text + done.stderr, audit_ids)
+        return _Result(text, audit_ids)
 
     def _kubectl(self, step: Step) -> _Result:
         kubectl = step.kubectl
@@ -153,24 +165,25 @@ class Player:
         actor = self._actors[step.actor]
         words = shlex.split(self._fill(kubectl.args))
         if actor.pod:  # the address is the pod's, not the actor's: only the answers tell which requests were theirs
-            access = ["--server", SERVER, "--insecure-skip-tls-verify", f"--token={self._token(step)}", "--v=8"]
-            command = ["env", "HOME=/tmp", "kubectl", *access, *words]
+            access = ["--server", self._ground.server, "--insecure-skip-tls-verify"]
+            command = ["env", "HOME=/tmp", "kubectl", *access, f"--token={self._token(step)}", "--v=8", *words]
         else:
-            home = self._files / step.actor
+            home = self._ground.folder / step.actor
             home.mkdir(exist_ok=True)
-            program = str(self._cluster.programs / "kubectl")
-            command = ["env", f"HOME={home}", program, "--kubeconfig", str(self._kubeconfig(step)), *words]
+            shown = ["--v=8"] if self._ground.traced else []
+            access = ["--kubeconfig", str(self._kubeconfig(step)), *shown]
+            command = ["env", f"HOME={home}", self._ground.kubectl, *access, *words]
         manifest = self._fill(kubectl.manifest) if kubectl.manifest else None
         done = self._from(step, command, manifest, kubectl.seconds)
-        _expect(step, done.returncode, kubectl.expect, done.stdout + done.stderr[-2000:])
-        return _Result(
-            done.stdout, tuple(dict.fromkeys(re.findall(r"(?i)audit-id[:=]\s*\[?\"?([0-9a-f-]{36})", done.stderr)))
-        )
+        found = re.findall(r"(?i)audit-id[:=]\s*\[?\"?([0-9a-f-]{36})", done.stderr)
+        audit_ids = tuple(dict.fromkeys(found))
+        _expect(step, done.returncode, kubectl.expect, done.stdout + done.stderr[-2000:], audit_ids)
+        return _Result(done.stdout, audit_ids)
 
     def _kubelet(self, step: Step) -> _Result:
         request = step.kubelet
         assert request
-        node = self._cluster.nodes[request.node]
+        node = self._ground.nodes[request.node]
         path, containers = request.path, tuple[str, ...]()
         if found := re.search(r"\{pod:([^}]+)\}", path):
             _, container, pod = self._container(found[1])
@@ -195,11 +208,11 @@ class Player:
         end = time.monotonic() + until.seconds
         seen = "nothing"
         while time.monotonic() < end:
-            answer = self._cluster.plane.get(self._fill(until.path))
+            answer = self._ground.get(self._fill(until.path))
             seen = _state(answer, until.field)
             if seen == until.value or (until.value == "present" and seen not in {"", "gone", "exists"}):
                 return _Result("")
-            if ended := self._cluster.ended():
+            if ended := self._ground.ended():
                 raise RangeError(ended)
             time.sleep(0.4)
         raise StepFailed(
@@ -215,13 +228,7 @@ class Player:
             node, container, _ = self._container(actor.pod)
             pid = next(pid for name, pid in node.tasks().items() if name == container)
             return node.run(["nsenter", "-t", str(pid), "-n", "--", *command], text, seconds)
-        try:
-            return subprocess.run(
-                [*on_host(self._cluster.hosts[step.actor]), *command],
-                input=text, capture_output=True, text=True, errors="replace", check=False, timeout=seconds,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(command, -1, "", f"no end after {seconds:.0f} s")
+        return self._ground.run(step.actor, command, text, seconds)
 
     def _token(self, step: Step) -> str:
         kind, _, rest = step.as_.partition(":")
@@ -242,7 +249,7 @@ class Player:
         key = f"serviceaccount:{name}"
         if key not in self._kept:
             namespace, _, account = name.partition("/")
-            self._kept[key] = self._cluster.plane.token(namespace, account)
+            self._kept[key] = self._ground.token(namespace, account)
         return self._kept[key]
 
     def _kubeconfig(self, step: Step) -> Path:
@@ -252,19 +259,18 @@ class Player:
             path = self._kubeconfigs.get(key)
             if path:
                 return path
-            plane = self._cluster.plane
+            ground = self._ground
             name = f"client{next(self._numbers)}"
             if key == "admin":
-                path = plane.kubeconfig(name, "kubernetes-admin", ("kubeadm:cluster-admins",))
+                path = ground.administrator(name)
             elif key in self._credentials:
                 credential = self._credentials[key]
                 if credential.signed:
-                    path = plane.kubeconfig(name, credential.user, credential.groups)
+                    path = ground.signed(name, key, credential)
                 else:
-                    path = plane.certificate_kubeconfig(name, self._kept[key], self._signing_request(key)[1])
+                    path = ground.with_certificate(name, self._kept[key], self._signing_request(key)[1])
             else:
-                token = self._token(step)
-                path = plane.token_kubeconfig(name, token)
+                path = ground.with_token(name, self._token(step))
                 if key.startswith("kept:"):
                     return path  # it may be kept anew under the same name
             self._kubeconfigs[key] = path
@@ -273,9 +279,7 @@ class Player:
     def _signing_request(self, name: str) -> tuple[Path, Path]:
         """Request and key of a credential that nobody has signed yet."""
         if name not in self._requests:
-            credential = self._credentials[name]
-            authority = self._cluster.plane.authority
-            self._requests[name] = authority.request(f"request-{name}", credential.user, credential.groups)
+            self._requests[name] = self._ground.request(f"request-{name}", self._credentials[name])
         return self._requests[name]
 
     def _container(self, wanted: str) -> tuple[Node, str, dict[str, Any]]:
@@ -283,14 +287,14 @@ class Player:
         namespace, _, name = self._fill(wanted).partition("/")
         end = time.monotonic() + 40
         while time.monotonic() < end:
-            pods = self._cluster.plane.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
+            pods = self._ground.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
             for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
                 own = pod["metadata"]["name"]
                 fits = own.startswith(name[:-1]) if name.endswith("*") else own == name
                 statuses = pod["status"].get("containerStatuses", [])
                 if fits and statuses and "running" in statuses[0]["state"] and pod["spec"].get("nodeName"):
                     return (
-                        self._cluster.nodes[pod["spec"]["nodeName"]],
+                        self._ground.nodes[pod["spec"]["nodeName"]],
                         statuses[0]["containerID"].partition("//")[2],
                         pod,
                     )
@@ -328,12 +332,13 @@ def play_background(
         stop.wait(max(0.0, background.every - (time.monotonic() - started)))
 
 
-def _expect(step: Step, found: int, wanted: tuple[int, ...], said: str) -> None:
+def _expect(step: Step, found: int, wanted: tuple[int, ...], said: str, audit_ids: tuple[str, ...] = ()) -> None:
     if found not in wanted:
         what = step.step or "set-up"
         words = step.request or step.kubectl or step.kubelet or step.node or step.pod
         raise StepFailed(
-            f"{step.actor}, {what!r}: ended with {found}, not {wanted}: {said.strip()[-1500:]}\n  step: {words}"
+            f"{step.actor}, {what!r}: ended with {found}, not {wanted}: {said.strip()[-1500:]}\n  step: {words}",
+            audit_ids,
         )
 
 
@@ -360,7 +365,10 @@ def _pick(text: str, path: str) -> str:
     """
     if not path:
         return text.strip()
-    value: Any = json.loads(text)
+    try:
+        value: Any = json.loads(text)
+    except ValueError as error:
+        raise StepFailed(f"the answer is no JSON: {text.strip()[:500]}") from error
     for part in re.findall(r"(?:\\\.|[^.])+", path):  # "data.tls\.crt": a dot of the name itself
         name = part.replace("\\.", ".")
         if isinstance(value, list) and name.isdigit() and int(name) < len(value):
@@ -370,6 +378,13 @@ def _pick(text: str, path: str) -> str:
         else:
             raise StepFailed(f"the answer has no {path}")
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _decoded(name: str, value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except ValueError as error:
+        raise StepFailed(f"what is kept as {name} is not base64 of a text: {value[:100]}") from error
 
 
 def _processes(node: Node) -> frozenset[int]:
