@@ -69,6 +69,7 @@ class Labels(Struct, frozen=True):
     requests: tuple[LabelledRequest, ...] = ()  # every request of the recorded log, of benign actors too
     processes: tuple[LabelledProcess, ...] = ()
     lines: tuple[LabelledLine, ...] = ()
+    left_out: tuple[str, ...] = ()  # steps of the script that were not played, and why
     format: int = 1
 
 

@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from msgspec import Struct
 from range.ground import Ground
 from range.node import Node
 from range.sandbox import RangeError
-from range.script import Actor, Background, Credential, Step
+from range.script import Actor, Background, Credential, Script, Step
 
 
 class Deed(Struct, frozen=True):
@@ -314,6 +314,40 @@ class _Result(Struct, frozen=True):
     text: str
     audit_ids: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
+
+
+def play_script(
+    player: Player, script: Script, backgrounds: Sequence[Background], say: Callable[[str], None]
+) -> list[str]:
+    """Play the set-up, then the phases beside the ordinary traffic; returns what went wrong in that traffic.
+
+    Raises:
+        StepFailed: a step ended otherwise than expected.
+    """
+    for step in (*script.setup, *(step for background in backgrounds for step in background.setup)):
+        player.play(step, "setup")
+    stop, troubles = threading.Event(), list[str]()
+    threads = [
+        threading.Thread(target=play_background, args=(player, background, stop, troubles.append), daemon=True)
+        for background in backgrounds
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        say(f"set up; {script.calm:.0f} s of ordinary traffic")
+        time.sleep(script.calm)
+        for phase in script.phases:
+            say(f"phase: {phase.name}")
+            time.sleep(phase.wait)
+            for step in phase.steps:
+                player.play(step, phase.name)
+        time.sleep(script.settle)
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    finally:
+        stop.set()
+    return troubles
 
 
 def play_background(

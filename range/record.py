@@ -71,6 +71,7 @@ class Recorder:
         self._rbac_after = list[Any]()
         self._processes = dict[str, dict[int, tuple[int, str]]]()  # node → process id → parent, command
         self._owners = dict[tuple[str, int], tuple[str, str, str]]()
+        self._pod_addresses = dict[str, set[str]]()
 
     def collect(self) -> None:
         """Take what only a running cluster can tell; call it before anything is stopped."""
@@ -159,7 +160,7 @@ class Recorder:
         return text
 
     def _requests(self, lines: list[bytes], deeds: tuple[Deed, ...]) -> Iterator[LabelledRequest]:
-        """Whose every request of the log is."""
+        """Whose every request of the log is; notes the addresses of actors inside pods."""
         by_address = {actor.address: name for name, actor in self._actors.items() if actor.address}
         by_id = {audit_id: deed for deed in deeds for audit_id in deed.audit_ids}
         seen = set[str]()
@@ -173,6 +174,7 @@ class Recorder:
             actor = by_address.get(address, "")
             if not actor and audit_id in by_id:
                 actor = by_id[audit_id].actor
+                self._pod_addresses.setdefault(actor, set()).add(address)
             time = datetime.fromisoformat(event["requestReceivedTimestamp"])
             step = next((deed.step for deed in deeds if deed.actor == actor and deed.started <= time <= deed.ended), "")
             yield LabelledRequest(audit_id, actor or "cluster", step)
@@ -180,12 +182,15 @@ class Recorder:
     def _labelled_actors(self, requests: tuple[LabelledRequest, ...]) -> dict[str, LabelledActor]:
         active = {request.actor for request in requests}
         actors = {
-            name: LabelledActor(actor.role, (actor.address,) if actor.address else ())
+            name: LabelledActor(actor.role, (actor.address,) if actor.address else self._in_pods(name))
             for name, actor in self._actors.items()
             if name in active or actor.role == "intruder"
         }
         addresses = [node.address for node in self._cluster.nodes.values()]
         return {**actors, "cluster": LabelledActor("system", tuple(addresses))}
+
+    def _in_pods(self, name: str) -> tuple[str, ...]:
+        return tuple(sorted(self._pod_addresses.get(name, ())))
 
     def _labelled_processes(
         self, lines: list[bytes], requests: tuple[LabelledRequest, ...], deeds: tuple[Deed, ...]

@@ -316,3 +316,54 @@ def test_the_real_controller_manager_is_not_the_intruder_who_took_a_certificate_
                     agent="kube-controller-manager/v1.31.0 (linux/amd64)", namespace="kube-system",
                     name="kube-controller-manager")  # fmt: skip
     assert set(only(judged(log)).audit_ids) == set(own)
+
+
+def stolen_account(log: Log, minter: str, agent: str, address: str) -> tuple[list[str], list[str]]:
+    """The requests of `minter`, who makes a token, and of an intruder who uses that very token from elsewhere."""
+    jti = "JTI=5f012c75-c8c5-4bc4-b077-bcad06720891"
+    deployer = account("kube-system", "deployer")
+    made = [
+        log.request("list", "secrets", at="12:58", by=minter, address=address, agent=agent),
+        log.request("create", "serviceaccounts", at="12:59", by=minter, address=address, agent=agent,
+                    namespace="kube-system", name="deployer", subresource="token",
+                    annotations={"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": "",
+                                 "authentication.kubernetes.io/issued-credential-id": jti}),
+    ]  # fmt: skip
+    by: dict[str, Any] = {"by": deployer, "address": INTRUDER, "agent": KUBECTL,
+                          "extra": {"authentication.kubernetes.io/credential-id": [jti]}}  # fmt: skip
+    used = [
+        log.request("list", "secrets", at="13:00", **by),
+        log.request("create", "pods", at="13:01", namespace="kube-system", name="run", body=POD, **by),
+        log.request(
+            "create", "daemonsets", at="13:02", namespace="kube-system", name="kube-controller", body=MINER, **by
+        ),
+    ]
+    return made, used
+
+
+def test_a_pods_account_worked_by_hand_that_minted_the_intruders_token_is_the_intruder(
+    log: Log, judged: Investigate
+) -> None:
+    made, used = stolen_account(log, account("shop", "front"), "curl/8.5.0", "10.244.1.2")
+    incident = only(judged(log))
+    assert set(incident.audit_ids) == set(made + used)
+    assert incident.entry_point is not None
+    assert incident.entry_point.identity == account("shop", "front")
+
+
+@pytest.mark.parametrize(
+    ("minter", "agent", "address"),
+    [
+        ("kubernetes-admin", KUBECTL, OFFICE),
+        (account("vault", "operator"), "vault-operator/1.4 (linux/amd64)", "10.244.2.9"),
+        ("system:node:node-a", "kubelet/v1.31.0 (linux/amd64)", "10.0.0.11"),
+    ],
+)
+def test_whose_token_was_stolen_is_not_the_thief(
+    log: Log, judged: Investigate, minter: str, agent: str, address: str
+) -> None:
+    """An administrator, an operator and a kubelet make tokens as a matter of course."""
+    made, used = stolen_account(log, minter, agent, address)
+    incident = only(judged(log))
+    assert set(used) <= set(incident.audit_ids)
+    assert not set(made) & set(incident.audit_ids)

@@ -10,9 +10,9 @@ from kubewitness.detect.run import Scan
 from kubewitness.incident.advice import advice
 from kubewitness.incident.blast import Touched, exposed, lives
 from kubewitness.incident.cascade import Effect, cascades, roots_of
-from kubewitness.incident.cause import credential_ids, entry_point, opens, root_causes
+from kubewitness.incident.cause import entry_point, opens, root_causes
 from kubewitness.incident.citing import Citer
-from kubewitness.incident.requests import Request, requests_of
+from kubewitness.incident.requests import Request, credential_ids, requests_of
 from kubewitness.incident.steps import StepDraft, drafts, matched, worst
 from kubewitness.incident.story import headline, status, story
 from kubewitness.incident.suspects import Cluster, Suspects
@@ -139,7 +139,7 @@ def _actor(cluster: Cluster, requests: Sequence[Request]) -> Actor:
     return Actor(
         addresses=ordered([request.address for request in requests]),
         identities=ordered([request.identity for request in requests]),
-        credentials=ordered([c for request in requests for c in credential_ids(request)])[:50],
+        credentials=ordered([c for request in requests for c in credential_ids(request.final)])[:50],
         agents=ordered([request.agent for request in requests])[:50],
         claimed_addresses=ordered([ip for request in requests for ip in request.final.source_ips[:-1]])[:50],
         why=tuple(cluster.why),

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from kubewitness.detect.ledger import Entry, Ledger
 from kubewitness.detect.reading import event_of
 from kubewitness.incident.citing import Citer
-from kubewitness.incident.requests import Request
+from kubewitness.incident.requests import Request, credential_ids
 from kubewitness.incident.steps import StepDraft
 from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.incident import EntryPoint, Evidence, RootCause
@@ -185,15 +185,9 @@ def cite_entry(entry: Entry, citer: Citer) -> Evidence:
     return citer.event(event, ("requestObject",))
 
 
-def credential_ids(request: Request) -> tuple[str, ...]:
-    """Credential ids of a request (Kubernetes 1.30 and later for tokens, 1.32 for certificates)."""
-    value = request.final.user.extra.get("authentication.kubernetes.io/credential-id")
-    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
-
-
 def _credential(first: Request, granted: Sequence[Request], citer: Citer, accustomed: bool) -> RootCause:
     same = [request for request in granted if request.identity == first.identity]
-    ids = credential_ids(first)
+    ids = credential_ids(first.final)
     token = kind_of_name(first.identity) == "serviceaccount"
     masters = "system:masters" in first.final.user.groups
     what = Text("A token of service account", "ServiceAccount 令牌") if token else Text("A credential of", "凭据")

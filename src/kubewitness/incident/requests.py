@@ -16,6 +16,18 @@ from kubewitness.rules.features.exec_command import command_of
 _ORDER = {"RequestReceived": 0, "ResponseStarted": 1, "ResponseComplete": 3, "Panic": 2}
 
 
+def credential_ids(event: Event) -> tuple[str, ...]:
+    """Ids of the credential in use: "JTI=…" for tokens (Kubernetes 1.30), "X509SHA256=…" for certificates (1.32)."""
+    value = event.user.extra.get("authentication.kubernetes.io/credential-id")
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()
+
+
+def issued_credential_id(event: Event) -> str:
+    """Id of the token that a TokenRequest gave out (Kubernetes 1.30); empty if the log does not tell."""
+    value = event.annotations.get("authentication.kubernetes.io/issued-credential-id")
+    return value if isinstance(value, str) else ""
+
+
 class Request:
     """One request with its events, final stage last."""
 

@@ -12,13 +12,14 @@ that many identities share (`hub`) glue nobody together. Nothing joins by nearne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from kubewitness.detect.detection import Detection
 from kubewitness.detect.profile import AccessorKey, Profile
+from kubewitness.detect.reading import event_of
 from kubewitness.detect.run import Scan
-from kubewitness.incident.requests import Request
+from kubewitness.incident.requests import Request, credential_ids, issued_credential_id
 from kubewitness.incident.when import moment
 from kubewitness.model.event import parse_time
 from kubewitness.model.judgement import Confidence, Severity
@@ -228,6 +229,11 @@ class Suspects:
                     cluster.pairs.add(pair)
                     cluster.why.append(why(pair[1]))
                     grown = True
+        for pair, sentence in self._minters({name for request in requests for name in credential_ids(request.final)}):
+            if pair not in cluster.pairs and service_account(pair[0]) and self._by_hand(pair):
+                cluster.pairs.add(pair)
+                cluster.why.append(sentence)
+                grown = True
         for other in others:
             if other is not cluster and other.pairs & cluster.pairs:
                 cluster.pairs |= other.pairs
@@ -238,6 +244,26 @@ class Suspects:
             self._companions(cluster)
             self._fill(cluster)
         return grown
+
+    def _minters(self, used: set[str]) -> Iterator[tuple[Pair, Text]]:
+        """Who asked for the tokens in `used`, as far as rules matched the asking: the id of a token is in both events.
+
+        It proves that the token is the same, not that who asked for it is the thief: an administrator's may be stolen,
+        and kubelets ask for those of all pods. The caller decides.
+        """
+        for detection in self._detections:
+            if not any(thing.kind == "serviceaccounts/token" for thing in detection.objects):
+                continue
+            for place, original in detection.places:
+                event = event_of(original, place) if original else None
+                issued = issued_credential_id(event) if event else ""
+                if issued and issued in used:
+                    identity, address = detection.identity, detection.address
+                    sentence = Text(
+                        en=f"{identity} from {address} asked for the very token that was used afterwards ({issued}).",
+                        zh=f"{address} 的 {identity} 申请了随后被使用的同一个令牌（{issued}）。",
+                    )
+                    yield (identity, address), sentence
 
 
 def _tells(detection: Detection) -> bool:
