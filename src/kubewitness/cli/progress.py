@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Final
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from kubewitness.incident.investigate import Progress as Reached
 from kubewitness.model.text import Language, Text
@@ -30,19 +28,12 @@ def progress(language: Language, *, shown: bool) -> Iterator[Report | None]:
     if not shown or not sys.stderr.isatty():
         yield None
         return
-    console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn(),
-        TimeRemainingColumn(), TextColumn("{task.fields[events]:,} " + _EVENTS.in_(language)),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, refresh_per_second=5) as bar:
-        task = bar.add_task(_phase("open", language), total=None, events=0)
+    bar = import_module("kubewitness.cli.progress_bar").bar  # rich takes longer to load than all the rest
+    with bar(_EVENTS.in_(language)) as move:
+        move(_phase("open", language), 0, 0, 0)
 
         def moved(reached: Reached) -> None:
-            bar.update(
-                task, description=_phase(reached.phase, language), completed=reached.bytes_done,
-                total=reached.bytes_total or None, events=reached.events,
-            )  # fmt: skip
+            move(_phase(reached.phase, language), reached.bytes_done, reached.bytes_total, reached.events)
 
         yield moved
 

@@ -25,8 +25,7 @@ from kubewitness.detect.profile import MANY, AccessorKey, Profiles
 from kubewitness.model.event import AuditRecord, Event, parse_time
 from kubewitness.model.evidence import Place
 from kubewitness.rules.compile import Test, as_text, compile_node
-from kubewitness.rules.fields import getter
-from kubewitness.rules.first_seen import of_accessor
+from kubewitness.rules.fields import getter, of_accessor
 from kubewitness.rules.ir import FirstSeen, Rule, RuleId
 
 LIMIT = 2_000  # combinations kept of one rule

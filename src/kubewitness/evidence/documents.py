@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
+from importlib import import_module
 from typing import Final
 
 from kubewitness.evidence.failures import unreadable
@@ -20,7 +21,6 @@ from kubewitness.evidence.frame import Frame
 from kubewitness.evidence.json_text import INCOMPLETE, ValueEnd, members, skip_space, string_end
 from kubewitness.evidence.plain_text import Text
 from kubewitness.evidence.sniffing import Kind, sniff
-from kubewitness.evidence.yaml_documents import frame_yaml
 from kubewitness.model.evidence import ParseFailure, Place
 
 __all__ = ["Frame", "Kind", "frame_documents", "sniff"]
@@ -62,7 +62,7 @@ def frame_documents(stream: Iterator[bytes], item: str) -> Iterator[Frame | Pars
             break
     kind = sniff(bytes(head[:HEAD]))
     if kind == "yaml":
-        yield from frame_yaml(head, stream, item)
+        yield from import_module("kubewitness.evidence.yaml_documents").frame_yaml(head, stream, item)
     elif kind in ("binary", "tar", "gzip", "zstd"):
         yield unreadable(Place(item, 1, 0, len(head)), f"no log: {_named(kind, head)}", bytes(head[:256]))
         for _ in stream:

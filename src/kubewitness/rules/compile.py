@@ -197,17 +197,24 @@ def project(node: Node, facet: Facet) -> Node | None:
 
     Many rules look alike to one facet ("a human who succeeded"), so what is worked out for one serves all of them.
     """
-    if all(facet_of(field) == facet for field in walk_fields(node)):
-        return node
+    return _project(node, facet)[0]
+
+
+def _project(node: Node, facet: Facet) -> tuple[Node | None, bool]:
+    """The projection, and whether it is the whole node."""
     if isinstance(node, Predicate):
-        return None
+        known = facet_of(node.field) == facet and (node.op != "fieldeq" or facet_of(str(node.value)) == facet)
+        return (node, True) if known else (None, False)
     if isinstance(node, Negate):
-        inner = project(node.part, facet)
-        return None if inner is None else Negate(inner)
-    known = [part for part in (project(part, facet) for part in node.parts) if part is not None]
-    if not known:
-        return None
-    return type(node)((*known, _OPEN) if len(known) < len(node.parts) else tuple(known))
+        inner, whole = _project(node.part, facet)
+        return (node, True) if whole else (None if inner is None else Negate(inner), False)
+    parts = [_project(part, facet) for part in node.parts]
+    if all(whole for _, whole in parts):
+        return node, True
+    left = tuple(part for part, _ in parts if part is not None)
+    if not left:
+        return None, False
+    return type(node)((*left, _OPEN) if len(left) < len(parts) else left), False
 
 
 def compile_possibility(node: Node, facet: Facet) -> Possibility | None:

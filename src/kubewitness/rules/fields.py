@@ -13,6 +13,7 @@ Source of the raw names: k8s.io/apiserver/pkg/apis/audit/v1/types.go.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
 from typing import Literal
 
@@ -34,7 +35,18 @@ from kubewitness.rules.features import (
 from kubewitness.rules.features.interface import Getter, Scalar, Values, one
 from kubewitness.rules.features.untyped import MAX_VALUES, at_path, flatten
 
-__all__ = ["ALIASES", "KNOWN", "RAW_ROOTS", "Facet", "Scalar", "Values", "facet_of", "getter", "is_known"]
+__all__ = [
+    "ALIASES",
+    "KNOWN",
+    "RAW_ROOTS",
+    "Facet",
+    "Scalar",
+    "Values",
+    "facet_of",
+    "getter",
+    "is_known",
+    "of_accessor",
+]
 
 Facet = Literal["request", "user", "source", "agent", "outcome", "namespace", "name", "stage", "path"]
 
@@ -184,7 +196,18 @@ _FACETS_OF_ROOTS: dict[str, Facet] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def facet_of(field: str) -> Facet | None:
     """The cheap part of a record that decides `field` alone; None if it takes the URI, a body or several parts."""
     field = ALIASES.get(field, field)
     return _FACETS.get(field) or _FACETS_OF_ROOTS.get(field.partition(".")[0])
+
+
+_ACCESSOR = frozenset({"user.username", "user.kind", "user.namespace", "user.serviceAccount", "userAgent"})
+
+
+def of_accessor(field: str) -> bool:
+    """Whether `field` follows from who asked, from where and with what: user name, peer address, agent."""
+    return field in _ACCESSOR or (
+        facet_of(field) in ("source", "agent") and field not in ("sourceIPs", "source.claimed")
+    )

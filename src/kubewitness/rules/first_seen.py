@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 from kubewitness.model.errors import ContentError
 from kubewitness.rules.documents import Document
-from kubewitness.rules.fields import facet_of, is_known
+from kubewitness.rules.fields import is_known, of_accessor
 from kubewitness.rules.ir import AnyOf, FirstSeen, Node
 from kubewitness.rules.sigma import parse_condition
 
@@ -30,14 +30,6 @@ _PLACE = ("kubewitness", "first_seen")
 _SHARE = re.compile(r"(\d{1,2})%")
 _TIME = re.compile(r"(\d{1,4})([mhd])")
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
-_ACCESSOR = frozenset({"user.username", "user.kind", "user.namespace", "user.serviceAccount", "userAgent"})
-
-
-def of_accessor(field: str) -> bool:
-    """Whether `field` follows from who asked, from where and with what: user name, peer address, agent."""
-    return field in _ACCESSOR or (
-        facet_of(field) in ("source", "agent") and field not in ("sourceIPs", "source.claimed")
-    )
 
 
 def parse_first_seen(document: Document, condition: Node, nodes: Mapping[str, Node]) -> tuple[FirstSeen | None, Node]:

@@ -12,14 +12,16 @@ rules of a correlation are no findings of their own unless it says so).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
+from importlib import import_module
+from importlib.resources import files as resources
 from pathlib import Path
 
 import msgspec
 
 from kubewitness.model.errors import ContentError, UsageError
+from kubewitness.rules.cache import remembered
 from kubewitness.rules.ir import AllOf, CorrelationRule, Rule, RuleId, walk_fields
-from kubewitness.rules.rule_file import ParsedCorrelation, ParsedFile, ParsedFilter, ParsedRule, parse_file
+from kubewitness.rules.parsed import ParsedCorrelation, ParsedFile, ParsedFilter, ParsedRule
 
 _SUFFIXES = (".yml", ".yaml")
 
@@ -35,7 +37,7 @@ class RuleSet(msgspec.Struct, frozen=True):
 
 def content_folder() -> Path:
     """The folder of the package's own content."""
-    return Path(str(files("kubewitness") / "content"))
+    return Path(str(resources("kubewitness") / "content"))
 
 
 def shipped_rules() -> RuleSet:
@@ -61,12 +63,27 @@ def load_rules(directories: Sequence[Path], *, shipped: bool = False) -> RuleSet
         sources.append((directory, ""))
     parsed, seen = list[tuple[Path, ParsedFile]](), set[Path]()
     for root, prefix in sources:
+        files = list[tuple[Path, str]]()
         for path, name in _rule_files(root):
             real = path.resolve()
             if real not in seen:  # overlapping folders are no duplicates
                 seen.add(real)
-                parsed.append((path, parse_file(path, prefix + name)))
+                files.append((path, prefix + name))
+        parsed.extend(zip((path for path, _ in files), _parse(files), strict=True))
     return _Linker(parsed).link()
+
+
+def _parse(files: Sequence[tuple[Path, str]]) -> list[ParsedFile]:
+    """What each file gives. Remembered if all of it is sound: complaints are worked out anew each time."""
+    parsed = list[ParsedFile]()
+
+    def parse() -> list[ParsedFile] | None:
+        parse_file = import_module("kubewitness.rules.rule_file").parse_file  # brings the Sigma parser
+        parsed.extend(parse_file(path, name) for path, name in files)
+        return None if any(file.errors for file in parsed) else parsed
+
+    names = "\n".join(name for _, name in files)
+    return remembered([path for path, _ in files], names, list[ParsedFile], parse, parsed) if files else parsed
 
 
 def _rule_files(root: Path) -> Iterator[tuple[Path, str]]:

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import msgspec
-
 from kubewitness.model.errors import ContentError
 from kubewitness.rules.documents import Document, read_documents
 from kubewitness.rules.first_seen import parse_first_seen
 from kubewitness.rules.ir import AnyOf, CorrelationRule, Node, Rule, RuleId, walk_fields
 from kubewitness.rules.metadata import read_metadata
+from kubewitness.rules.parsed import ParsedCorrelation, ParsedFile, ParsedFilter, ParsedRule
 from kubewitness.rules.sigma import (
     all_of,
     any_of,
@@ -26,43 +25,6 @@ from kubewitness.rules.sigma import (
     parse_correlation,
     parse_item,
 )
-
-
-class ParsedRule(msgspec.Struct, frozen=True):
-    """A rule with what is needed to connect it to other documents."""
-
-    rule: Rule
-    names: tuple[str, ...]
-    kind_given: bool
-    category: str
-
-
-class ParsedCorrelation(msgspec.Struct, frozen=True):
-    """A correlation whose `rules` and aliases still name rules as the file wrote them."""
-
-    correlation: CorrelationRule
-    names: tuple[str, ...]
-    generate: bool  # its base rules are findings of their own as well
-
-
-class ParsedFilter(msgspec.Struct, frozen=True):
-    """A Sigma filter: `condition` must hold as well, for the rules it names."""
-
-    condition: Node
-    rules: tuple[str, ...] | None  # None: any
-    category: str
-    path: Path
-    line: int
-
-
-class ParsedFile(msgspec.Struct, frozen=True):
-    """Everything of one rule file."""
-
-    rules: tuple[ParsedRule, ...] = ()
-    correlations: tuple[ParsedCorrelation, ...] = ()
-    filters: tuple[ParsedFilter, ...] = ()
-    errors: tuple[ContentError, ...] = ()
-    skipped: tuple[tuple[str, tuple[str, ...]], ...] = ()  # reason, names of the skipped rule
 
 
 def parse_file(path: Path, rule_id: str) -> ParsedFile:

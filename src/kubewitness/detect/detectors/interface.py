@@ -9,19 +9,18 @@ What it says about itself is data like any rule's: `content/detectors/<name>.yml
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
+from importlib import import_module
 from typing import Protocol
 
 from kubewitness.detect.collect import decode
 from kubewitness.detect.detection import Detection
 from kubewitness.detect.ledger import Entry
 from kubewitness.detect.run import Scan
-from kubewitness.model.errors import ContentError
 from kubewitness.model.event import Event
-from kubewitness.rules.documents import read_documents
-from kubewitness.rules.ir import AnyOf, Rule, RuleId
+from kubewitness.rules.cache import remembered
+from kubewitness.rules.ir import Rule
 from kubewitness.rules.loader import content_folder
-from kubewitness.rules.metadata import read_metadata
 
 
 class Detector(Protocol):
@@ -33,38 +32,28 @@ class Detector(Protocol):
 
 def descriptions() -> tuple[Rule, ...]:
     """What all typed detectors say about themselves, by id."""
-    return tuple(described(path.stem) for path in sorted((content_folder() / "detectors").glob("*.yml")))
+    return tuple(_all().values())
 
 
-@lru_cache(maxsize=64)
 def described(name: str) -> Rule:
     """The description of what a detector found, as a rule whose condition no event meets.
 
     Raises:
         ContentError: the shipped file is wrong.
     """
-    path = content_folder() / "detectors" / f"{name}.yml"
-    errors: list[ContentError] = []
-    (document,) = read_documents(path)
-    metadata = read_metadata(document, errors)
-    fields = document.value.get("fields", [])
-    if errors:
-        raise errors[0]
-    return Rule(
-        id=RuleId(f"detectors/{name}"),
-        title=metadata.title,
-        description=metadata.description,
-        severity=metadata.severity,
-        confidence=metadata.confidence,
-        kind=metadata.kind,
-        techniques=metadata.techniques,
-        condition=AnyOf(()),
-        falsepositives=metadata.falsepositives,
-        runbook=metadata.runbook,
-        fields=tuple(map(str, fields)) if isinstance(fields, list) else (),
-        path=path,
-        line=document.line(),
-    )
+    return _all()[name]
+
+
+@cache
+def _all() -> dict[str, Rule]:
+    paths = sorted((content_folder() / "detectors").glob("*.yml"))
+
+    def read() -> tuple[Rule, ...]:
+        describe = import_module("kubewitness.detect.detectors.describing").describe  # brings the YAML reader
+        return tuple(describe(path) for path in paths)
+
+    rules = remembered(paths, "descriptions of detectors", tuple[Rule, ...], read, ())
+    return {path.stem: rule for path, rule in zip(paths, rules, strict=True)}
 
 
 def event_of(entry: Entry) -> Event | None:
