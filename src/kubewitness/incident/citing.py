@@ -16,7 +16,8 @@ _ALWAYS = ("verb", "user.username", "sourceIPs", "responseStatus.code", "annotat
 _BODY_ROOTS = ("podSpec", "rbac", "csr", "webhook", "lookalike", "secret", "configmap", "service", "patch", "sar")
 _DECISIVE = 8
 _ORIGINAL = 200_000  # bytes; a larger event is cited, not shown
-SHOWN = 4  # requests cited for one step or finding: the first ones and the last
+SHOWN = 4  # requests cited for one step or finding: the first ones and the last ...
+_KINDS = 8  # ... and the first of each kind, if it folds unlike ones
 
 
 class Citer:
@@ -54,10 +55,13 @@ class Citer:
         )
 
     def requests(self, requests: Sequence[Request], rules: Iterable[Rule] = ()) -> tuple[Evidence, ...]:
-        """Cite the first few requests and the last, each by its final event."""
+        """Cite the first few requests, the last and the first of each kind, each by its final event."""
         fields = decisive_fields(rules)
-        chosen = list(requests[: SHOWN - 1]) + list(requests[-1:] if len(requests) >= SHOWN else [])
-        return tuple(self.event(request.final, fields) for request in chosen)
+        kinds = dict[tuple[str, ...], int]()
+        for number, request in enumerate(requests):
+            kinds.setdefault((request.verb, request.resource, request.subresource), number)
+        numbers = {*range(min(SHOWN - 1, len(requests))), len(requests) - 1, *list(kinds.values())[:_KINDS]}
+        return tuple(self.event(requests[number].final, fields) for number in sorted(numbers) if number >= 0)
 
 
 def decisive_fields(rules: Iterable[Rule]) -> list[str]:
