@@ -34,6 +34,7 @@ PR_SET_PDEATHSIG = 1
 CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -128,8 +129,8 @@ def _as_init(body: Callable[[], int]) -> int:
     if not worker:
         status = 1
         try:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for number in _INTERRUPTIONS:
+                signal.signal(number, signal.default_int_handler)
             status = body()
         except KeyboardInterrupt:
             print("range: interrupted; everything it started is gone", file=sys.stderr)
@@ -143,7 +144,7 @@ def _as_init(body: Callable[[], int]) -> int:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _INTERRUPTIONS:  # the kernel drops what the init of a namespace has no handler for
         signal.signal(number, lambda number, _frame: os.kill(worker, number))
     while True:
         try:
@@ -163,7 +164,7 @@ def _wait_for(child: int) -> int:
         asked += 1
         os.kill(child, signal.SIGKILL if asked > 1 else number)  # a second Ctrl-C does not wait for manners
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, ask) for number in _INTERRUPTIONS}
     try:
         _, status = os.waitpid(child, 0)
     finally:
@@ -187,7 +188,7 @@ def _start_reaper(alive: int, end: int, folders: list[Path], work: Path) -> None
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nothing, number)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _INTERRUPTIONS:
             signal.signal(number, signal.SIG_IGN)
         os.read(alive, 1)
         _remove_cgroups(folders)
