@@ -6,16 +6,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
 from range.build import build, cache_folder, defect
 from range.cluster import Cluster
+from range.external.fit import PORTABLE
+from range.external.run import Wishes, label, play_on_own_cluster
+from range.external.target import Refused
 from range.ground import RangeGround
-from range.play import Player, StepFailed, play_background
+from range.images import write_images
+from range.play import Player, StepFailed, play_script
 from range.record import Recorder
 from range.sandbox import RangeError, missing, run_inside
 from range.script import Background, Script, ScriptError, load, load_background, together
@@ -33,6 +37,7 @@ def main() -> None:
       python -m range list
       sudo python -m range run anonymous_cluster_admin          play it, keep nothing
       sudo python -m range run anonymous_cluster_admin --record DIR
+      python -m range run leaked_kubeconfig --kubeconfig FILE   on a disposable cluster of yours
     """
 
 
@@ -63,23 +68,71 @@ def list_command() -> None:
     "--record", type=click.Path(path_type=Path, file_okay=False), help="Write evidence and labels into this folder."
 )
 @click.option("--quiet-background", is_flag=True, help="No ordinary traffic beside the scenario.")
-def run_command(scenario: str, record: Path | None, quiet_background: bool) -> None:
-    """Play SCENARIO: a name from `list` or a folder with a scenario.yaml. Needs root and a built range."""
+@click.option(
+    "--kubeconfig", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
+    help="Play it on your own disposable cluster instead, from this machine, without root.",
+)  # fmt: skip
+@click.option(
+    "--audit-log", type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    help="That cluster's audit log, if it is on this machine; else see `label`.",
+)  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask before playing on, or deleting from, your own cluster.")
+@click.option("--skip-unsupported", is_flag=True, help="Leave out what your own cluster cannot give.")
+@click.option("--claim-addresses", is_flag=True, help="Claim the actors' addresses there with X-Forwarded-For.")
+@click.option("--clean-up", is_flag=True, help="Delete there what the run created, at its end.")
+def run_command(scenario: str, record: Path | None, quiet_background: bool, **own: Any) -> None:
+    """Play SCENARIO: a name from `list` or a folder with a scenario.yaml.
+
+    On the range's own cluster this needs root and a built range. With --kubeconfig it is played on a cluster of yours,
+    which has to carry the label kubewitness.io/disposable-cluster=yes on its namespace kube-system.
+    """
     folder = Path(scenario) if Path(scenario).is_dir() else RECORDED / scenario
+    if not own["kubeconfig"] and (given := [name for name, value in own.items() if value]):
+        raise click.UsageError(f"--{given[0].replace('_', '-')} is of use only with --kubeconfig")
     try:
         script = load(folder)
         backgrounds = [] if quiet_background else [load_background(name) for name in script.background]
         together(script, backgrounds)
+        if own["kubeconfig"]:
+            sys.exit(play_on_own_cluster(folder, script, backgrounds, Wishes(record=record, **own), _say))
         if reason := missing():
             raise RangeError(reason)
         if reason := defect(cache_folder()):
             raise RangeError(f"{cache_folder()}: {reason}; run `make range` first")
+    except Refused as error:
+        _say(f"refused: {error}")
+        sys.exit(2)
     except (ScriptError, RangeError) as error:
         raise click.ClickException(str(error)) from error
     work = Path(tempfile.mkdtemp(prefix="kubewitness-range-", dir="/var/tmp"))
     target = record.absolute() if record else None
     status = run_inside(work, lambda: _play(folder, script, backgrounds, work, target))
     sys.exit(status)
+
+
+@main.command("label")
+@click.option(
+    "--audit-log", "logs", multiple=True, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A copy of the API server's audit log, .gz too; repeat it for rotated files and several API servers.",
+)  # fmt: skip
+@click.argument("deeds", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def label_command(logs: tuple[Path, ...], deeds: Path) -> None:
+    """Add the audit log, with labels, to a run on your own cluster that wrote DEEDS (deeds.json)."""
+    try:
+        _say(label(deeds, logs))
+    except RangeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("images")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def images_command(file: Path) -> None:
+    """Write the inert images that scenarios name into FILE, an archive for the nodes of your own cluster."""
+    if reason := defect(cache_folder()):
+        raise click.ClickException(f"{cache_folder()}: {reason}; run `python -m range build` first")
+    programs = cache_folder() / "usr/bin"
+    write_images(programs / "busybox", programs / "inert", file, PORTABLE)
+    _say(f"{file}: {len(PORTABLE)} names; on every node: ctr -n k8s.io images import {file}")
 
 
 @main.command("record")
@@ -115,34 +168,14 @@ def _play(folder: Path, script: Script, backgrounds: list[Background], work: Pat
     cluster.start(_say)
     player = Player(RangeGround(cluster), actors, credentials)
     recorder = Recorder(cluster, script, actors, target) if target else None
-    stop, troubles = threading.Event(), list[str]()
     try:
-        for step in (*script.setup, *(step for background in backgrounds for step in background.setup)):
-            player.play(step, "setup")
-        threads = [
-            threading.Thread(target=play_background, args=(player, background, stop, troubles.append), daemon=True)
-            for background in backgrounds
-        ]
-        for thread in threads:
-            thread.start()
-        _say(f"set up; {script.calm:.0f} s of ordinary traffic")
-        time.sleep(script.calm)
-        for phase in script.phases:
-            _say(f"phase: {phase.name}")
-            time.sleep(phase.wait)
-            for step in phase.steps:
-                player.play(step, phase.name)
-        time.sleep(script.settle)
-        stop.set()
-        for thread in threads:
-            thread.join(30)
+        troubles = play_script(player, script, backgrounds, _say)
         if recorder:
             recorder.collect()
     except StepFailed as error:
         _say(f"the scenario did not go as its script says: {error}")
         return 1
     finally:
-        stop.set()
         cluster.stop()
     for trouble in troubles:
         _say(trouble)

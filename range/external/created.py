@@ -96,7 +96,7 @@ def _object(verb: str, url: str, name: str) -> Iterator[str]:
 
 def _json_name(text: str) -> str:
     try:
-        return str(json.loads(text)["metadata"].get("name", ""))
+        return str(json.loads(text)["metadata"].get("name") or "")
     except (ValueError, TypeError, KeyError, AttributeError):
         return ""
 

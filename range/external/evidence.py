@@ -1,8 +1,10 @@
 """The recording of a run on somebody's own cluster: what its audit log says of the time, and whose each request was.
 
 Nobody has an address of their own there, so the Audit-Id of the answer tells whose a request was. Upgraded connections
-(exec, attach, port-forward) answer without one; such a request belongs to the step in whose time it falls if that
-step's other requests bear the same user, peer address and user agent, and no other step's do.
+(exec, attach, port-forward) answer without one, and so do the questions about its version that some distributors'
+kubectl asks by itself. Such a request belongs to the step in whose time it falls if that step's other requests bear
+the same user and peer address, and no other step's of that time do. Where the recorder acts as that user too, the user
+agent has to be the same as well.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -163,10 +165,11 @@ def _requests(events: Sequence[dict[str, Any]], played: Played) -> Iterator[Labe
         for audit_id in deed.audit_ids:
             by_id.setdefault(audit_id, deed)  # kubectl's cache answers again with the first answer's
     own = set(played.own_requests) - set(by_id)
-    looks = dict[tuple[str, str, str], list[Deed]]()
+    shared = {_look(event)[0] for event in events if event["auditID"] in own}
+    looks = dict[tuple[str, ...], list[Deed]]()
     for event in events:
-        if deed := by_id.get(event["auditID"]):
-            looks.setdefault(_look(event), []).append(deed)
+        if event["auditID"] in by_id:
+            looks.setdefault(_look(event, shared), []).append(by_id[event["auditID"]])
     seen = set[str]()
     for event in events:
         audit_id = event["auditID"]
@@ -176,7 +179,7 @@ def _requests(events: Sequence[dict[str, Any]], played: Played) -> Iterator[Labe
         if audit_id in own:
             yield LabelledRequest(audit_id, RECORDER)
             continue
-        whose = by_id.get(audit_id) or _by_look(event, looks.get(_look(event), ()))
+        whose = by_id.get(audit_id) or _by_look(event, looks.get(_look(event, shared), ()))
         yield LabelledRequest(audit_id, whose.actor, whose.step) if whose else LabelledRequest(audit_id, "cluster")
 
 
@@ -186,8 +189,9 @@ def _by_look(event: dict[str, Any], deeds: Iterable[Deed]) -> Deed | None:
     return next(iter(fitting.values())) if len(fitting) == 1 else None
 
 
-def _look(event: dict[str, Any]) -> tuple[str, str, str]:
-    return event["user"].get("username", ""), (event.get("sourceIPs") or [""])[-1], event.get("userAgent", "")
+def _look(event: dict[str, Any], shared: Container[str] = ()) -> tuple[str, ...]:
+    user, peer = event["user"].get("username", ""), (event.get("sourceIPs") or [""])[-1]
+    return (user, peer, event.get("userAgent", "")) if user in shared else (user, peer)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

@@ -136,7 +136,10 @@ def without(step: Step, written_for: Iterable[str], nodes: Nodes) -> str:
     if gone:
         return f"there is no node for {gone[0]}"
     lost = sorted(images(step) - nodes.inert - nodes.others)
-    return f"not every node has the range's inert image {lost[0]}, and would pull it" if lost else ""
+    if not lost:
+        return ""
+    what = "the range's inert image" if lost[0] in NAMES else "the image"
+    return f"not every node has {what} {lost[0]}, and would pull it"
 
 
 def images(step: Step) -> set[str]:

@@ -7,6 +7,7 @@ nothing but GET requests is sent.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import tempfile
@@ -88,7 +89,7 @@ class _Run:
         instead = fit.stand_ins(everybody, credentials, steps)
         self._obstacles = list(fit.obstacles(script, everybody, credentials, instead))
         self._refuse_obstacles()
-        self._tail = self._open_log()
+        self._open_log()
         self._instead = instead
         self._cluster = OwnCluster(wishes.kubeconfig, work, instead, claims)
         self._cluster.opted_in()
@@ -114,6 +115,7 @@ class _Run:
     def go(self) -> int:
         self._announce()
         self._confirm()
+        self._tail = self._open_log()  # anew: not what was written while the user thought
         self._started = datetime.now(UTC)
         try:
             return self._play()
@@ -130,10 +132,10 @@ class _Run:
         if not self._obstacles or self._wishes.skip_unsupported:
             return
         rows = "".join(f"\n  {one.where}: {one.why}" for one in self._obstacles)
-        hint = "leave these steps out with --skip-unsupported (what builds on them fails), or play it on the range"
-        if images and any("inert image" in one.why for one in self._obstacles):
+        hint = "Leave these steps out with --skip-unsupported (what builds on them fails), or play it on the range"
+        if images and any("inert" in one.why for one in self._obstacles):
             hint += (
-                "; inert images: `python -m range images FILE`, then on every node "
+                ". Inert images: `python -m range images FILE`, then on every node "
                 "`ctr -n k8s.io images import FILE` or for kind `kind load image-archive FILE`"
             )
         raise Refused(f"{self._name} cannot be played as written on this cluster:{rows}\n{hint}")
@@ -178,7 +180,7 @@ class _Run:
     def _confirm(self) -> None:
         if self._wishes.yes:
             return
-        if not sys.stdin.isatty():
+        if not on_terminal():
             raise Refused("nobody is there to confirm; add --yes to play without being asked")
         if not click.confirm(f"play it on {self._cluster.server}?", default=False, err=True):
             raise Refused("not confirmed; nothing was done")
@@ -222,6 +224,8 @@ class _Run:
 
     def _record(self, target: Path, played: evidence.Played, rbac: dict[str, list[Any]]) -> None:
         target.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target / "evidence", ignore_errors=True)
+        (target / "labels.json").unlink(missing_ok=True)
         evidence.write_played(target / "deeds.json", played)
         for when, objects in rbac.items():
             evidence.write_rbac(target, when, objects)
@@ -254,7 +258,12 @@ class _Run:
     def _agreed(self, left: Sequence[Left]) -> bool:
         if self._wishes.yes:
             return True
-        return sys.stdin.isatty() and click.confirm(f"delete these {len(left)}?", default=False, err=True)
+        return on_terminal() and click.confirm(f"delete these {len(left)}?", default=False, err=True)
+
+
+def on_terminal() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def told(played: evidence.Played, labels: Labels) -> str:
