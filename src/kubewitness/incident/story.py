@@ -74,8 +74,10 @@ def headline(
             zh += f"；已部署 {name}{others.zh}{posing.zh}，未见被删除"
     elif touched.created:
         en, zh = en + f"; {len(touched.created)} objects were created", zh + f"；创建了 {len(touched.created)} 个对象"
-    elif touched.read:
+    elif any(thing.kind == "secrets" for thing in touched.read):
         en, zh = en + "; Secrets were read", zh + "；Secret 已被读取"
+    elif touched.read:
+        en, zh = en + "; ConfigMaps were read", zh + "；ConfigMap 已被读取"
     return Text(en, zh)
 
 
