@@ -64,6 +64,22 @@ def test_an_administrator_who_tries_a_token_at_the_own_desk_is_none(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("address", "rule"), [("10.77.20.21", OTHER), (THIEF, OWN)], ids=["own network", "from outside"]
+)
+def test_a_person_who_breaks_the_glass_for_himself_is_an_intruder_only_from_outside(
+    address: str, rule: str, tmp_path: Path
+) -> None:
+    nora = {"username": "nora@example.com", "groups": ["platform-operators", "system:authenticated"]}
+    rows: list[Row] = [
+        (3900, {"user": nora, "sourceIPs": [address]}),
+        (4000, secrets(nora, address, **REFUSED)),
+        (4100, bind({**ADMIN, "username": "break-glass"}, address, {"kind": "User", "name": nora["username"]})),
+        (4200, secrets(nora, address)),
+    ]
+    assert [one.rule.id for one in found(tmp_path, rows)] == [rule]
+
+
+@pytest.mark.parametrize(
     "rows",
     [
         story(bind(ADMIN, OFFICE, {"kind": "ServiceAccount", "namespace": "shop", "name": "api"})),

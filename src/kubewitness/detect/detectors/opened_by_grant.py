@@ -26,6 +26,7 @@ from kubewitness.detect.profile import AccessorKey, Profile, RequestKind
 from kubewitness.detect.run import Scan
 from kubewitness.model.event import Event, parse_time
 from kubewitness.model.incident import ObjectName
+from kubewitness.rules.features.address import scope_of
 from kubewitness.rules.features.identity import kind_of_name, service_account
 from kubewitness.rules.features.rbac import Subject, subjects_of
 from kubewitness.rules.ir import Rule
@@ -199,10 +200,12 @@ def _judged(grant: _Grant, identity: str, opened: Sequence[_Opened], crowd: Crow
     profits = kind_of_name(entry.identity) == "anonymous"
     near = entry.identity == identity or (entry.address in addresses and not crowd.shared(entry.address))
     if not profits and near:
-        # Somebody with the right to do so who helps himself, at his own desk, is an administrator and no intruder.
+        # Somebody with the right to do so who helps himself, at his own desk, is an administrator and no intruder: one
+        # who was there long before, or a person of the own network who does it for a person (the break-glass account).
         there, refused = parse_time(crowd.since(entry.identity, entry.address)), parse_time(refused_since)
         at_home = there is not None and refused is not None and refused - there > _AT_HOME
-        profits = not (at_home and kind_of_name(entry.identity) == "human")
+        inside = scope_of(entry.address) == "private" and kind_of_name(identity) == "human"
+        profits = not ((at_home or inside) and kind_of_name(entry.identity) == "human")
     if profits:
         return described("granted_own_request")
     since = min(profile.first for profile in crowd.of[identity])
