@@ -12,6 +12,25 @@ from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKi
 from kubewitness.model.event import Event
 from kubewitness.rules.compile import Matcher
 
+_WRITES = frozenset(("create", "update", "patch", "delete"))
+_REVIEWS = frozenset(("authentication.k8s.io", "authorization.k8s.io"))
+WORKLOADS = frozenset(
+    ("pods", "deployments", "daemonsets", "statefulsets", "replicasets", "replicationcontrollers", "jobs", "cronjobs")
+)
+
+
+def traced(kind: RequestKind) -> bool:
+    """Whether a controller's or node's work on behalf of somebody can show in such a request.
+
+    It writes pods and workloads, reports Events about them, and what it creates may name its owner in the body. Reviews
+    are answered and not kept, so they have none.
+    """
+    if kind.verb not in _WRITES or kind.stage == "RequestReceived" or kind.group in _REVIEWS:
+        return False
+    return (
+        kind.resource in WORKLOADS or kind.resource == "events" or (kind.verb == "create" and kind.level != "Metadata")
+    )
+
 
 class Who:
     """An accessor as one set of bytes tells it, with what it asked for since it was last settled."""
@@ -28,10 +47,11 @@ class Who:
 class What:
     """A request line."""
 
-    __slots__ = ("kind", "mask", "slot")
+    __slots__ = ("kind", "mask", "slot", "traced")
 
     def __init__(self, mask: int, kind: RequestKind, slot: int) -> None:
         self.mask, self.kind, self.slot = mask, kind, slot
+        self.traced = traced(kind)
 
 
 class End:

@@ -1,21 +1,25 @@
 """Pass 2: every event of the suspects, not only those a rule matched.
 
-Pass 1 noted in which granules of the evidence each accessor occurs, so only those are read again, and of those only
-the lines that hold its name and address are decoded. Events that others caused on the suspects' behalf (a controller
-making the pods of an intruder's DaemonSet) are found by searching the names of the suspects' objects in the granules
-of that time, as bytes, before anything is decoded.
+Pass 1 noted where each accessor's events stand (`detect.places`), so only those lines are read again. Of accessors with
+too many events it noted only the granules of the evidence; of those the lines that hold its name and address are
+decoded. Events that others caused on the suspects' behalf (a controller making the pods of an intruder's DaemonSet) are
+found by searching the names of the suspects' objects, as bytes, in the lines of that time in which a controller's work
+can show.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from kubewitness.detect.head import line_starts
 from kubewitness.detect.part import Granule
+from kubewitness.detect.places import GRANULE, granule_of, within_granule
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.reading import PLAIN, readings
 from kubewitness.detect.run import Scan
@@ -27,6 +31,7 @@ from kubewitness.model.evidence import ParseFailure, Place
 KEPT = 20_000  # events kept with their bodies; later ones lose them but are kept
 Wanted = Callable[[Event], bool]
 Term = tuple[bytes, ...]  # texts that must all be in a line; () is in every line
+_LINE = 4096  # bytes read at first of a line: most are shorter
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9:._@-]+")
 
 
@@ -37,6 +42,14 @@ class Needle(msgspec.Struct, frozen=True):
     namespace: str
     first: str
     last: str
+
+
+class Wish(NamedTuple):
+    """What is wanted of a granule."""
+
+    terms: tuple[Term, ...] | None  # lines that hold one of these; (): all lines; None: only those at `places`
+    places: Sequence[int] = ()  # `detect.places`, in order
+    held: tuple[Term, ...] = ()  # a line at a place must hold one of these, if there are any
 
 
 class Collector:
@@ -59,14 +72,23 @@ class Collector:
     def _read(self, keys: set[AccessorKey]) -> list[Event]:
         scan = self._scan
         terms: dict[int, set[Term]] = {}
+        places: dict[int, list[int]] = {}
         for key in keys:
             profile = scan.profile(key)
-            for number in profile.granules if profile is not None else ():
+            if profile is None:
+                continue
+            if profile.places is not None:
+                for place in profile.places:
+                    places.setdefault(granule_of(place), []).append(place)
+                continue
+            for number in profile.granules:
                 plain = scan.items[scan.granules[number][0]].format == PLAIN
                 terms.setdefault(number, set()).add(_term(key) if plain else ())
-        # An empty term is in every line.
-        chosen = {number: () if () in found else tuple(sorted(found)) for number, found in terms.items()}
-        return _gather(scan, sorted(chosen), lambda event: _key(event) in keys, chosen)
+        wishes = {number: Wish(None, sorted(found)) for number, found in places.items()}
+        for number, some in terms.items():
+            # An empty term is in every line.
+            wishes[number] = Wish(() if () in some else tuple(sorted(some)), sorted(places.get(number, ())))
+        return _gather(scan, wishes, lambda event: _key(event) in keys)
 
 
 def _key(event: Event) -> AccessorKey:
@@ -80,33 +102,38 @@ def _term(key: AccessorKey) -> Term:
 
 def within(scan: Scan, numbers: Iterable[int], wanted: Wanted) -> list[Event]:
     """Events of some granules that are `wanted`, each once, in time order."""
-    return _gather(scan, sorted(set(numbers)), wanted, {})
+    return _gather(scan, dict.fromkeys(numbers, Wish(())), wanted)
 
 
 def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]:
-    """Events that name one of `needles` in its time and are `wanted`, each once, in time order."""
+    """Events of controllers' work that name one of `needles` in its time and are `wanted`; each once, in time order."""
     terms = {needle: _named(needle) for needle in needles}
-    wanted_in: dict[int, set[Term]] = {}
+    wishes: dict[int, Wish] = {}
     for number, (_, granule) in enumerate(scan.granules):
         untimed = granule.length < 0 or not granule.first
-        for needle, term in terms.items():
-            if untimed or (granule.first <= needle.last and granule.last >= needle.first):
-                wanted_in.setdefault(number, set()).add(term)
-    return _gather(scan, sorted(wanted_in), wanted, {number: tuple(terms) for number, terms in wanted_in.items()})
+        here = {
+            term for needle, term in terms.items()
+            if untimed or (granule.first <= needle.last and granule.last >= needle.first)
+        }  # fmt: skip
+        if here and number in scan.untraced:
+            wishes[number] = Wish(tuple(here))
+        elif here:
+            first, end = (bisect_left(scan.traces, granule << GRANULE) for granule in (number, number + 1))
+            wishes[number] = Wish(None, scan.traces[first:end], tuple(here))
+    return _gather(scan, wishes, wanted)
 
 
 def _named(needle: Needle) -> Term:
-    """What a line about the object holds: its namespace is a whole text of its own, its name may be part of one."""
-    if not _PLAIN_TEXT.fullmatch(needle.namespace):
-        return (needle.name.encode(),)
-    return (needle.name.encode(), f'"{needle.namespace}"'.encode())
+    """What a line about the object holds: its name and its namespace (in quotes that a wrapper may have escaped)."""
+    namespace = needle.namespace.encode() if _PLAIN_TEXT.fullmatch(needle.namespace) else b""
+    return (needle.name.encode(), namespace) if namespace else (needle.name.encode(),)
 
 
-def _gather(scan: Scan, numbers: Sequence[int], wanted: Wanted, needles: dict[int, tuple[Term, ...]]) -> list[Event]:
-    by_source: dict[int, list[tuple[Granule, tuple[Term, ...]]]] = {}
-    for number in numbers:
+def _gather(scan: Scan, wishes: Mapping[int, Wish], wanted: Wanted) -> list[Event]:
+    by_source: dict[int, list[tuple[Granule, Wish]]] = {}
+    for number, wish in sorted(wishes.items()):
         source, granule = scan.granules[number]
-        by_source.setdefault(source, []).append((granule, needles.get(number, ())))
+        by_source.setdefault(source, []).append((granule, wish))
     found: dict[object, Event] = {}
     for source, granules in sorted(by_source.items()):
         for event in _events(scan.sources[source], granules):
@@ -130,13 +157,62 @@ def _strip(event: Event) -> None:
     event.original = b""
 
 
-def _events(source: Source, granules: Sequence[tuple[Granule, tuple[Term, ...]]]) -> Iterator[Event]:
-    if any(granule.length < 0 for granule, _ in granules):
-        terms = {term for _, some in granules for term in some}
-        yield from _documents(source, () if () in terms else tuple(terms))
+def _events(source: Source, wishes: Sequence[tuple[Granule, Wish]]) -> Iterator[Event]:
+    if any(granule.length < 0 for granule, _ in wishes):
+        terms = {term for _, wish in wishes for term in wish.terms or ()}
+        every = any(wish.terms == () for _, wish in wishes)
+        yield from _documents(source, () if every or () in terms else tuple(terms))
         return
-    for granule, chunk, terms_here in _chunks(source, granules):
-        yield from _lines(source, granule, chunk, terms_here)
+    ordered = sorted(wishes, key=lambda pair: pair[0].offset)
+    if source.path is not None:
+        with source.path.open("rb") as file:
+            for granule, wish in ordered:
+                if wish.terms is not None:
+                    file.seek(granule.offset)
+                    yield from _lines(source, granule, file.read(granule.length), wish.terms)
+                yield from _at(source, granule, wish, _line_reader(file.fileno(), granule))
+        return
+    for granule, chunk, wish in _chunks(source, ordered):
+        if wish.terms is not None:
+            yield from _lines(source, granule, chunk, wish.terms)
+        yield from _at(source, granule, wish, _line_cutter(chunk))
+
+
+def _at(source: Source, granule: Granule, wish: Wish, line: Callable[[int], bytes]) -> Iterator[Event]:
+    """The events at the places of `wish`."""
+    for place in wish.places:
+        start, number = within_granule(place)
+        text = line(start).rstrip(b"\r\n")
+        if not wish.held or _holds_one(text, wish.held):
+            yield from decode(text, Place(source.name, granule.line + number, granule.offset + start, len(text)))
+
+
+def _holds_one(text: bytes, terms: tuple[Term, ...]) -> bool:
+    for term in terms:
+        for part in term:
+            if part not in text:
+                break
+        else:
+            return True
+    return False
+
+
+def _line_reader(descriptor: int, granule: Granule) -> Callable[[int], bytes]:
+    def line(start: int) -> bytes:
+        """The line that begins there, read alone."""
+        size, most = _LINE, granule.length - start
+        while True:
+            text = os.pread(descriptor, min(size, most), granule.offset + start)
+            end = text.find(b"\n")
+            if end >= 0 or len(text) < size:
+                return text[:end] if end >= 0 else text
+            size *= 16
+
+    return line
+
+
+def _line_cutter(chunk: bytes) -> Callable[[int], bytes]:
+    return lambda start: chunk[start : chunk.find(b"\n", start) + 1 or len(chunk)]
 
 
 def _lines(source: Source, granule: Granule, chunk: bytes, terms: tuple[Term, ...]) -> Iterator[Event]:
@@ -178,20 +254,11 @@ def _documents(source: Source, terms: tuple[Term, ...]) -> Iterator[Event]:
             yield from decode(frame.data, frame.place)
 
 
-def _chunks(
-    source: Source, granules: Sequence[tuple[Granule, tuple[Term, ...]]]
-) -> Iterator[tuple[Granule, bytes, tuple[Term, ...]]]:
-    """The granules' bytes, in the order of the source."""
-    ordered = sorted(granules, key=lambda pair: pair[0].offset)
-    if source.path is not None:
-        with source.path.open("rb") as file:
-            for granule, names in ordered:
-                file.seek(granule.offset)
-                yield granule, file.read(granule.length), names
-        return
+def _chunks(source: Source, wishes: Sequence[tuple[Granule, Wish]]) -> Iterator[tuple[Granule, bytes, Wish]]:
+    """The granules' bytes from a stream, in its order."""
     held, start = b"", 0  # a window over the decompressed stream, and where it begins
     blocks = iter(source.open())
-    for granule, names in ordered:
+    for granule, wish in wishes:
         end = granule.offset + granule.length
         while start + len(held) < end:
             skip = min(len(held), granule.offset - start)
@@ -199,4 +266,4 @@ def _chunks(
             if not block:
                 break
             held, start = held[skip:] + block, start + skip
-        yield granule, held[granule.offset - start : end - start], names
+        yield granule, held[granule.offset - start : end - start], wish

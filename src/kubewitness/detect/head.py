@@ -56,10 +56,10 @@ def fingerprint(audit_id: str, stage: str, time: str, uri: str) -> int:
 class Lines:
     """Some lines of a block: where they are, and each one's bytes and event on demand."""
 
-    __slots__ = ("_data", "_item", "_line", "_offset", "starts")
+    __slots__ = ("_data", "_item", "_offset", "line", "starts")
 
     def __init__(self, item: str, data: bytes, starts: list[int], offset: int, line: int) -> None:
-        self._item, self._data, self._offset, self._line = item, data, offset, line
+        self._item, self._data, self._offset, self.line = item, data, offset, line
         self.starts = starts  # of each line, and the end of the last
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ class Lines:
 
     def only(self, index: int) -> Lines:
         """One of the lines."""
-        return Lines(self._item, self._data, self.starts[index : index + 2], self._offset, self._line + index)
+        return Lines(self._item, self._data, self.starts[index : index + 2], self._offset, self.line + index)
 
     def text(self, index: int) -> bytes:
         """The line without its end."""
@@ -82,7 +82,7 @@ class Lines:
     def at(self, index: int) -> tuple[Place, bytes]:
         """Place and bytes of a line."""
         text = self.text(index)
-        return Place(self._item, self._line + index, self._offset + self.starts[index], len(text)), text
+        return Place(self._item, self.line + index, self._offset + self.starts[index], len(text)), text
 
     def __call__(self, index: int) -> Event:
         """The event of a line, decoded from its own bytes, so that keeping it keeps nothing else."""

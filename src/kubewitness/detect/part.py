@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, NamedTuple
 
 from kubewitness.detect.correlations import Correlator
@@ -103,3 +104,5 @@ class Part:
         self.formats: set[str] = set()
         self.unanswered: list[tuple[int, Event]] = []  # RequestReceived alone, with the rules that match: see `answer`
         self.first, self.last = "~", ""
+        self.traces = array("Q")  # places of events in which a controller's work can show, in order
+        self.untraced: set[int] = set()  # granules with such events whose places were not noted

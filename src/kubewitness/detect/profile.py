@@ -10,8 +10,11 @@ from array import array
 from collections import Counter
 from typing import NamedTuple
 
+from kubewitness.detect.places import renumbered
+
 LIMIT = 20_000
 MANY = "(many)"
+EACH = 4_000  # requests of one accessor whose places are noted
 
 
 class RequestKind(NamedTuple):
@@ -34,9 +37,12 @@ class AccessorKey(NamedTuple):
 
 
 class Profile:
-    """Counts of one accessor. `granules` lists the parts of the evidence it occurs in, for the second pass."""
+    """Counts of one accessor. For the second pass: `granules`, the parts of the evidence it occurs in.
 
-    __slots__ = ("allowed", "first", "granules", "key", "last", "last_granule", "refused")
+    `places` are its events' places (`detect.places`); None if they are not all known, or too many.
+    """
+
+    __slots__ = ("allowed", "first", "granules", "key", "last", "last_granule", "places", "refused")
 
     def __init__(self, key: AccessorKey) -> None:
         self.key = key
@@ -46,12 +52,13 @@ class Profile:
         self.last = ""
         self.granules = array("L")
         self.last_granule = -1
+        self.places: array[int] | None = array("Q")
 
     def __getstate__(self) -> tuple[object, ...]:
-        return (self.key, self.allowed, self.refused, self.first, self.last, self.granules)
+        return (self.key, self.allowed, self.refused, self.first, self.last, self.granules, self.places)
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
-        self.key, self.allowed, self.refused, self.first, self.last, self.granules = state  # type: ignore[assignment]
+        self.key, self.allowed, self.refused, self.first, self.last, self.granules, self.places = state  # type: ignore[assignment]
         self.last_granule = -1
 
     @property
@@ -82,6 +89,11 @@ class Profile:
                 mine[kind] = mine.get(kind, 0) + n
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         self.granules.extend(g + granule_offset for g in other.granules)
+        places = renumbered(other.places, granule_offset)
+        if self.places is None or places is None or len(self.places) + len(places) > EACH:
+            self.places = None
+        else:
+            self.places.extend(places)
 
 
 def counts(kind: RequestKind) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from multiprocessing.connection import Connection, wait
@@ -29,6 +30,7 @@ from kubewitness.detect.head import fingerprint
 from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.novelty import New, Novelty
 from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
+from kubewitness.detect.places import renumbered
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles
 from kubewitness.detect.reading import moved
 from kubewitness.detect.scan import Scanner, read_source
@@ -61,6 +63,8 @@ class Scan:
         self.matches: dict[MatchKey, MatchGroup] = {}
         self.profiles = Profiles()
         self.granules: list[tuple[int, Granule]] = []  # (source, part of it); profiles name them by number
+        self.traces = array("Q")  # see `Part`
+        self.untraced: set[int] = set()
         self.items = [EvidenceItem(source.name) for source in sources]
         self.failures: list[ParseFailure] = []
         self.failures_total = 0
@@ -93,6 +97,12 @@ class Scan:
         self.granules.extend((range_.source, granule._replace(line=granule.line + shift)) for granule in granules)
         for key, profile in part.profiles.by_key.items():
             self.profiles.of(key).absorb(profile, first_granule)
+        traces = renumbered(part.traces, first_granule)
+        self.untraced.update(granule + first_granule for granule in part.untraced)
+        if traces is None:
+            self.untraced.update(range(first_granule, len(self.granules)))
+        else:
+            self.traces.extend(traces)
         for match, group in part.matches.items():
             group.samples = [(moved(place, shift), original) for place, original in group.samples]
             mine = self.matches.get(match)

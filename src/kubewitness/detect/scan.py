@@ -27,7 +27,8 @@ from kubewitness.detect.aspects import Aspects
 from kubewitness.detect.head import Asked, Head, Lines, decode_head, decode_heads, is_plain, line_starts, shallow
 from kubewitness.detect.ledger import LEDGER_RULE, made_name
 from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
-from kubewitness.detect.profile import AccessorKey, RequestKind
+from kubewitness.detect.places import GRANULE, GRANULES, ROOM, START
+from kubewitness.detect.profile import EACH, AccessorKey, RequestKind
 from kubewitness.detect.reading import PLAIN, readings
 from kubewitness.detect.seen import Seen
 from kubewitness.evidence.documents import frame_documents, sniff
@@ -67,6 +68,7 @@ class Scanner:
         self._novel = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.first_seen is not None)
         self._silent = self._novel | sum(1 << n for n, rule in enumerate(matcher.rules) if rule.kind == "context")
         self._granule = 0
+        self._room = ROOM  # places of accessors that may still be noted
         self._counted: tuple[str, str] | None = None  # an event read again, known to be no duplicate
 
     # -- framing -----------------------------------------------------------------------------------------------------
@@ -226,6 +228,10 @@ class Scanner:
             # Events without an id are all different.
             again = {index for index in again if heads[index].auditID}
         elsewhere: set[int] = set()  # lines that went the slow road
+        here, starts = -1, [0] * len(heads)  # see `detect.places`; -1: places cannot be told
+        if lines is not None and granule < GRANULES:
+            here, starts = (granule << GRANULE) + lines.line - self.part.lines - 1, lines.starts
+        traces, room = self.part.traces, self._room
         for index, head in enumerate(heads):
             if again and index in again:
                 continue
@@ -265,6 +271,18 @@ class Scanner:
                         self._read_again(head, lines, index)
                         continue
                     self._survivor(mask, event, what.kind, who.profile.key, end.code)
+            profile = who.profile
+            if (noted := profile.places) is not None:
+                if here >= 0 and room and len(noted) < EACH:
+                    noted.append(here + (starts[index] << START) + index)
+                    room -= 1
+                else:
+                    profile.places = None
+            if what.traced:
+                if here >= 0 and len(traces) < ROOM:
+                    traces.append(here + (starts[index] << START) + index)
+                else:
+                    self.part.untraced.add(granule)
             slot, counts = what.slot + end.refused, who.counts
             counts[slot] = counts.get(slot, 0) + 1
             who.last = max(who.last, time)
@@ -272,10 +290,10 @@ class Scanner:
                 who.first = time
             if who.granule != granule:
                 who.granule = granule
-                profile = who.profile
                 if profile.last_granule != granule:
                     profile.last_granule = granule
                     profile.granules.append(granule)
+        self._room = room
         if self._pending:
             for head in heads:
                 if head.stage != "RequestReceived":
