@@ -69,7 +69,7 @@ def test_an_administrator_who_tries_a_token_at_the_own_desk_is_none(tmp_path: Pa
 def test_a_person_who_breaks_the_glass_for_himself_is_an_intruder_only_from_outside(
     address: str, rule: str, tmp_path: Path
 ) -> None:
-    nora = {"username": "nora@example.com", "groups": ["platform-operators", "system:authenticated"]}
+    nora: dict[str, Any] = {"username": "nora@example.com", "groups": ["platform-operators", "system:authenticated"]}
     rows: list[Row] = [
         (3900, {"user": nora, "sourceIPs": [address]}),
         (4000, secrets(nora, address, **REFUSED)),
