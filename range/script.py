@@ -367,6 +367,12 @@ def _problems(script: Script) -> Iterator[str]:
         yield from (f"{place}: {problem}" for problem in _step_problems(script, step))
 
 
+def _kept(script: Script | Background) -> set[str]:
+    """All names that steps keep something under."""
+    played = [step for phase in getattr(script, "phases", ()) for step in phase.steps]
+    return {name for step in (*script.setup, *played, *getattr(script, "steps", ())) for name in step.keep}
+
+
 def _address_problem(address: str) -> str:
     """Why an actor's host cannot have `address`; empty if it can."""
     try:
@@ -392,6 +398,9 @@ def _step_problems(script: Script | Background, step: Step) -> Iterator[str]:
     if kind not in {"", "anonymous", "pod", "kept", "serviceaccount", "token", "admin", *script.credentials}:
         known = "anonymous, admin, pod, kept:NAME, serviceaccount:NAMESPACE/NAME or token:TEXT"
         yield f"as: {step.as_!r} is no credential; define it under credentials, or use {known}"
+    wanted = rest if kind == "kept" else kind if kind in script.credentials else ""
+    if (kind == "kept" or (wanted and not script.credentials[wanted].signed)) and wanted not in _kept(script):
+        yield f"as: {step.as_!r}, but no step keeps anything as {wanted!r}"
     if kind == "serviceaccount" and "/" not in rest:
         yield "as: write serviceaccount:NAMESPACE/NAME"
     if kind == "pod" and not script.actors[step.actor].pod:

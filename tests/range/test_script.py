@@ -151,6 +151,7 @@ def test_a_step_with_two_actions_or_none_is_refused() -> None:
         ("as: admin", "as: boss", "as: 'boss' is no credential"),
         ("as: admin", "as: serviceaccount:default", "write serviceaccount:NAMESPACE/NAME"),
         ("as: admin", "as: pod", "'ops' is none"),
+        ("as: admin", "as: kept:loot", "no step keeps anything as 'loot'"),
         ("    kubectl: {args: get pods}", "    node: {node: node9, command: id}", "node 'node9' is not one of"),
         ("    kubectl: {args: get pods}", "    kubelet: {node: node9, path: /pods}", "node 'node9' is not one of"),
         ("        step: steals\n", "", "an intruder's deed needs a name"),
@@ -176,6 +177,14 @@ def test_a_step_with_two_actions_or_none_is_refused() -> None:
 )
 def test_what_cannot_be_played_or_labelled_is_refused(old: str, new: str, said: str) -> None:
     assert said in refused(old, new)
+
+
+def test_a_certificate_that_nobody_has_signed_can_only_be_used_once_a_step_keeps_it() -> None:
+    credentials = "credentials: {new: {user: x, signed: false}}\nbackground: []"
+    text = GOOD.replace("background: []", credentials)
+    assert "as: 'new', but no step keeps anything as 'new'" in refused("as: admin", "as: new", text)
+    kept = text.replace("        step: steals", "        step: steals\n        keep: {new: status.certificate}")
+    assert parse(kept.replace("as: admin", "as: new"), "scenario.yaml")
 
 
 def test_all_problems_are_told_at_once() -> None:
