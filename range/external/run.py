@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from range.external import evidence, fit
 from range.external.created import Left, still_there
@@ -53,6 +54,8 @@ class _Lenient(Player):
 
     def play(self, step: Step, phase: str) -> None:
         """Play one step; what goes wrong is kept in `failed`."""
+        if step.until:  # perhaps for something that was left out
+            step = replace(step, until=replace(step.until, seconds=min(step.until.seconds, 30)))
         try:
             super().play(step, phase)
         except (StepFailed, KeyError) as error:
@@ -253,7 +256,16 @@ class _Run:
             for one in left:
                 if problem := self._cluster.delete(one.path, one.uid):
                     self._say(f"{one.path}: {problem}")
-            self._say("deleted; a namespace takes a while to be gone")
+            self._wait_until_gone(left)
+
+    def _wait_until_gone(self, left: Sequence[Left], seconds: float = 90) -> None:
+        """A namespace takes a while, and until it is gone the scenario cannot be played again."""
+        end = time.monotonic() + seconds
+        going = [one.path for one in left]
+        while going and time.monotonic() < end:
+            going = [path for path in going if self._cluster.get(path) is not None]
+            time.sleep(1 if going else 0)
+        self._say(f"after {seconds:.0f} s not gone yet: {', '.join(going)}" if going else "all of them are deleted")
 
     def _agreed(self, left: Sequence[Left]) -> bool:
         if self._wishes.yes:
