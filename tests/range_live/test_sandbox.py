@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,26 @@ import pytest
 from tests.range_live.footprint import Footprint
 from tests.range_live.played import REPO
 
+Start = Callable[[str], subprocess.Popen[str]]
 
-def sandboxed(body: str, work: Path) -> subprocess.Popen[str]:
-    """Starts a body of tests.range_live.sandboxed; `work` is its work folder."""
-    work.mkdir()
-    (work / "something").write_text("to be removed")
-    words = [sys.executable, "-m", "tests.range_live.sandboxed", body, str(work)]
-    return subprocess.Popen(words, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+@pytest.fixture
+def sandboxed(tmp_path: Path) -> Iterator[Start]:
+    """Starts a body of tests.range_live.sandboxed, whose work folder is tmp_path/work; ends what a failed test left."""
+    started = list[subprocess.Popen[str]]()
+
+    def start(body: str) -> subprocess.Popen[str]:
+        work = tmp_path / "work"
+        work.mkdir()
+        (work / "something").write_text("to be removed")
+        words = [sys.executable, "-m", "tests.range_live.sandboxed", body, str(work)]
+        started.append(subprocess.Popen(words, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -32,9 +46,9 @@ def sandboxed(body: str, work: Path) -> subprocess.Popen[str]:
     ],
 )
 def test_a_body_that_ends_leaves_nothing_and_its_status_and_words_come_out(
-    body: str, status: int, said: str, tmp_path: Path
+    sandboxed: Start, body: str, status: int, said: str, tmp_path: Path
 ) -> None:
-    process = sandboxed(body, tmp_path / "work")
+    process = sandboxed(body)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == status
     assert errors.endswith(said)
@@ -46,8 +60,8 @@ def test_a_body_that_ends_leaves_nothing_and_its_status_and_words_come_out(
     ("number", "status"),
     [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGHUP, 130)],
 )
-def test_a_signal_ends_everything_inside(number: signal.Signals, status: int, tmp_path: Path) -> None:
-    process = sandboxed("stay", tmp_path / "work")
+def test_a_signal_ends_everything_inside(sandboxed: Start, number: signal.Signals, status: int, tmp_path: Path) -> None:
+    process = sandboxed("stay")
     assert process.stdout
     assert process.stdout.readline() == "littered\n"
     there = Footprint(process.pid, tmp_path)
@@ -59,8 +73,10 @@ def test_a_signal_ends_everything_inside(number: signal.Signals, status: int, tm
     assert not (tmp_path / "work").exists()
 
 
-def test_if_the_init_inside_is_killed_the_caller_says_so_by_its_status_and_nothing_is_left(tmp_path: Path) -> None:
-    process = sandboxed("stay", tmp_path / "work")
+def test_if_the_init_inside_is_killed_the_caller_says_so_by_its_status_and_nothing_is_left(
+    sandboxed: Start, tmp_path: Path
+) -> None:
+    process = sandboxed("stay")
     assert process.stdout
     process.stdout.readline()
     there = Footprint(process.pid, tmp_path)
@@ -69,8 +85,8 @@ def test_if_the_init_inside_is_killed_the_caller_says_so_by_its_status_and_nothi
     assert there.left() == []
 
 
-def test_nothing_but_the_ranges_own_hosts_can_be_seen_or_reached(tmp_path: Path) -> None:
-    process = sandboxed("look", tmp_path / "work")
+def test_nothing_but_the_ranges_own_hosts_can_be_seen_or_reached(sandboxed: Start) -> None:
+    process = sandboxed("look")
     said, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
     seen = json.loads(said)
