@@ -66,17 +66,22 @@ class _Bucket:
         self.firsts: dict[str, Member] = {}  # value → the first member that had it
         self.lasts: dict[str, Member] = {}
 
-    def count(self, request: object) -> None:
-        """Count a request, once."""
+    def count(self, request: object) -> bool:
+        """Count a request, once. Whether it certainly was not there before."""
+        new = request not in self.requests
         if len(self.requests) < _COUNTED:
             self.requests.add(request)
-        elif request not in self.requests:
+            return new and not self.more
+        if new:
             self.more += 1
+        return False
 
-    def keep(self, rule: RuleId, member: Member, limit: int) -> None:
+    def keep(self, rule: RuleId, member: Member, limit: int, *, new: bool = False) -> None:
         """Keep the `limit` earliest and the `limit` latest members of a rule; a request logged at two stages is one."""
         members = self.members.setdefault(rule, [])
-        same = next((i for i, known in enumerate(members) if known.request == member.request), None)
+        same = None
+        if not new:
+            same = next((i for i, known in enumerate(members) if known.request == member.request), None)
         if same is not None:
             members[same] = min(members[same], member)
             return
@@ -154,13 +159,13 @@ class Correlator:
                 self.overflowed = True
                 return
             bucket = self._buckets[key] = _Bucket()
-        bucket.count(member.request)
+        new = bucket.count(member.request)
         if rule.type == "value_count":
             bucket.keep_value(member, member, max(rule.threshold, 1))
         elif rule.type == "event_count":
-            bucket.keep(RuleId(""), member, max(rule.threshold, 1))
+            bucket.keep(RuleId(""), member, max(rule.threshold, 1), new=new)
         else:
-            bucket.keep(member.rule, member, _SEQUENCE_KEPT)
+            bucket.keep(member.rule, member, _SEQUENCE_KEPT, new=new)
 
     def absorb(self, other: Correlator, line_shift: int = 0) -> None:
         """Add another part's buckets; its lines are moved to where that part begins."""

@@ -67,6 +67,7 @@ class Scanner:
         self._ledger = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.id == LEDGER_RULE)
         self._novel = sum(1 << n for n, rule in enumerate(matcher.rules) if rule.first_seen is not None)
         self._silent = self._novel | sum(1 << n for n, rule in enumerate(matcher.rules) if rule.kind == "context")
+        self._late = (matcher.facets["namespace"], matcher.facets["name"])  # too varied to be part of an aspect
         self._granule = 0
         self._room = ROOM  # places of accessors that may still be noted
         self._counted: tuple[str, str] | None = None  # an event read again, known to be no duplicate
@@ -311,8 +312,9 @@ class Scanner:
         self._counted = None
 
     def _survivor(self, mask: int, event: Event, kind: RequestKind, accessor: AccessorKey, code: int) -> None:
-        facets = self._matcher.facets
-        mask &= facets["namespace"].mask(event) & facets["name"].mask(event)
+        for facet in self._late:
+            if mask & facet.deciding:
+                mask &= facet.mask(event)
         if mask:
             mask = self._matcher.survivors(mask, event)
         if not mask:

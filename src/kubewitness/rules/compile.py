@@ -266,6 +266,9 @@ class FacetMasks:
         self._checks = [
             (bits, check) for node, bits in alike.items() if (check := compile_possibility(node, facet)) is not None
         ]
+        self.deciding = 0  # bits of the rules that this facet can refute at all
+        for bits, _ in self._checks:
+            self.deciding |= bits
         fields = sorted({field for node in alike for field in walk_fields(node) if facet_of(field) == facet})
         self._getters = tuple((field, getter(field)) for field in fields)
         self._memo: dict[tuple[tuple[str | None, ...], ...], int] = {}

@@ -42,6 +42,9 @@ def edit_distance(one: str, other: str, limit: int) -> int:
     """Optimal string alignment distance, `limit + 1` as soon as it must exceed `limit`."""
     if abs(len(one) - len(other)) > limit:
         return limit + 1
+    mine, theirs = set(one), set(other)
+    if len(mine - theirs) > limit or len(theirs - mine) > limit:  # one slip brings at most one new letter
+        return limit + 1
     before: list[int] = []
     previous = list(range(len(other) + 1))
     for i, left in enumerate(one, 1):
