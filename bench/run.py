@@ -82,7 +82,8 @@ def logs(events: int, part: int, folder: Path) -> tuple[Path, Path, Path, Path]:
 def _fresh(path: Path, *made_of: Path) -> bool:
     """Whether `path` is there and no older than what makes it."""
     code = [*Path(__file__).parent.glob("*.py"), *Path(synthetic.__file__).parent.glob("*.py"), *made_of]
-    writers = [each for each in code if each.stem not in ("run", "measure", "peers", "readme", "benign", "hkerma")]
+    others = ("run", "measure", "peers", "readme", "benign", "hkerma", "same")
+    writers = [each for each in code if each.stem not in others]
     return path.exists() and path.stat().st_mtime >= max(each.stat().st_mtime for each in writers)
 
 

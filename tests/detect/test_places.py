@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubewitness.detect import aspects, places, profile, scan
+from kubewitness.detect import aspects, places, profile, run, scan
 from kubewitness.detect.collect import Collector, Needle, search
 from kubewitness.detect.run import Scan
 from kubewitness.incident import deeds
@@ -67,7 +67,7 @@ def test_known_places_change_nothing_but_the_time(
     assert all(each is not None for each in noted)
     assert not known.untraced
     assert len(known.traces) >= 6
-    monkeypatch.setattr(scan, "ROOM", 0)
+    monkeypatch.setattr(run, "Room", lambda: places.Room(0))
     unknown = scan_paths([path], workers=workers)
     assert all(each.places is None for each in unknown.profiles.by_key.values())
     assert unknown.untraced
@@ -83,6 +83,16 @@ def test_an_accessor_with_many_events_keeps_no_places(tmp_path: Path, monkeypatc
     some = scan_paths([path])
     assert {each.places is None for each in some.profiles.by_key.values()} == {True, False}
     assert second_pass(some) == before
+
+
+def test_all_files_of_a_worker_share_one_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.log").write_bytes(b"\n".join(CONTROLLED[number::3]))
+    monkeypatch.setattr(run, "Room", lambda: places.Room(3))
+    found = scan_paths([tmp_path])
+    assert len(found.traces) == 3
+    assert sum(len(each.places or ()) for each in found.profiles.by_key.values()) <= 3
+    assert len(second_pass(found)[1]) == 6  # type: ignore[arg-type]
 
 
 def test_a_granule_with_a_wrapped_event_is_read_whole(tmp_path: Path) -> None:

@@ -17,6 +17,16 @@ START = _LINE
 FARTHEST = 1 << _START
 
 
+class Room:
+    """How many places may still be noted. One for all that a worker reads, so it does not grow with the log."""
+
+    __slots__ = ("events", "traces")
+
+    def __init__(self, places: int = ROOM) -> None:
+        self.events = places  # of accessors
+        self.traces = places
+
+
 def granule_of(place: int) -> int:
     """The granule's number."""
     return place >> GRANULE

@@ -30,7 +30,7 @@ from kubewitness.detect.head import fingerprint
 from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.novelty import New, Novelty
 from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
-from kubewitness.detect.places import renumbered
+from kubewitness.detect.places import Room, renumbered
 from kubewitness.detect.profile import AccessorKey, Profile, Profiles
 from kubewitness.detect.reading import moved
 from kubewitness.detect.scan import Scanner, read_source
@@ -235,11 +235,12 @@ class _Reader:
         self._sources, self._rules, self._matcher, self._progress = sources, rules, matcher, progress
         self._bytes = self._events = 0
         self.seen = seen
+        self._room = Room()
 
     def read(self, range_: Range) -> Part:
         source = self._sources[range_.source]
         part = Part(source.name, self._rules)
-        scanner = Scanner(self._matcher, part, self.seen)
+        scanner = Scanner(self._matcher, part, self.seen, room=self._room)
         before_bytes, before_events = self._bytes, self._events
 
         def progress(done: int, events: int) -> None:

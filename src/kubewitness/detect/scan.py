@@ -27,7 +27,7 @@ from kubewitness.detect.aspects import Aspects
 from kubewitness.detect.head import Asked, Head, Lines, decode_head, decode_heads, is_plain, line_starts, shallow
 from kubewitness.detect.ledger import LEDGER_RULE, made_name
 from kubewitness.detect.part import FAILURES_KEPT, Granule, MatchGroup, MatchKey, Part
-from kubewitness.detect.places import GRANULE, GRANULES, ROOM, START
+from kubewitness.detect.places import GRANULE, GRANULES, START, Room
 from kubewitness.detect.profile import EACH, AccessorKey, RequestKind
 from kubewitness.detect.reading import PLAIN, readings
 from kubewitness.detect.seen import Seen
@@ -52,9 +52,11 @@ Locate = Callable[[int], Event]  # index in a chunk → the event, in full
 
 
 class Scanner:
-    """Judges the events of one part. `seen` is shared by the parts one worker reads."""
+    """Judges the events of one part. `seen` and `room` are shared by the parts one worker reads."""
 
-    def __init__(self, matcher: Matcher, part: Part, seen: Seen, memory: int = _MEMORY) -> None:
+    def __init__(
+        self, matcher: Matcher, part: Part, seen: Seen, memory: int = _MEMORY, room: Room | None = None
+    ) -> None:
         self.part = part
         self._matcher = matcher
         self._seen = seen
@@ -69,7 +71,7 @@ class Scanner:
         self._silent = self._novel | sum(1 << n for n, rule in enumerate(matcher.rules) if rule.kind == "context")
         self._late = (matcher.facets["namespace"], matcher.facets["name"])  # too varied to be part of an aspect
         self._granule = 0
-        self._room = ROOM  # places of accessors that may still be noted
+        self._room = room or Room()
         self._counted: tuple[str, str] | None = None  # an event read again, known to be no duplicate
 
     # -- framing -----------------------------------------------------------------------------------------------------
@@ -232,7 +234,7 @@ class Scanner:
         here, starts = -1, [0] * len(heads)  # see `detect.places`; -1: places cannot be told
         if lines is not None and granule < GRANULES:
             here, starts = (granule << GRANULE) + lines.line - self.part.lines - 1, lines.starts
-        traces, room = self.part.traces, self._room
+        traces, room, left = self.part.traces, self._room.events, self._room.traces
         for index, head in enumerate(heads):
             if again and index in again:
                 continue
@@ -280,8 +282,9 @@ class Scanner:
                 else:
                     profile.places = None
             if what.traced:
-                if here >= 0 and len(traces) < ROOM:
+                if here >= 0 and left:
                     traces.append(here + (starts[index] << START) + index)
+                    left -= 1
                 else:
                     self.part.untraced.add(granule)
             slot, counts = what.slot + end.refused, who.counts
@@ -294,7 +297,7 @@ class Scanner:
                 if profile.last_granule != granule:
                     profile.last_granule = granule
                     profile.granules.append(granule)
-        self._room = room
+        self._room.events, self._room.traces = room, left
         if self._pending:
             for head in heads:
                 if head.stage != "RequestReceived":
