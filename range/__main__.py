@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from range.build import build, cache_folder, defect
+from range.build import VERSIONS, build, cache_folder, defect
 from range.cluster import Cluster
 from range.external.fit import PORTABLE
 from range.external.run import Wishes, label, play_on_own_cluster
@@ -33,7 +33,7 @@ def main() -> None:
 
     \b
     Examples:
-      python -m range build                                     once, about 10 minutes
+      python -m range build                                     once, about 10 minutes a generation
       python -m range list
       sudo python -m range run anonymous_cluster_admin          play it, keep nothing
       sudo python -m range run anonymous_cluster_admin --record DIR
@@ -42,12 +42,25 @@ def main() -> None:
 
 
 @main.command("build")
-def build_command() -> None:
-    """Build or find the components, the container runtime and the images."""
-    try:
-        click.echo(build(_say))
-    except RangeError as error:
-        raise click.ClickException(str(error)) from error
+@click.option(
+    "--kubernetes", type=click.Choice([*VERSIONS.values(), "all"]), default="all", show_default=True,
+    help="Only this generation; 1.20 takes all but its components from 1.34.",
+)  # fmt: skip
+def build_command(kubernetes: str) -> None:
+    """Build or find the components, the container runtime and the images.
+
+    What could not be built hinders nothing else: scenarios on the other generation can be played.
+    """
+    failed = list[str]()
+    for generation, version in VERSIONS.items():
+        if kubernetes not in {version, "all"} or (failed and generation == "1.20"):
+            continue
+        try:
+            click.echo(build(_say, generation))
+        except RangeError as error:
+            failed.append(f"Kubernetes {version} is not built: {error}")
+    if failed:
+        raise click.ClickException("\n".join(failed))
 
 
 @main.command("list")
@@ -97,8 +110,9 @@ def run_command(scenario: str, record: Path | None, quiet_background: bool, **ow
             sys.exit(play_on_own_cluster(folder, script, backgrounds, Wishes(record=record, **own), _say))
         if reason := missing():
             raise RangeError(reason)
-        if reason := defect(cache_folder()):
-            raise RangeError(f"{cache_folder()}: {reason}; run `make range` first")
+        cache = cache_folder(script.kubernetes)
+        if reason := defect(cache):
+            raise RangeError(f"{cache}: {reason}; run `make range` first")
     except Refused as error:
         _say(f"refused: {error}")
         sys.exit(2)
@@ -164,7 +178,7 @@ def record_command(scenarios: tuple[str, ...]) -> None:
 def _play(folder: Path, script: Script, backgrounds: list[Background], work: Path, target: Path | None) -> int:
     """Inside the sandbox: the whole road from an empty cluster to the recording."""
     actors, credentials = together(script, backgrounds)
-    cluster = Cluster(script, actors, work, cache_folder(), folder / "served")
+    cluster = Cluster(script, actors, work, cache_folder(script.kubernetes), folder / "served")
     cluster.start(_say)
     player = Player(RangeGround(cluster), actors, credentials)
     recorder = Recorder(cluster, script, actors, target) if target else None

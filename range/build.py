@@ -3,8 +3,11 @@
 The cache's name is the fingerprint of everything it was made from, so a changed recipe is another cache. It is made
 in a folder beside and renamed when it is whole: a build that was cut short is never mistaken for one.
 
-- The Kubernetes components and etcd: `components/`, a Go module on k8s.io/kubernetes, pinned by go.sum.
-- containerd, runc, CNI plugins, busybox, iptables, nftables: from Debian's packages, unpacked, not installed.
+There is one cache for each generation of Kubernetes:
+
+- 1.34: the components and etcd are `components/`, a Go module on k8s.io/kubernetes, pinned by go.sum. containerd, runc,
+  CNI plugins, busybox, iptables, nftables are Debian's packages, unpacked, not installed.
+- 1.20: the components are compiled by `build_1_20`; all else is shared with 1.34, whose cache has to be there first.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,10 +24,14 @@ from pathlib import Path
 
 import msgspec
 
+from range import build_1_20
+from range.debian import run, unpack
 from range.images import APPLETS, ENTRYPOINTS, NAMES, write_images
 from range.sandbox import RangeError
+from range.script import Generation
 
 KUBERNETES = "v1.34.4"
+VERSIONS: dict[Generation, str] = {"1.34": KUBERNETES, "1.20": build_1_20.VERSION}
 COMPONENTS = ("etcd", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet")
 PACKAGES = (
     "containerd", "runc", "containernetworking-plugins", "busybox-static", "libseccomp2", "conntrack",
@@ -34,17 +40,27 @@ PACKAGES = (
 )  # fmt: skip
 _SOURCE = Path(__file__).parent / "components"
 RECIPE = 2  # raise it when the same sources make something else
+RECIPE_1_20 = 1
 _WHOLE = "whole.json"  # written last: the size of every file, to notice a cache that somebody trimmed
 
 
-def cache_folder() -> Path:
+def cache_folder(generation: Generation = "1.34") -> Path:
     """Where the cache of this recipe is or will be."""
+    if generation == "1.20":
+        return _cache_folder_1_20()
     digest = hashlib.sha256()
     for path in (*sorted(_SOURCE.rglob("*.go")), _SOURCE / "go.mod", _SOURCE / "go.sum"):
         digest.update(path.read_bytes())
     digest.update(repr((KUBERNETES, PACKAGES, NAMES, APPLETS, ENTRYPOINTS, RECIPE)).encode())
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubewitness-range"
     return Path(os.environ.get("KUBEWITNESS_RANGE_CACHE") or default) / f"{KUBERNETES}-{digest.hexdigest()[:12]}"
+
+
+def _cache_folder_1_20() -> Path:
+    shared = cache_folder()
+    made_from = (shared.name, build_1_20.SOURCE, build_1_20.PACKAGES, RECIPE_1_20)
+    digest = hashlib.sha256(build_1_20.MAIN.read_bytes() + repr(made_from).encode())
+    return shared.parent / f"{build_1_20.VERSION}-{digest.hexdigest()[:12]}"
 
 
 def defect(cache: Path) -> str:
@@ -57,46 +73,60 @@ def defect(cache: Path) -> str:
     return f"{bad[0]} is missing or has another size" if bad else ""
 
 
-def build(say: Callable[[str], None]) -> Path:
-    """The cache, built if it is not there.
+def build(say: Callable[[str], None], generation: Generation = "1.34") -> Path:
+    """The cache of a generation, built if it is not there.
 
     Raises:
         RangeError: a tool is missing or a step failed; the message ends with what the step printed last.
     """
-    cache = cache_folder()
+    cache = cache_folder(generation)
     reason = defect(cache)
     if not reason:
         return cache
+    if generation == "1.20":
+        build(say)
     say(f"building the range into {cache} ({reason}); about 10 minutes on two cores the first time")
-    for tool, hint in (("go", "Go 1.24 or newer"), ("apt-get", "Debian or Ubuntu"), ("dpkg", "Debian or Ubuntu")):
+    compiler = ("go", "Go 1.24 or newer") if generation == "1.34" else ("gcc", "a C compiler")
+    for tool, hint in (compiler, ("apt-get", "Debian or Ubuntu"), ("dpkg", "Debian or Ubuntu")):
         if not shutil.which(tool):
             raise RangeError(f"{tool} is not on the PATH; building the range needs {hint}")
     shutil.rmtree(cache, ignore_errors=True)
     cache.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="building-", dir=cache.parent) as name:
         folder = Path(name) / "cache"
-        for part in ("usr/bin", "usr/sbin", "images"):
-            (folder / part).mkdir(parents=True)
-        _unpack_packages(folder, Path(name) / "packages", say)
-        _compile(folder, say)
-        write_images(folder / "usr/bin/busybox", folder / "usr/bin/inert", folder / "images/images.tar")
+        if generation == "1.34":
+            _make(folder, Path(name), say)
+        else:
+            _make_1_20(folder, Path(name), say)
         files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
         (folder / _WHOLE).write_text(json.dumps({str(path.relative_to(folder)): path.stat().st_size for path in files}))
         folder.rename(cache)
-    say("the range is built")
+    say(f"the range with Kubernetes {VERSIONS[generation]} is built")
     return cache
+
+
+def _make(folder: Path, work: Path, say: Callable[[str], None]) -> None:
+    for part in ("usr/bin", "usr/sbin", "images"):
+        (folder / part).mkdir(parents=True)
+    _unpack_packages(folder, work / "packages", say)
+    _compile(folder, say)
+    write_images(folder / "usr/bin/busybox", folder / "usr/bin/inert", folder / "images/images.tar")
+
+
+def _make_1_20(folder: Path, work: Path, say: Callable[[str], None]) -> None:
+    """Everything of 1.34's cache by hard links, which take no room, and the components of 1.20 in their place."""
+    program = work / "components"
+    build_1_20.compile_components(program, work, say)
+    shutil.copytree(cache_folder(), folder, symlinks=True, copy_function=os.link)
+    (folder / _WHOLE).unlink()
+    for name in build_1_20.COMPONENTS:
+        (folder / "usr/bin" / name).unlink()
+        (folder / "usr/bin" / name).hardlink_to(program)
 
 
 def _unpack_packages(folder: Path, packages: Path, say: Callable[[str], None]) -> None:
     say(f"unpacking {len(PACKAGES)} Debian packages (containerd, runc, CNI plugins, iptables ...)")
-    packages.mkdir()
-    fetch = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "--quiet", *PACKAGES]
-    if subprocess.run(fetch, cwd=packages, capture_output=True, check=False).returncode:
-        _run(["apt-get", "update", "--quiet"], packages, "the package lists")
-        _run(fetch, packages, "Debian's packages")
-    unpacked = packages / "unpacked"
-    for package in sorted(packages.glob("*.deb")):
-        _run(["dpkg", "-x", str(package), str(unpacked)], packages, package.name)
+    unpacked = unpack(PACKAGES, packages)
     shutil.move(unpacked / "usr/lib/cni", folder / "cni")
     for part in ("usr/bin", "usr/sbin", "usr/lib"):
         shutil.copytree(unpacked / part, folder / part, symlinks=True, dirs_exist_ok=True)
@@ -122,21 +152,14 @@ def _compile(folder: Path, say: Callable[[str], None]) -> None:
     )
     binary = folder / "usr/bin" / COMPONENTS[0]
     flags = ["-trimpath", "-ldflags"]
-    _run(["go", "build", *flags, f"-s -w {stamps}", "-o", str(binary), "."], _SOURCE, "the components")
+    run(["go", "build", *flags, f"-s -w {stamps}", "-o", str(binary), "."], _SOURCE, "the components")
     for name in COMPONENTS[1:]:
         (folder / "usr/bin" / name).hardlink_to(binary)
     inert = folder / "usr/bin/inert"
     static = {**os.environ, "CGO_ENABLED": "0"}
-    _run(["go", "build", *flags, "-s -w", "-o", str(inert), "./inert"], _SOURCE, "the inert program", static)
+    run(["go", "build", *flags, "-s -w", "-o", str(inert), "./inert"], _SOURCE, "the inert program", static)
     (folder / "usr/sbin/init").hardlink_to(inert)
     say(f"compiled in {time.monotonic() - started:.0f} s")
-
-
-def _run(command: list[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise RangeError(f"{what} could not be had ({command[0]} ended with {done.returncode}):\n{last}")
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ class Cluster:
         self.programs = cache / "usr/bin"
         self.hosts = {name: f"actor{number}" for number, name in enumerate(actors) if actors[name].address}
         self.addresses = {name: actors[name].address for name in self.hosts}
-        self.plane = ControlPlane(work / "control-plane", self.programs, Authority(work / "pki"))
+        self.plane = ControlPlane(work / "control-plane", self.programs, Authority(work / "pki"), script.kubernetes)
         self.nodes = {
-            name: Node(name, number, kind, work / "nodes" / name, cache)
+            name: Node(name, number, kind, work / "nodes" / name, cache, generation=script.kubernetes)
             for number, (name, kind) in enumerate(script.nodes.items(), 1)
         }
         self.webhook = Receiver(work / "webhook.jsonl") if script.keeping.webhook else None
@@ -66,7 +66,8 @@ class Cluster:
             self.webhook.start(on_host(HOST))
         self.plane.start(audit_policy(self.script.policy), webhook=self.webhook is not None)
         say(f"control plane ready after {time.monotonic() - started:.0f} s")
-        self.plane.apply(_KUBEADM)
+        if self.script.kubernetes == "1.34":
+            self.plane.apply(_KUBEADM)
         (self.work / "nodes").mkdir()
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda node: node.start(self.plane), self.nodes.values()))
@@ -74,6 +75,8 @@ class Cluster:
             node.wait_until_ready(self.plane)
         while not self.plane.get("/api/v1/namespaces/default/serviceaccounts/default"):
             time.sleep(0.2)
+        if self.script.kubernetes == "1.20":
+            self.plane.token("default", "default")  # no pod of an account is admitted before it has one
         self._serve()
         say(
             f"{len(self.nodes)} node{'s' if len(self.nodes) > 1 else ''} ready after {time.monotonic() - started:.0f} s"

@@ -1,7 +1,12 @@
-"""etcd, the API server, the controller manager and the scheduler, as kubeadm sets them up, on one host of the range."""
+"""etcd, the API server, the controller manager and the scheduler, as kubeadm sets them up, on one host of the range.
+
+With Kubernetes 1.20 the ports without TLS are closed by flag, as kubeadm did; administrators and the API server's own
+client are in system:masters, which a group of their own replaced in 1.29; tokens of service accounts are in Secrets.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import time
@@ -12,6 +17,7 @@ from typing import Any
 from range.certificates import Authority
 from range.network import CONTROL_PLANE, on_host
 from range.sandbox import RangeError
+from range.script import Generation
 
 HOST = "control-plane"
 SERVER = f"https://{CONTROL_PLANE}:6443"
@@ -22,8 +28,10 @@ WEBHOOK = "http://127.0.0.1:8081/audit"
 class ControlPlane:
     """A running control plane. `folder` takes its state and logs, `programs` holds the components."""
 
-    def __init__(self, folder: Path, programs: Path, authority: Authority) -> None:
+    def __init__(self, folder: Path, programs: Path, authority: Authority, generation: Generation = "1.34") -> None:
         self.folder = folder
+        self.generation = generation
+        self.administrators = "system:masters" if generation == "1.20" else "kubeadm:cluster-admins"
         self.authority = authority
         self.audit_log = folder / "audit" / "audit.log"
         self.flags: dict[str, list[str]] = {}
@@ -41,11 +49,10 @@ class ControlPlane:
         server, server_key = sign(
             "apiserver", "kube-apiserver", (), (CONTROL_PLANE, "127.0.0.1", "10.96.0.1", "kubernetes.default")
         )
-        client, client_key = sign(
-            "apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("kubeadm:cluster-admins",)
-        )
+        client, client_key = sign("apiserver-kubelet-client", "kube-apiserver-kubelet-client", (self.administrators,))
         accounts = self.authority.key_pair("sa")
         (folder / "policy.yaml").write_text(json.dumps(policy))
+        old = self.generation == "1.20"
         audit: list[str | Path] = ["--audit-policy-file", folder / "policy.yaml", "--audit-log-path", self.audit_log]
         if webhook:
             (folder / "webhook.yaml").write_text(json.dumps(_kubeconfig({"server": WEBHOOK}, {})))
@@ -66,7 +73,7 @@ class ControlPlane:
             "--kubelet-preferred-address-types", "InternalIP",
             "--service-account-issuer", "https://kubernetes.default.svc.cluster.local",
             "--service-account-key-file", accounts, "--service-account-signing-key-file", accounts,
-            "--service-cluster-ip-range", "10.96.0.0/16", *audit,
+            "--service-cluster-ip-range", "10.96.0.0/16", *(("--insecure-port", "0") if old else ()), *audit,
         )  # fmt: skip
         self.observer = self.kubeconfig("range-observer", OBSERVER, ("system:masters",))
         self._wait_until_ready()
@@ -76,11 +83,12 @@ class ControlPlane:
             "--authorization-kubeconfig", manager, "--use-service-account-credentials", "--controllers", "*",
             "--root-ca-file", self.authority.certificate, "--service-account-private-key-file", accounts,
             "--cluster-signing-cert-file", self.authority.certificate, "--cluster-signing-key-file", self.authority.key,
+            *(("--port", "0") if old else ()),
         )  # fmt: skip
         scheduler = self.kubeconfig("scheduler", "system:kube-scheduler")
         self._run(
             "kube-scheduler", "--kubeconfig", scheduler, "--authentication-kubeconfig", scheduler,
-            "--authorization-kubeconfig", scheduler,
+            "--authorization-kubeconfig", scheduler, *(("--port", "0") if old else ()),
         )  # fmt: skip
 
     def kubeconfig(self, name: str, user: str, groups: tuple[str, ...] = ()) -> Path:
@@ -117,10 +125,24 @@ class ControlPlane:
         Raises:
             RangeError: there is no such account.
         """
+        if self.generation == "1.20":
+            return self._secret_token(namespace, account)
         answer = self._kubectl("create", "token", account, "-n", namespace)
         if answer.returncode:
             raise RangeError(f"token of {namespace}/{account}: {answer.stderr.strip()}")
         return answer.stdout.strip()
+
+    def _secret_token(self, namespace: str, account: str) -> str:
+        """The token that 1.20's controller manager makes for every account a moment after it was created."""
+        core, until = f"/api/v1/namespaces/{namespace}", time.monotonic() + 20
+        while time.monotonic() < until:
+            found = self.get(f"{core}/serviceaccounts/{account}") or {}
+            for name in (one["name"] for one in found.get("secrets", [])):
+                token = ((self.get(f"{core}/secrets/{name}") or {}).get("data") or {}).get("token", "")
+                if token:
+                    return base64.b64decode(token).decode()
+            time.sleep(0.2)
+        raise RangeError(f"token of {namespace}/{account}: no Secret has one")
 
     def get(self, path: str) -> Any:
         """The JSON at API path `path` as the range's observer sees it; None if there is nothing (404).

@@ -109,7 +109,7 @@ class RangeGround:
 
     def administrator(self, name: str) -> Path:
         """As kubeadm init leaves it."""
-        return self._cluster.plane.kubeconfig(name, "kubernetes-admin", ("kubeadm:cluster-admins",))
+        return self._cluster.plane.kubeconfig(name, "kubernetes-admin", (self._cluster.plane.administrators,))
 
     def signed(self, name: str, key: str, credential: Credential) -> Path:
         """Signed by the range's CA, which no log shows."""

@@ -63,7 +63,7 @@ class Labels(Struct, frozen=True):
 
     scenario: str
     recorded: str  # RFC 3339 UTC
-    kubernetes: str  # "v1.34.4"
+    kubernetes: str  # the version that ran: "v1.34.4"
     actors: dict[str, LabelledActor]
     steps: tuple[LabelledStep, ...] = ()
     requests: tuple[LabelledRequest, ...] = ()  # every request of the recorded log, of benign actors too

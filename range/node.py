@@ -17,7 +17,7 @@ from pathlib import Path
 from range.control_plane import SERVER, ControlPlane
 from range.network import node_address, on_host, pod_network
 from range.sandbox import CGROUPS, CONTROLLERS, RangeError, cgroup
-from range.script import NodeKind
+from range.script import Generation, NodeKind
 from range.units import command_line, write_units
 
 OWN = ("etc", "var", "root", "tmp", "run", "proc", "sys", "dev", "opt", "home")  # folders a node does not share
@@ -64,13 +64,18 @@ KUBELET = {
     "tlsCertFile": "/var/lib/kubelet/pki/kubelet.crt",
     "tlsPrivateKeyFile": "/var/lib/kubelet/pki/kubelet.key",
 }
+# Kubernetes 1.20 knows the runtime from flags only, which kubeadm writes into its environment file.
+KUBELET_1_20 = {name: value for name, value in KUBELET.items() if name != "containerRuntimeEndpoint"}
+RUNTIME_1_20 = "--container-runtime=remote --container-runtime-endpoint=/run/containerd/containerd.sock"
 
 
 class Node:
     """Node `name`, the `number`th from 1; its root is `folder`, programs come from `cache`."""
 
-    def __init__(self, name: str, number: int, kind: NodeKind, folder: Path, cache: Path) -> None:
-        self.name, self.number, self.kind = name, number, kind
+    def __init__(
+        self, name: str, number: int, kind: NodeKind, folder: Path, cache: Path, *, generation: Generation = "1.34"
+    ) -> None:
+        self.name, self.number, self.kind, self.generation = name, number, kind, generation
         self.address = node_address(number)
         self.root = folder
         self._cache = cache
@@ -229,6 +234,9 @@ class Node:
         commented_out = self.kind == "config_line_commented_out"
         # A kubelet without its configuration file has no client CA and no certificate of its own: flags are all it has.
         flags = f"--node-ip={self.address} --hostname-override={self.name}"
+        old = self.generation == "1.20"
+        if old:
+            flags = f"{RUNTIME_1_20} {flags}"
         files = {
             "etc/hostname": self.name + "\n",
             "etc/passwd": "root:x:0:0:root:/root:/bin/bash\n",
@@ -242,7 +250,7 @@ class Node:
             "etc/kubernetes/pki/ca.crt": plane.authority.certificate.read_text(),
             "var/lib/kubelet/pki/kubelet.crt": certificate.read_text(),
             "var/lib/kubelet/pki/kubelet.key": key.read_text(),
-            "var/lib/kubelet/config.yaml": json.dumps(KUBELET, indent=1),
+            "var/lib/kubelet/config.yaml": json.dumps(KUBELET_1_20 if old else KUBELET, indent=1),
             "var/lib/kubelet/kubeadm-flags.env": f'KUBELET_KUBEADM_ARGS="{flags}"\n',
             "etc/default/kubelet": "",
         }

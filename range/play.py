@@ -193,8 +193,9 @@ class Player:
         url = f"https://{node.address}:10250{self._fill(path)}"
         command = ["curl", "-sk", "--max-time", str(request.seconds), "-X", request.method, "-w", "\n%{http_code}"]
         if request.command:
-            # Kubelets of today read `cmd` from the query; up to about 1.2x a form field of that name was read as well.
-            command += ["--url-query", f"cmd={self._fill(request.command)}"]
+            # Kubelets of today read `cmd` from the query alone; those of 2021 read the form field that the worms sent.
+            place = "--data-urlencode" if node.generation == "1.20" else "--url-query"
+            command += [place, f"cmd={self._fill(request.command)}"]
         if token := self._token(step):
             command += ["-H", f"Authorization: Bearer {token}"]
         done = self._from(step, [*command, url], None, request.seconds + 5)
@@ -394,6 +395,8 @@ def _shell(command: str, background: bool) -> str:
 def _pick(text: str, path: str) -> str:
     """The value at the dotted `path` in the JSON `text`; "" is the whole text.
 
+    In a list a part is a number or an object's name: "items.0", "items.default-token-*".
+
     Raises:
         StepFailed: it is not there.
     """
@@ -407,11 +410,22 @@ def _pick(text: str, path: str) -> str:
         name = part.replace("\\.", ".")
         if isinstance(value, list) and name.isdigit() and int(name) < len(value):
             value = value[int(name)]
+        elif isinstance(value, list) and (named := _named(value, name)):
+            value = named
         elif isinstance(value, dict) and name in value:
             value = value[name]
         else:
             raise StepFailed(f"the answer has no {path}")
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _named(things: list[Any], pattern: str) -> Any:
+    """The first of the API's objects whose name is, or with a "*" at its end begins with, `pattern`."""
+    for thing in things:
+        name = str(thing.get("metadata", {}).get("name", "")) if isinstance(thing, dict) else ""
+        if name and (name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern):
+            return thing
+    return None
 
 
 def _decoded(name: str, value: str) -> str:

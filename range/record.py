@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from range.build import KUBERNETES
+from range.build import VERSIONS
 from range.cluster import Cluster
 from range.labels import (
     LabelledActor,
@@ -105,7 +105,7 @@ class Recorder:
         labels = Labels(
             scenario=name,
             recorded=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-            kubernetes=KUBERNETES,
+            kubernetes=VERSIONS[self._script.kubernetes],
             actors=self._labelled_actors(requests),
             steps=tuple(_steps(deeds)),
             requests=requests,

@@ -22,6 +22,7 @@ from range.network import FILE_SERVER
 Role = Literal["intruder", "benign", "administrator"]
 Policy = Literal["recommended", "metadata", "request_response"]
 NodeKind = Literal["hardened", "config_line_commented_out", "config_line_present"]
+Generation = Literal["1.34", "1.20"]
 
 
 class Words(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +83,7 @@ class KubeletRequest(Struct, frozen=True, forbid_unknown_fields=True):
     node: str
     path: str  # `{pod:namespace/prefix*}` is replaced by namespace/pod/container of the first pod that fits
     method: str = "GET"
-    command: str = ""  # sent as the form field cmd of /run
+    command: str = ""  # cmd of /run: a form field with Kubernetes 1.20, in the query with 1.34
     expect: tuple[int, ...] = ()
     seconds: float = 60
 
@@ -128,7 +129,8 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, rename={"as_": "as"}
     # Credential: "anonymous", "admin", a name of `credentials`, "kept:NAME" (a bearer token), "pod" (the actor's own),
     # "serviceaccount:NAMESPACE/NAME" (a token the range asks for), "token:TEXT" (a made-up one)
     as_: str = ""
-    # Name → dotted path in the JSON answer ("": the whole text), for `{name}` and kept:name in later steps
+    # Name → dotted path in the JSON answer ("": the whole text; "items.default-token-*": the first object named so),
+    # for `{name}` and kept:name in later steps
     keep: dict[str, str] = {}
     decode: bool = False  # kept values are base64 (as in a Secret's data)
     times: int = 1
@@ -191,6 +193,9 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True):
     expected: Expected = Expected()
     kind: Literal["attack", "benign"] = "attack"
     twin_of: str = ""  # the attack whose benign twin this is
+    # What people run, or the generation of the incidents of 2020 to 2022: tokens of service accounts lie in Secrets,
+    # the kubelet reads commands from forms, kubectl is of that time too.
+    kubernetes: Generation = "1.34"
     nodes: dict[str, NodeKind] = field(default_factory=lambda: {"node1": "hardened"})
     policy: Policy = "recommended"
     credentials: dict[str, Credential] = {}

@@ -93,6 +93,8 @@ def obstacles(
     script: Script, actors: Mapping[str, Actor], credentials: Mapping[str, Credential], instead: frozenset[str]
 ) -> Iterator[Obstacle]:
     """What can be told without the cluster."""
+    if script.kubernetes != "1.34":
+        yield Obstacle("kubernetes", f"it is a script for Kubernetes {script.kubernetes}, which the range has itself")
     for name, kind in script.nodes.items():
         if kind != "hardened":
             yield Obstacle(f"nodes.{name}", f"a node of kind {kind} is to be had on the range's own cluster only")
