@@ -60,23 +60,30 @@ def on_node(command: str, **more: Any) -> Step:
 # -- kept values -------------------------------------------------------------------------------------------------------
 
 
+_ANSWER = (
+    '{"status":{"token":"t"},"items":[{"n":1},{"n":2},{"metadata":{"name":"default"},"n":3},'
+    '{"metadata":{"name":"default-token-x7k2p"},"n":4}],"data":{"tls.crt":"c"},"ok":true}'
+)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("", '{"status":{"token":"t"},"items":[{"n":1},{"n":2}],"data":{"tls.crt":"c"},"ok":true}'),
+        ("", _ANSWER),
         ("status.token", "t"),
         ("items.1.n", "2"),
         ("data.tls\\.crt", "c"),
         ("ok", "true"),
+        ("items.default-token-*.n", "4"),
+        ("items.default.n", "3"),
         ("status", '{"token": "t"}'),
     ],
 )
 def test_a_path_picks_its_value(path: str, value: str) -> None:
-    text = '{"status":{"token":"t"},"items":[{"n":1},{"n":2}],"data":{"tls.crt":"c"},"ok":true}\n'
-    assert _pick(text, path) == value
+    assert _pick(f"{_ANSWER}\n", path) == value
 
 
-@pytest.mark.parametrize("path", ["nothing", "items.7", "items.x", "ok.deeper", "data.tls.crt"])
+@pytest.mark.parametrize("path", ["nothing", "items.7", "items.x", "items.x*", "items.*", "ok.deeper", "data.tls.crt"])
 def test_a_path_that_is_not_there_fails_the_step_by_name(path: str) -> None:
     with pytest.raises(StepFailed, match="the answer has no "):
         _pick('{"items":[1],"ok":true,"data":{"tls.crt":"c"}}', path)
