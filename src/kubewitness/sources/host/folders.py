@@ -1,0 +1,113 @@
+"""Which machine an item belongs to, and where on that machine the file lay.
+
+Nothing in a folder of evidence says so reliably; these are the customs: a folder below `nodes/` or `hosts/`; an
+archive of UAC (`live_response/…`, `[root]/…`); a copied file system, told by paths every machine has
+(`…/etc/systemd/…`); an archive of one machine; else the folder an item lies in. What lies deeper inside a folder
+already known belongs to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_GROUPS: Final = frozenset(("nodes", "hosts"))
+_PATHS = re.compile(
+    r"(?:^|/)(etc/(?:systemd|kubernetes|default|sysconfig|containerd|crio|docker|cni|cron[^/]*|ssh|pam\.d|profile\.d|init\.d"
+    r"|ld\.so\.conf\.d|sudoers\.d|iptables|nftables|rancher|modprobe\.d|modules-load\.d|sysctl\.d|logrotate\.d|audit|rsyslog\.d"
+    r"|apt|yum\.repos\.d|security|udev)/[^/]"
+    r"|etc/(?:hosts|hostname|passwd|group|shadow|sudoers|crontab|ld\.so\.preload|ld\.so\.conf|profile|rc\.local|bash\.bashrc"
+    r"|environment|resolv\.conf|os-release|machine-id|fstab|nftables\.conf|sysctl\.conf|crictl\.yaml|anacrontab)$"
+    r"|var/(?:lib/(?:kubelet|etcd|containerd|docker|rancher|cloud|systemd|cni)|log|spool)/[^/]"
+    r"|(?:usr/)?lib/systemd/[^/]|run/systemd/[^/]"
+    r"|root/\.[^/]|home/[^/]+/\.[^/]|proc/\d+/[^/])"
+)
+_TOP = re.compile(r"(?:etc|var|root|home|usr|opt|tmp|proc|run|srv|boot|lib|lib64|dev|sys)/[^/]")
+_PARTS: Final = frozenset(
+    (
+        "process",
+        "processes",
+        "network",
+        "system",
+        "logs",
+        "log",
+        "firewall",
+        "state",
+        "files",
+        "live",
+        "commands",
+        "containers",
+    )
+)
+_SUFFIX = re.compile(r"(?:\.(?:tar|t?gz|tgz|zip|zst|xz|bz2|txt|log|json))+$")
+_UAC = re.compile(r"uac-(.+?)-(?:linux|macos|freebsd|openbsd|netbsd|solaris|aix|esxi|android)-\d{8,14}")
+
+
+def machine_path(name: str) -> str:
+    """The absolute path on its machine, "" if the name of the item does not tell."""
+    folder = _known(name)
+    inner = name[len(folder) :] if folder is not None else name
+    if (at := inner.find("[root]/")) >= 0:
+        return inner[at + 6 :]
+    if folder is not None and _TOP.match(inner):
+        return "/" + inner
+    found = _PATHS.search(inner.replace("!", "/"))
+    if not found or (
+        folder is None and name.startswith("/") and found.start() == 0 and found[1].startswith(("root/", "home/"))
+    ):
+        return ""  # an investigator's own home holds evidence, it is none
+    return "/" + inner[found.start(1) :]
+
+
+def _known(name: str) -> str | None:
+    """The machine's folder where the name says so by custom, with its slash."""
+    parts = re.split("([/!])", name)
+    for at in range(0, len(parts) - 4, 2):
+        if parts[at] in _GROUPS and parts[at + 2] and (at < 2 or parts[at - 2] != "etc"):
+            return "".join(parts[: at + 4])
+    found = re.search(r"(?:^|[/!])(live_response/|\[root\]/)", name)
+    return name[: found.start(1)] if found else None
+
+
+def folder_of(name: str) -> str:
+    """The folder of the machine an item belongs to, with its slash or `!`; "" for the folder of names without one."""
+    if (known := _known(name)) is not None:
+        return known
+    if machine_path(name) and (found := _PATHS.search(name.replace("!", "/"))):
+        return name[: found.start(1)]
+    folder = name[: max(name.rfind("/"), name.rfind("!")) + 1]
+    while (cut := max(folder.rfind("/", 0, -1), folder.rfind("!", 0, -1)) + 1) and folder[cut:-1] in _PARTS:
+        folder = folder[:cut]
+    return folder
+
+
+def grouped(kinds: Mapping[str, str]) -> dict[str, str]:
+    """Each item's machine as the folder of it.
+
+    What lies below another machine's folder belongs to it, unless both have a process list: then they are two.
+
+    Args:
+        kinds: What each item is, by its name.
+    """
+    own = {name: folder_of(name) for name in kinds}
+    listed = {own[name] for name, kind in kinds.items() if kind == "processes"}
+    customary = {folder for name, folder in own.items() if _known(name) is not None}
+    loose = set(own.values()) - customary
+    return {name: folder if folder in customary else _outer(folder, loose, listed) for name, folder in own.items()}
+
+
+def _outer(folder: str, folders: set[str], listed: set[str]) -> str:
+    for end in (0, *(at + 1 for at, char in enumerate(folder[:-1]) if char in "/!")):
+        outer = folder[:end]
+        if outer in folders and not (outer in listed and folder in listed):
+            return outer
+    return folder
+
+
+def name_of(folder: str) -> str:
+    """A machine's name as its folder or archive is called."""
+    last = re.split("[/!]", folder.rstrip("/!"))[-1]
+    if found := _UAC.match(last):
+        return found[1]
+    return _SUFFIX.sub("", last) or "host"

@@ -1,0 +1,229 @@
+"""From items of evidence to machines.
+
+Every source is asked what it is; those that are host evidence are read to their end (so their hash is known) by the
+reader of their kind and put together by machine: `folders` groups them, then the machine's own word (the kubelet's
+`--hostname-override`, `/etc/hostname`, the node name in the kubelet's log) gives the name. The order of reading is
+not the order of the evidence: what tells the machine's clock is read first, klog, which has neither year nor zone,
+last. Everything is bounded, and what is dropped is counted in a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from kubewitness.evidence.opening import Source
+from kubewitness.model.evidence import Note, ParseFailure, Place
+from kubewitness.model.host import Component, Firewall, Host, HostFile, LogLine, Process, Socket
+from kubewitness.sources.host import cgroups, iptables, logs, nft, processes, recognise, sockets
+from kubewitness.sources.host.cgroups import Executable, Membership
+from kubewitness.sources.host.context import Clock, Context, Room
+from kubewitness.sources.host.folders import grouped, machine_path, name_of
+from kubewitness.sources.host.lines import Lines, decoded
+
+MAX_FILE: Final = 1024 * 1024
+_FILES: Final = 128 * 1024 * 1024  # of all files of a machine together
+
+Fact = Process | Socket | Firewall | LogLine | Membership | Executable
+Reader = Callable[[Iterator[tuple[Place, str]], Context], Iterator[Fact | ParseFailure]]
+
+_LOGS: Final[dict[str, Component]] = {
+    "kubelet log": "kubelet", "containerd log": "containerd", "control plane log": "control_plane",
+    "component log": "other",
+}  # fmt: skip
+_READERS: Final[dict[str, Reader]] = {
+    "processes": processes.read,
+    "sockets": sockets.read,
+    "iptables": iptables.read,
+    "nft": nft.read,
+    "cgroups": cgroups.read,
+    "executables": cgroups.read_executables,
+    **dict.fromkeys(_LOGS, logs.read),
+}
+_FIRST: Final = ("containerd log", "processes")  # what tells the clock, before the rest
+_OVERRIDE = re.compile(r"(?:^|[\s\"'])--hostname-override[= ]\"?([A-Za-z0-9.-]{1,253})")
+_NODE_NAME = re.compile(r'"NodeName":"([a-z0-9.-]{1,253})"')
+
+
+@dataclass
+class HostEvidence:
+    """The machines, and what was odd or could not be read.
+
+    Attributes:
+        items: What each item of host evidence was read as.
+    """
+
+    hosts: list[Host] = field(default_factory=list)
+    failures: list[ParseFailure] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    items: dict[str, str] = field(default_factory=dict)
+
+
+def kind_of_source(source: Source) -> str:
+    """What a source is as host evidence, "" if it is none."""
+    if source.kind in {"tar", "gzip", "zstd"} or source.is_archive:
+        return ""
+    head = b""
+    stream = source.open()
+    for chunk in stream:
+        head += chunk
+        if len(head) >= recognise.HEAD:
+            break
+    return "" if source.error and not head else recognise.kind_of(source.name, head[: recognise.HEAD])
+
+
+def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
+    """Read what is host evidence among `sources`.
+
+    Args:
+        sources: Everything that was given; the rest is left alone.
+        year: The year taken for logs without one, where nothing else of the machine tells it.
+    """
+    found = [(source, kind) for source in sources if (kind := kind_of_source(source))]
+    result = HostEvidence(items={source.name: kind for source, kind in found})
+    folders = grouped(result.items)
+    machines: dict[str, list[tuple[Source, str]]] = {}
+    for source, kind in found:
+        machines.setdefault(folders[source.name], []).append((source, kind))
+    for folder, members in machines.items():
+        result.hosts.append(_Machine(name_of(folder), year, result).read(members))
+    _name_apart(result.hosts, list(machines))
+    return result
+
+
+def _name_apart(hosts: list[Host], folders: list[str]) -> None:
+    """Two machines of one name are told apart by where their evidence lies."""
+    names = [host.name for host in hosts]
+    for host, folder in zip(hosts, folders, strict=True):
+        if names.count(host.name) > 1:
+            host.name = f"{host.name} ({folder.rstrip('/!')})"
+
+
+class _Machine:
+    """One machine while its evidence is read."""
+
+    def __init__(self, name: str, year: int, result: HostEvidence) -> None:
+        self._host = Host(name)
+        self._clock, self._room, self._files = Clock(year), Room(), _FILES
+        self._result = result
+        self._groups: dict[int, Membership] = {}
+        self._programs: dict[int, Executable] = {}
+
+    def read(self, members: list[tuple[Source, str]]) -> Host:
+        """The machine these items are of."""
+        facts: dict[str, list[Fact]] = {}
+        for source, kind in sorted(members, key=lambda member: _FIRST.index(member[1]) if member[1] in _FIRST else 9):
+            if kind in _READERS:
+                facts[source.name] = self._listing(source, kind)
+        for source, kind in members:
+            self._host.sources[source.name] = kind
+            for fact in facts.get(source.name, ()):
+                self._take(fact)
+            if kind not in _READERS:
+                self._file(source, kind)
+            if source.failure is not None:
+                self._result.failures.append(source.failure)
+        self._host.processes = [self._joined(process) for process in self._host.processes]
+        self._host.name = _own_name(self._host) or self._host.name
+        return self._host
+
+    def _listing(self, source: Source, kind: str) -> list[Fact]:
+        component = _LOGS.get(kind, "other")
+        context = Context(source.name, self._clock, component, self._room)
+        lines = Lines(
+            source,
+            nft.MAX_DOCUMENT if kind == "nft" else 64 * 1024,
+            logs.wanted if kind in _LOGS else None,
+        )
+        facts: list[Fact] = []
+        stream = iter(lines)
+        for fact in _READERS[kind](stream, context):
+            if isinstance(fact, ParseFailure):
+                self._result.failures.append(fact)
+            else:
+                facts.append(fact)
+        for _ in stream:  # the rest belongs to the hash
+            pass
+        if kind == "processes":
+            self._clock.see(max(filter(None, (_started(fact) for fact in facts)), default=None))
+        if lines.cut:
+            self._result.failures.append(lines.cut)
+        if lines.passed:
+            context.note(Place(source.name, 0, 0), f"{lines.passed} lines of mere information passed over")
+        self._result.notes += context.notes
+        return facts
+
+    def _take(self, fact: Fact) -> None:
+        host = self._host
+        if isinstance(fact, LogLine):
+            host.logs.append(fact)
+        elif isinstance(fact, Process):
+            host.processes.append(fact)
+        elif isinstance(fact, Socket):
+            host.sockets.append(fact)
+        elif isinstance(fact, Firewall):
+            host.firewalls.append(fact)
+        elif isinstance(fact, Membership):
+            known = self._groups.get(fact.pid)
+            if known is None or (fact.container and not known.container):
+                self._groups[fact.pid] = fact
+        else:
+            self._programs.setdefault(fact.pid, fact)
+
+    def _joined(self, process: Process) -> Process:
+        group, program = self._groups.get(process.pid), self._programs.get(process.pid)
+        if group is None and program is None:
+            return process
+        return msgspec.structs.replace(
+            process,
+            executable=program.path if program else process.executable,
+            cgroup=group.cgroup if group else process.cgroup,
+            container=group.container if group else process.container,
+            pod_uid=group.pod_uid if group else process.pod_uid,
+        )
+
+    def _file(self, source: Source, kind: str) -> None:
+        data, size = bytearray(), 0
+        for chunk in source.open():
+            size += len(chunk)
+            data += chunk[: MAX_FILE + 1 - len(data)]
+        place = Place(source.name, 1, 0, size)
+        if kind == "container log" or b"\0" in data[:8192]:
+            return  # known to be there and hashed; nothing in it is a file's text
+        if size > MAX_FILE or self._files < size:
+            reason = f"file of {size} bytes, not kept" if size > MAX_FILE else "more files than are kept of one machine"
+            self._result.notes.append(Note(place, reason))
+            return
+        self._files -= size
+        path = machine_path(source.name) or "/" + re.split("[/!]", source.name)[-1]
+        self._host.files.append(HostFile(path, decoded(bytes(data)), place))
+
+
+def _started(fact: Fact) -> datetime | None:
+    if not isinstance(fact, Process) or not fact.started.endswith("Z"):
+        return None
+    return datetime.fromisoformat(fact.started.replace("Z", "+00:00"))
+
+
+def _own_name(host: Host) -> str:
+    """What the machine calls itself: the running kubelet's override, its log, the host name file."""
+    for process in host.processes:
+        words = process.command.split(None, 1)
+        if (
+            words[0].rpartition("/")[2] == "kubelet"
+            and not process.container
+            and (found := _OVERRIDE.search(process.command))
+        ):
+            return found[1]
+    for line in host.logs:
+        if line.component == "kubelet" and (found := _NODE_NAME.search(line.fields.get("nodeConfig", ""))):
+            return found[1]
+    for file in host.files:
+        if file.path == "/etc/hostname" and (name := file.text.strip().partition("\n")[0][:253]):
+            return name
+    return ""

@@ -1,0 +1,165 @@
+"""What a file of a machine is, told from its content; the name only settles what content leaves open.
+
+Two rules keep this honest. Nothing that holds Kubernetes audit events is ever host evidence, whatever its name or the
+log around them. And a file of the machine's own configuration (below /etc, /root and the like) is never taken for a
+live listing: /etc/iptables/rules.v4 has the form of a dump of the packet filter and says nothing about what it does
+now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from kubewitness.sources.host import cgroups, containerd, iptables, klog, logs, processes, sockets
+from kubewitness.sources.host.folders import machine_path
+from kubewitness.sources.host.lines import decoded
+
+HEAD: Final = 64 * 1024
+_LINES: Final = 300
+_AUDIT = re.compile(
+    rb'auditID\\*"\s*:|"kind"\s*:\s*"EventList"|protoPayload|audit_logs|cloudaudit\.googleapis|"stageTimestamp\\*"'
+)
+_UNIT = re.compile(r"^\[(?:Unit|Service|Install|Socket|Timer|Mount|Path|Slice|Manager)\]\s*$", re.M)
+_KUBELET_CONFIGURATION = re.compile(
+    r"""^\s*["']?kind["']?\s*:\s*["']?KubeletConfiguration\b|"kind"\s*:\s*"KubeletConfiguration\"""", re.M
+)
+_NFT = re.compile(r'\s*\{\s*"nftables"\s*:\s*\[')
+_ENVIRONMENT = re.compile(r"/etc/(?:default|sysconfig)/[^/]+$|/var/lib/kubelet/[^/]+\.env$|\.env$")
+_UNIT_PATH = re.compile(r"/systemd/(?:system|user)/.*\.(?:service|conf|socket|timer)$")
+_CONTAINER_LOG = re.compile(r"/var/log/(?:pods|containers)/")
+_KUBELET_SOURCES = re.compile(
+    r" (?:kubelet\w*|kuberuntime_\w+|remote_runtime|pod_workers|reconciler\w*|operation_generator|cpu_manager|"
+    r"eviction_manager|status_manager|nodelease|prober|pod_container_deletor|topology_manager|container_manager_linux)\.go:"
+)
+_CONTROL_SOURCES = re.compile(
+    r" (?:controllermanager|leaderelection|schedule_one|scheduler|eventhandlers|genericapiserver|httplog)\.go:"
+)
+_STALE: Final = ("/etc/", "/root/", "/home/", "/var/lib/", "/usr/", "/lib/")  # files of the machine, no state of it
+_NAMED: Final = (("kubelet", "kubelet log"), ("containerd", "containerd log"), ("docker", "containerd log"))
+
+
+def kind_of(name: str, head: bytes) -> str:
+    """What the item is, "" if it is no host evidence.
+
+    Args:
+        name: Of the evidence item.
+        head: Its first bytes, decompressed (64 KiB, or all there is).
+    """
+    path = machine_path(name)
+    if _AUDIT.search(head):
+        return ""
+    binary = b"\0" in head[:8192]
+    text = "" if binary else decoded(head[:HEAD].removeprefix(b"\xef\xbb\xbf"))
+    whole = (
+        text if len(head) < HEAD else text.rpartition("\n")[0] or text
+    )  # a line cut in two is judged by its first half
+    lines = [line for line in re.split(r"\r?\n", whole)[:_LINES] if line.strip()]
+    if not lines:
+        return _by_path(path, name, empty=not head.strip())
+    return _of_text(whole, lines, name, path) or _by_path(path, name, empty=False)
+
+
+def _of_text(text: str, lines: list[str], name: str, path: str) -> str:
+    if log := _log(lines, name):
+        return log
+    if _KUBELET_CONFIGURATION.search(text):
+        return "kubelet configuration"
+    if _UNIT.search(text) and any("=" in line for line in lines) and not path.endswith((".md", ".sh")):
+        return "unit"
+    if path and path.startswith(_STALE):
+        return ""
+    if _NFT.match(text):
+        return "nft"
+    return next((kind for kind, test in _LISTINGS if test(lines)), "")
+
+
+def _most(lines: list[str], test: Callable[[str], object]) -> bool:
+    """At least half of the first lines are of a form."""
+    first = lines[:60]
+    return sum(bool(test(line)) for line in first) * 2 >= len(first)
+
+
+def _is_process_list(lines: list[str]) -> bool:
+    for number, line in enumerate(lines[:10]):
+        if processes.is_header(line):
+            at = line.split().index("PID")
+            rows = [row.split() for row in lines[number + 1 : number + 21]]
+            return sum(len(row) > at + 1 and row[at].isdecimal() for row in rows) * 2 >= len(rows)
+    return False
+
+
+def _is_group_list(lines: list[str]) -> bool:
+    words = lines[0].split()
+    rows = lines[1:] if "PID" in words and words[-1] == "CGROUP" else lines
+    return any(cgroups.GROUP.match(row) for row in rows) and _most(
+        rows, lambda row: cgroups.GROUP.match(row) or (rows is not lines and row.rstrip().endswith(" -"))
+    )
+
+
+_LISTINGS: Final[tuple[tuple[str, Callable[[list[str]], bool]], ...]] = (
+    ("cgroups", _is_group_list),
+    ("processes", _is_process_list),
+    ("iptables", iptables.looks_like),
+    (
+        "executables",
+        lambda lines: _most(lines, lambda line: cgroups.EXECUTABLE.match(line) or cgroups.LINK.match(line)),
+    ),
+    ("sockets", lambda lines: any(map(sockets.looks_like, lines))),
+)
+
+
+def _log(lines: list[str], name: str) -> str:
+    """The log of a component, behind whatever prefix."""
+    klogs, runtimes, written, programs = 0, 0, 0, set[str]()
+    sample = []
+    for line in lines:
+        prefix = logs.SYSLOG.match(line)
+        program = logs.component_of(prefix[2]) if prefix else "other"
+        cri = None if prefix else logs.CRI.match(line)
+        written += cri is not None
+        bare = line[prefix.end() :] if prefix else line[cri.end() :] if cri else line
+        if klog.HEAD.match(bare):
+            klogs += 1
+            sample.append(bare)
+        elif containerd.HEAD.match(bare):
+            runtimes += 1
+        else:
+            program = "other"
+        if prefix and program != "other":
+            programs.add(program)
+    if programs:  # the log of a whole machine, or of one unit
+        return "kubelet log" if "kubelet" in programs else _KINDS[min(programs)]
+    if 4 * klogs >= len(lines):
+        return _KINDS[_component(name, "\n".join(sample))]
+    if 4 * runtimes >= len(lines):
+        return "container log" if written else "containerd log"
+    return "container log" if 2 * written >= len(lines) else ""
+
+
+_KINDS: Final = {
+    "kubelet": "kubelet log", "containerd": "containerd log", "control_plane": "control plane log",
+    "other": "component log",
+}  # fmt: skip
+
+
+def _component(name: str, sample: str) -> str:
+    """Whose klog it is: by the name of the file, of its folders, then by the source files it cites."""
+    for part in reversed(re.split("[/!]", name)[-3:]):
+        if (component := logs.component_of(part)) != "other":
+            return component
+    if _KUBELET_SOURCES.search(sample):
+        return "kubelet"
+    return "control_plane" if _CONTROL_SOURCES.search(sample) else "other"
+
+
+def _by_path(path: str, name: str, empty: bool) -> str:
+    if path:
+        if _CONTAINER_LOG.match(path):
+            return "container log"
+        if _UNIT_PATH.search(path) or _ENVIRONMENT.search(path):
+            return "unit"
+        return "other file"
+    last = re.split("[/!]", name)[-1]
+    return "iptables" if empty and re.search(r"ip6?tables(?:-legacy|-nft)?-save", last) else ""
