@@ -23,6 +23,7 @@ MAX_FACTS: Final = 500_000
 GROUP = re.compile(r"^\s{0,20}(\d{1,9})\s{1,20}(?:[^\s:]{1,64}\s{1,20})?(\d{1,3}:[\w,=.-]{0,200}:/\S*)\s*$")
 EXECUTABLE = re.compile(r"^(\d{1,9}) (/[^\n]*|)$")
 LINK = re.compile(r"^l[rwx-]{9}.{0,200} /proc/(\d{1,9})/exe -> (\S.*)$")
+_NO_GROUP = re.compile(r"\s*(?:PID\b.*CGROUP\s*$|\d{1,9}\s*(?:\s\S{1,64}\s+-)?\s*$)")
 _CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?=/|$)")
 _POD = re.compile(r"pod([0-9a-f]{8})[-_]([0-9a-f]{4})[-_]([0-9a-f]{4})[-_]([0-9a-f]{4})[-_]([0-9a-f]{12})(?=[./]|$)")
 _STATIC_POD = re.compile(r"pod([0-9a-f]{32})(?=[./]|$)")  # of a static pod: a hash of its manifest, no UUID
@@ -88,7 +89,7 @@ def _membership(place: Place, line: str) -> Membership | bool:
     if found:
         path = max((part.split(":", 2)[-1] for part in re.split(r"[;,](?=\d+:)", found[2])), key=_weight)
         return Membership(int(found[1]), path, *owner(path), place)
-    return line.lstrip().startswith("PID ") or line.rstrip().endswith(" -")  # ps: the headings; no group
+    return _NO_GROUP.match(line) is not None  # the headings of ps, a process without a group, one that had just ended
 
 
 def _executable(place: Place, line: str) -> Executable | bool:

@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.model.host import Component, Firewall, Host, HostFile, LogLine, Process, Socket
@@ -24,7 +25,7 @@ from kubewitness.sources.host import cgroups, iptables, logs, nft, processes, re
 from kubewitness.sources.host.cgroups import Executable, Membership
 from kubewitness.sources.host.context import Clock, Context, Room
 from kubewitness.sources.host.folders import grouped, machine_path, name_of
-from kubewitness.sources.host.lines import Lines, decoded
+from kubewitness.sources.host.lines import Lines, decoded, is_binary
 
 MAX_FILE: Final = 1024 * 1024
 _FILES: Final = 128 * 1024 * 1024  # of all files of a machine together
@@ -47,6 +48,8 @@ _READERS: Final[dict[str, Reader]] = {
 }
 _FIRST: Final = ("containerd log", "processes")  # what tells the clock, before the rest
 _OVERRIDE = re.compile(r"(?:^|[\s\"'])--hostname-override[= ]\"?([A-Za-z0-9.-]{1,253})")
+_HOST_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,252})\s*(?:\n|$)")
+_JOURNAL: Final = b"LPKSHHRH"  # the magic number of a journal file
 _NODE_NAME = re.compile(r'"NodeName":"([a-z0-9.-]{1,253})"')
 
 
@@ -193,7 +196,10 @@ class _Machine:
             size += len(chunk)
             data += chunk[: MAX_FILE + 1 - len(data)]
         place = Place(source.name, 1, 0, size)
-        if kind == "container log" or b"\0" in data[:8192]:
+        if data.startswith(_JOURNAL):
+            reason = "binary journal of systemd, not read: export it with journalctl -o short-iso-precise"
+            self._result.failures.append(unreadable(place, reason))
+        if kind == "container log" or is_binary(bytes(data[:8192])):
             return  # known to be there and hashed; nothing in it is a file's text
         if size > MAX_FILE or self._files < size:
             reason = f"file of {size} bytes, not kept" if size > MAX_FILE else "more files than are kept of one machine"
@@ -224,6 +230,6 @@ def _own_name(host: Host) -> str:
         if line.component == "kubelet" and (found := _NODE_NAME.search(line.fields.get("nodeConfig", ""))):
             return found[1]
     for file in host.files:
-        if file.path == "/etc/hostname" and (name := file.text.strip().partition("\n")[0][:253]):
-            return name
+        if file.path == "/etc/hostname" and (name := _HOST_NAME.match(file.text)):
+            return name[1]
     return ""

@@ -7,6 +7,7 @@ of lines nobody asks for cost little; they are counted in `passed`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -15,12 +16,18 @@ from kubewitness.evidence.opening import Source
 from kubewitness.model.evidence import ParseFailure, Place
 
 MAX_LINE: Final = 64 * 1024
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c\x1d\x7f]")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 def decoded(data: bytes) -> str:
     """Text of evidence: undecodable bytes stay visible as escapes."""
     return data.decode("utf-8", "backslashreplace")
+
+
+def is_binary(head: bytes) -> bool:
+    """No text: more than a stray control byte (which an intruder may put anywhere) among the first ones."""
+    return len(_CONTROL.findall(head[:8192])) * 20 > len(head[:8192])
 
 
 class Lines:
@@ -42,7 +49,7 @@ class Lines:
             data = line.rstrip(b"\r")
             if offset == 0:
                 data = data.removeprefix(_BOM)
-            if data:
+            if data and not data.isspace():
                 place = Place(self._source.name, number, offset, length)
                 if length > self._limit and self.cut is None:
                     self.cut = unreadable(

@@ -33,7 +33,9 @@ _TREE = re.compile(r"(?:[ |]{0,400}\\_ )")  # ps f and --forest
 def is_header(line: str) -> bool:
     """The headings of a process list with a command at its end."""
     words = line.split()
-    return 2 < len(words) < 30 and "PID" in words and words[-1] in _LAST and all(word == word.upper() for word in words)
+    if not 2 < len(words) < 30 or "PID" not in words or words[-1] not in _LAST:
+        return False
+    return "TIME+" not in words and all(word == word.upper() for word in words)  # TIME+: top, which has no arguments
 
 
 def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Process | ParseFailure]:

@@ -14,16 +14,18 @@ from typing import Final
 
 from kubewitness.sources.host import cgroups, containerd, iptables, klog, logs, processes, sockets
 from kubewitness.sources.host.folders import machine_path
-from kubewitness.sources.host.lines import decoded
+from kubewitness.sources.host.lines import decoded, is_binary
 
 HEAD: Final = 64 * 1024
 _LINES: Final = 300
 _AUDIT = re.compile(
-    rb'auditID\\*"\s*:|"kind"\s*:\s*"EventList"|protoPayload|audit_logs|cloudaudit\.googleapis|"stageTimestamp\\*"'
+    r'auditID\\*"\s*:|"kind"\s*:\s*"EventList"|"protoPayload"|cloudaudit\.googleapis|stageTimestamp\\*"\s*:'
 )
-_UNIT = re.compile(r"^\[(?:Unit|Service|Install|Socket|Timer|Mount|Path|Slice|Manager)\]\s*$", re.M)
+_UNIT = re.compile(r"^\[(?:Unit|Service|Install|Socket|Timer|Mount|Path|Slice|Manager)\]\s*$")
 _KUBELET_CONFIGURATION = re.compile(
-    r"""^\s*["']?kind["']?\s*:\s*["']?KubeletConfiguration\b|"kind"\s*:\s*"KubeletConfiguration\"""", re.M
+    r"""^["']?kind["']?\s*:\s*["']?KubeletConfiguration\b|^\s{0,8}"kind"\s*:\s*"KubeletConfiguration"|"kind":"KubeletConfiguration\""""
+    r"""|\A\s*\{\s*"kubeletconfig"\s*:""",
+    re.M,
 )
 _NFT = re.compile(r'\s*\{\s*"nftables"\s*:\s*\[')
 _ENVIRONMENT = re.compile(r"/etc/(?:default|sysconfig)/[^/]+$|/var/lib/kubelet/[^/]+\.env$|\.env$")
@@ -36,8 +38,10 @@ _KUBELET_SOURCES = re.compile(
 _CONTROL_SOURCES = re.compile(
     r" (?:controllermanager|leaderelection|schedule_one|scheduler|eventhandlers|genericapiserver|httplog)\.go:"
 )
+_RUNTIME = re.compile(
+    r"io\.containerd\.|RunPodSandbox|containerd|dockerd|namespace=(?:k8s\.io|moby)|StartContainer for"
+)
 _STALE: Final = ("/etc/", "/root/", "/home/", "/var/lib/", "/usr/", "/lib/")  # files of the machine, no state of it
-_NAMED: Final = (("kubelet", "kubelet log"), ("containerd", "containerd log"), ("docker", "containerd log"))
 
 
 def kind_of(name: str, head: bytes) -> str:
@@ -48,31 +52,34 @@ def kind_of(name: str, head: bytes) -> str:
         head: Its first bytes, decompressed (64 KiB, or all there is).
     """
     path = machine_path(name)
-    if _AUDIT.search(head):
-        return ""
-    binary = b"\0" in head[:8192]
-    text = "" if binary else decoded(head[:HEAD].removeprefix(b"\xef\xbb\xbf"))
-    whole = (
-        text if len(head) < HEAD else text.rpartition("\n")[0] or text
-    )  # a line cut in two is judged by its first half
-    lines = [line for line in re.split(r"\r?\n", whole)[:_LINES] if line.strip()]
+    text = "" if is_binary(head) else decoded(head[:HEAD].removeprefix(b"\xef\xbb\xbf"))
+    if len(head) >= HEAD:  # the last line may be cut in two
+        text = text.rpartition("\n")[0] or text
+    lines = [line for line in re.split(r"\r?\n", text)[:_LINES] if line.strip()]
     if not lines:
         return _by_path(path, name, empty=not head.strip())
-    return _of_text(whole, lines, name, path) or _by_path(path, name, empty=False)
+    if lines[0].lstrip()[:1] in {"{", "["} and _AUDIT.search(text):
+        return ""
+    return _of_text(text, lines, name, path) or _by_path(path, name, empty=False, lines=lines)
 
 
 def _of_text(text: str, lines: list[str], name: str, path: str) -> str:
     if log := _log(lines, name):
-        return log
+        return "" if any(map(_is_audit_event, lines)) else log  # an API server may write both into one stream
     if _KUBELET_CONFIGURATION.search(text):
         return "kubelet configuration"
-    if _UNIT.search(text) and any("=" in line for line in lines) and not path.endswith((".md", ".sh")):
+    if _UNIT.match(next((line for line in lines if line[0] not in "#;"), "")):
         return "unit"
     if path and path.startswith(_STALE):
         return ""
     if _NFT.match(text):
         return "nft"
     return next((kind for kind, test in _LISTINGS if test(lines)), "")
+
+
+def _is_audit_event(line: str) -> bool:
+    prefix = logs.CRI.match(line) or logs.SYSLOG.match(line)
+    return line.startswith("{", prefix.end() if prefix else 0) and _AUDIT.search(line) is not None
 
 
 def _most(lines: list[str], test: Callable[[str], object]) -> bool:
@@ -106,7 +113,7 @@ _LISTINGS: Final[tuple[tuple[str, Callable[[list[str]], bool]], ...]] = (
         "executables",
         lambda lines: _most(lines, lambda line: cgroups.EXECUTABLE.match(line) or cgroups.LINK.match(line)),
     ),
-    ("sockets", lambda lines: any(map(sockets.looks_like, lines))),
+    ("sockets", sockets.looks_like),
 )
 
 
@@ -134,8 +141,14 @@ def _log(lines: list[str], name: str) -> str:
     if 4 * klogs >= len(lines):
         return _KINDS[_component(name, "\n".join(sample))]
     if 4 * runtimes >= len(lines):
-        return "container log" if written else "containerd log"
+        return "container log" if written else "containerd log" if _is_runtime(lines, name) else ""
     return "container log" if 2 * written >= len(lines) else ""
+
+
+def _is_runtime(lines: list[str], name: str) -> bool:
+    """A container runtime's log: many other programs write logfmt too."""
+    last = re.split("[/!]", name)[-1]
+    return logs.component_of(last) == "containerd" or any(_RUNTIME.search(line) for line in lines)
 
 
 _KINDS: Final = {
@@ -154,8 +167,10 @@ def _component(name: str, sample: str) -> str:
     return "control_plane" if _CONTROL_SOURCES.search(sample) else "other"
 
 
-def _by_path(path: str, name: str, empty: bool) -> str:
+def _by_path(path: str, name: str, empty: bool, lines: list[str] | None = None) -> str:
     if path:
+        if lines and _most(lines, _is_audit_event):
+            return ""
         if _CONTAINER_LOG.match(path):
             return "container log"
         if _UNIT_PATH.search(path) or _ENVIRONMENT.search(path):

@@ -41,6 +41,7 @@ _PORTS: Final = {
     "ntp": 123, "snmp": 161, "https": 443, "syslog": 514, "dhcpv6-client": 546, "ipp": 631, "ldap": 389, "mysql": 3306,
     "mdns": 5353, "postgresql": 5432, "x11": 6000, "redis": 6379, "http-alt": 8080,
 }  # fmt: skip
+_HEADER = re.compile(r"Active Internet connections|Proto +Recv-Q|(?:Netid +)?State +Recv-Q +Send-Q")
 _OWNERS = re.compile(r"users:\(\((.*?)\)\)")
 _OWNER = re.compile(r'"(.{0,64}?)",(?:pid=)?(\d{1,9}),(?:fd=)?\d{1,9}')
 _PROGRAM = re.compile(r"(?:^|\s)(\d{1,9})/(\S.*)$")
@@ -78,8 +79,13 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Socke
         yield socket if socket.protocol else msgspec.structs.replace(socket, protocol=guess)
 
 
-def looks_like(line: str) -> bool:
-    """A line with a socket in it."""
+def looks_like(lines: list[str]) -> bool:
+    """The beginning of a list: its headings, or mostly sockets."""
+    found = sum(map(_is_socket, lines))
+    return found > 0 and (any(map(_HEADER.match, lines[:5])) or 2 * found >= len(lines))
+
+
+def _is_socket(line: str) -> bool:
     words = line.split(None, 6)
     if len(words) < 5:
         return False
