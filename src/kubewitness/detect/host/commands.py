@@ -1,8 +1,8 @@
 """Command lines as a process list shows them: argv joined by spaces, the quotes lost.
 
-A `|` in there is a pipe only if a shell reads it, so a line is cut into `Segment`s only behind `sh -c` (or where the caller
-knows that it is shell text, like a crontab). What stands before the real program (`sudo`, `nohup`, `env A=b`, `timeout 9`,
-`do`) is skipped. Everything is bounded: a command line may be megabytes of somebody's choosing.
+A `|` in there is a pipe only if a shell reads it, so a line is cut into `Segment`s only behind `sh -c` (or where the
+caller knows that it is shell text, like a crontab). What stands before the real program (`sudo`, `nohup`, `env A=b`,
+`timeout 9`, `do`) is skipped. Everything is bounded: a command line may be megabytes of somebody's choosing.
 """
 
 from __future__ import annotations
@@ -16,24 +16,28 @@ from msgspec import Struct
 MAX_COMMAND = 8192
 _MAX_SEGMENTS = 400
 
+
+def _named(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"})
 # Programs that look at text: a sign of something in their arguments is what they look for.
-READERS = frozenset(
+READERS = _named(
     "grep egrep fgrep zgrep rg ag awk gawk sed less more cat tail head vi vim nano strings find pgrep pkill killall man"
-    " echo printf jq yara yr ausearch journalctl zcat clamscan whatis which whereis locate tee watch diff".split()
+    " echo printf jq yara yr ausearch journalctl zcat clamscan whatis which whereis locate tee watch diff"
 )
 FETCHERS = frozenset({"curl", "wget", "wget2", "aria2c", "fetch", "axel"})
 
-_KEYWORDS = frozenset("do then else elif if while until ! { ( time exec command builtin".split())
-_WRAPPERS = frozenset("nohup sudo doas setsid timeout env nice ionice stdbuf busybox nsenter unshare taskset chrt".split())
+_KEYWORDS = _named("do then else elif if while until ! { ( time exec command builtin")
+_WRAPPERS = _named("nohup sudo doas setsid timeout env nice ionice stdbuf busybox nsenter unshare taskset chrt")
 _SEPARATOR = re.compile(r"\|\||&&|[;|\n]|\s&(?=\s|$)")
 _VALUE_OF_WRAPPER = re.compile(r"(?:-.*|\w{1,64}=.*|\d[\d.]{0,15}[smhd]?|0x[0-9a-f]{1,32})", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,10}(?::\d{1,5})?(?:/.*)?", re.DOTALL)
-_TAKES_VALUE = frozenset(
-    "-o -O -H -d -X -u -A -e -T -t -P -U -m -x -w -b -F --header --data --data-raw --post-data --user-agent --output"
-    " --output-document --max-time --connect-timeout --retry --tries --timeout --proxy --user --request".split()
+_TAKES_VALUE = _named(
+    "-H -d -X -u -A -e -T -t -P -U -m -x -w -b -F --header --data --data-raw --post-data --user-agent --max-time"
+    " --connect-timeout --retry --tries --timeout --proxy --user --request"
 )
-_OUTPUTS = ("-o", "-O", "--output", "--output-document")
 
 
 class Segment(Struct, frozen=True):
@@ -82,24 +86,19 @@ def fetch_of(segment: Segment) -> Fetch | None:
     """What a segment downloads; None if it does not."""
     if segment.program not in FETCHERS:
         return None
-    words, output, plain = segment.words[1:], "", list[str]()
-    skip = False
-    for word, following in zip(words, (*words[1:], ""), strict=True):
-        if skip:
-            skip = False
-            continue
-        if word in _TAKES_VALUE:
-            skip = True
-            if word in _OUTPUTS and following and "://" not in following:  # `curl -O URL` takes no value
-                output = following
-            elif word == "-O":
-                skip = False
+    letter = "o" if segment.program == "curl" else "O"  # the option that names the file to write
+    output, plain, words = "", list[str](), iter(segment.words[1:])
+    for word in words:
+        if word in ("--output", "--output-document"):
+            output = next(words, "")
         elif word.startswith(("--output=", "--output-document=")):
             output = word.partition("=")[2]
-        elif word.startswith("-O") and len(word) > 2 or word in ("-qO-", "-qO", "-sO"):
-            output = word[2:].removeprefix("O") or following
-        elif not word.startswith("-"):
-            plain.append(word)
+        elif word in _TAKES_VALUE:
+            next(words, "")
+        elif word.startswith("--") or not word.startswith("-"):
+            plain += [word] if not word.startswith("--") else []
+        elif letter in word and "://" not in word:  # -o FILE, -sSLo FILE, -qO-
+            output = word.partition(letter)[2] or next(words, "")
     urls = [word for word in plain if "://" in word] or [word for word in plain if _HOST.fullmatch(word)]
     return Fetch(tuple(urls[:20]), output)
 
@@ -130,7 +129,7 @@ def _cut(text: str, span: tuple[int, int, bool]) -> tuple[Segment, ...]:
     start = 0
     while start < len(words):
         name = basename(words[start])
-        if words[start] in _KEYWORDS or (start and _is_assignment(words[start])) or _is_assignment(words[start]):
+        if words[start] in _KEYWORDS or _is_assignment(words[start]):
             start += 1
         elif name == "chroot":
             start += 2

@@ -1,8 +1,9 @@
 """What the host rules say about themselves: `content/host/<name>.yml`, with the keys of a detector's description.
 
-The logic of these rules is code, because it reads grammar, state and several tables at once; the words are data. Title,
-description, level, tags, falsepositives and the block `kubewitness` (confidence, kind, runbook, the Chinese side) are those
-of `rules.metadata`. A finding may be milder or graver than its file says where the evidence is weaker or stronger.
+The logic of these rules is code, because it reads grammar, state and several tables at once; the words are data.
+Title, description, level, tags, falsepositives and the block `kubewitness` (confidence, kind, runbook, the Chinese
+side) are those of `rules.metadata`. A finding may be milder or graver than its file says where the evidence is weaker
+or stronger.
 """
 
 from __future__ import annotations

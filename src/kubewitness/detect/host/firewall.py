@@ -1,0 +1,218 @@
+"""Does a packet filter of the machine's own refuse anything that comes in?
+
+What Kubernetes, container networks and Docker write for themselves serves pods and services and protects no host, so
+chains and tables of theirs do not count. A host is protected in a family (IPv4, IPv6) if the policy of its INPUT
+chain is DROP, or if a rule that INPUT leads to refuses something. Rules that only accept, under a policy that
+accepts, protect nothing.
+
+Three states look alike and are told apart as far as the evidence goes: rules were never set; they were set and
+flushed (they stand in a file that loads them at boot, or the command is in a shell history); or this dump is of the
+wrong back end (iptables-legacy and iptables-nft do not see each other's tables): that is not evaluated. What protects
+from outside, a security group or another router, cannot be seen from the host.
+
+Source: iptables(8), nft(8); prefixes of chains: kube-proxy, CNI plugins, Docker, Calico, Cilium, Flannel, Weave,
+libvirt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from kubewitness.detect.host.commands import script_segments
+from kubewitness.detect.host.finding import HostFinding
+from kubewitness.detect.host.stating import lines_of, state
+from kubewitness.model.evidence import Place
+from kubewitness.model.host import Firewall, FirewallRule, Host
+from kubewitness.model.text import Text
+
+_FOREIGN = re.compile(
+    r"(?:KUBE-|kube-|CNI-|CNI_|cni-|DOCKER|docker|cali-|calico|CILIUM_|cilium|OLD_CILIUM_|FLANNEL|flannel|WEAVE|LIBVIRT_|f2b-|fail2ban"
+    r"|ts-|ANTREA|KUBE_|NETAVARK|netavark|nm-shared|podman|portmap|istio|ISTIO)"
+)
+_JUMP = re.compile(r"(?:^|\s)(?:-j|--jump|-g|--goto|jump|goto)\s+([\w.-]{1,64})")
+_REFUSES = re.compile(
+    r"(?:^|\s)(?:(?:-j|--jump)\s+(?:DROP|REJECT|TARPIT|STEAL)|drop|reject|xt target (?:DROP|REJECT))(?:\s|$)"
+)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,400}"')
+_SAVED = re.compile(r"/etc/(?:iptables/rules\.v[46]|sysconfig/ip6?tables|nftables\.conf|sysconfig/nftables\.conf)")
+_HISTORY = re.compile(r"/\.\w{1,12}_history$")
+_FAMILIES = (("ip", "IPv4"), ("ip6", "IPv6"))
+
+
+def unprotected_families(host: Host) -> tuple[str, ...]:
+    """Of "ip" and "ip6", those for which dumps exist and none protects the host."""
+    return tuple(
+        family
+        for family, _ in _FAMILIES
+        if (dumps := _dumps(host, family)) and not _hidden_half(dumps) and not _safe(dumps)
+    )
+
+
+def firewall_unprotected(host: Host) -> Iterator[HostFinding]:
+    """Nothing that the host's own packet filter has refuses a connection."""
+    families = unprotected_families(host)
+    if not families:
+        return
+    dumps = list(dict.fromkeys(dump for family in families for dump in _dumps(host, family)))
+    named = [name for family, name in _FAMILIES if family in families]
+    own = [rule for dump in dumps for rule in dump.rules if not _foreign(rule)]
+    policies = sorted(
+        {
+            f"{table or 'filter'} {chain} {policy}"
+            for dump in dumps
+            for table, chain, policy in dump.policies
+            if _is_input(chain)
+        }
+    )
+    flushed = list(_flushed(host))
+    reasons = [Text(f"no rule refuses what comes in over {name}", f"没有规则拒绝 {name} 入站连接") for name in named]
+    if own:
+        reasons.append(
+            Text(
+                f"{len(own)} rules of its own, none of which refuses anything",
+                f"自有规则 {len(own)} 条，但都不拒绝任何连接",
+            )
+        )
+    elif not flushed:
+        reasons.append(
+            Text(
+                "no rule of its own: never set, or flushed without leaving a trace here",
+                "没有自有规则：从未设置，或已清空但未在此处留下痕迹",
+            )
+        )
+    reasons += [reason for reason, _, _ in flushed]
+    system = sum(len(dump.rules) for dump in dumps) - len(own)
+    if system:
+        reasons.append(
+            Text(
+                f"{system} rules of Kubernetes, Docker or the pod network, which do not protect a host",
+                f"另有 {system} 条 Kubernetes、Docker 或 Pod 网络的规则，它们不保护主机",
+            )
+        )
+    places = [(dump.place, f"{dump.source} ({dump.family}): {len(dump.rules)} rules") for dump in dumps]
+    yield state(
+        "firewall_unprotected",
+        host,
+        "; ".join(policies) or "no INPUT chain",
+        [*((place, line) for _, place, line in flushed), *places],
+        count=len(families),
+        severity="medium" if flushed else None,
+        reasons=reasons,
+    )
+
+
+def firewall_not_evaluated(host: Host) -> Iterator[HostFinding]:
+    """The dump is of one back end, and warns that the rules are in the other."""
+    hidden = [dump for dump in host.firewalls if dump.other_backend]
+    families = [
+        name
+        for family, name in _FAMILIES
+        if (dumps := _dumps(host, family)) and _hidden_half(dumps) and not _safe(dumps)
+    ]
+    if hidden and families:
+        yield state(
+            "firewall_not_evaluated",
+            host,
+            ", ".join(families),
+            [(dump.place, f"{dump.source} ({dump.family})") for dump in hidden],
+        )
+
+
+def _dumps(host: Host, family: str) -> list[Firewall]:
+    return [dump for dump in host.firewalls if dump.family in (family, "inet")]
+
+
+def _hidden_half(dumps: Sequence[Firewall]) -> bool:
+    """One of the dumps warns of the other back end's tables, and nobody dumped those."""
+    return any(dump.other_backend for dump in dumps) and not any(
+        dump.rules and not dump.other_backend and dump.source == "iptables-save" for dump in dumps
+    )
+
+
+def _safe(dumps: Sequence[Firewall]) -> bool:
+    return any(_protects(dump) for dump in dumps)
+
+
+def _protects(dump: Firewall) -> bool:
+    for table, chain, policy in dump.policies:
+        if policy.upper() == "DROP" and _is_input(chain) and not _FOREIGN.match(table):
+            return True
+    chains = dict[tuple[str, str], list[FirewallRule]]()
+    for rule in dump.rules:
+        chains.setdefault((rule.table, rule.chain), []).append(rule)
+    roads = [key for key in chains if _is_input(key[1]) and not _FOREIGN.match(key[0])]
+    roads += [key for key in chains if key[0] in ("raw", "mangle") and key[1] == "PREROUTING"]
+    roads += [(table, chain) for table, chain, _ in dump.policies if _is_input(chain) and not _FOREIGN.match(table)]
+    seen = set(roads)
+    while roads:
+        table, chain = roads.pop()
+        for rule in chains.get((table, chain), ()):
+            if _foreign(rule):
+                continue
+            text = _QUOTED.sub(" ", rule.text)
+            if _REFUSES.search(text):
+                return True
+            for target in _JUMP.findall(text):
+                if (table, target) not in seen and (table, target) in chains:
+                    seen.add((table, target))
+                    roads.append((table, target))
+    return False
+
+
+def _is_input(chain: str) -> bool:
+    """The chain of what comes in to the host itself: "INPUT", in nft any chain so named ("filter_INPUT")."""
+    return "input" in chain.lower() and not _FOREIGN.match(chain)
+
+
+def _foreign(rule: FirewallRule) -> bool:
+    """Written by Kubernetes, Docker or the pod network, or only leading to their chains."""
+    if _FOREIGN.match(rule.chain) or _FOREIGN.match(rule.table):
+        return True
+    targets = _JUMP.findall(_QUOTED.sub(" ", rule.text))
+    return bool(targets) and all(_FOREIGN.match(target) for target in targets)
+
+
+def _flushed(host: Host) -> Iterator[tuple[Text, Place, str]]:
+    """Signs that there were rules: files that load some at boot, commands that took them away."""
+    for file in host.files:
+        if _SAVED.fullmatch(file.path):
+            refusing = [
+                line for line in lines_of(file) if _REFUSES.search(line[1]) or re.match(r":INPUT DROP", line[1])
+            ]
+            own = [line for line in refusing if not _FOREIGN.match(line[1].removeprefix("-A "))]
+            if own:
+                said = Text(
+                    f"rules are kept in {file.path} but are not in force: flushed, or never loaded",
+                    f"{file.path} 中保存有规则但未生效：已被清空或从未加载",
+                )
+                yield said, *own[0]
+        elif _HISTORY.search(file.path):
+            for place, line in lines_of(file):
+                if len(line) < 400 and _takes_away(line):
+                    yield (
+                        Text(f"a command took the rules away: {line.strip()}", f"有命令清除了规则：{line.strip()}"),
+                        place,
+                        line,
+                    )
+                    break
+
+
+def _takes_away(line: str) -> bool:
+    for segment in script_segments(line):
+        words = segment.words[1:]
+        if segment.program in ("iptables", "ip6tables", "iptables-legacy", "iptables-nft") and words in (
+            ("-F",),
+            ("--flush",),
+            ("-F", "INPUT"),
+        ):
+            return True
+        if (segment.program, *words) in (("ufw", "disable"), ("nft", "flush", "ruleset")):
+            return True
+        if (
+            segment.program == "systemctl"
+            and words[:1] in (("stop",), ("disable",))
+            and set(words) & {"firewalld", "ufw", "nftables", "iptables"}
+        ):
+            return True
+    return False

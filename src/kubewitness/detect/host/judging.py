@@ -1,0 +1,50 @@
+"""All rules about a machine, named one by one, and the way in.
+
+To add one: a function here or in a file of its own, its words in `content/host/<name>.yml`, a line in `RULES`, and
+tests: one thing it must speak on, two near it that it must not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from kubewitness.detect.host.downloads import download_and_run, environment_sent
+from kubewitness.detect.host.fan_out import exec_download, kubelet_exec_fan_out
+from kubewitness.detect.host.finding import HostFinding
+from kubewitness.detect.host.firewall import firewall_not_evaluated, firewall_unprotected
+from kubewitness.detect.host.listeners import kubelet_port_open_to_all, kubelet_read_only_port
+from kubewitness.detect.host.miner import miner_configuration, miner_process
+from kubewitness.detect.host.persistence import authorized_keys, cron_persistence, ld_preload, unit_persistence
+from kubewitness.detect.host.programs import hidden_program_running, kernel_thread_forged
+from kubewitness.detect.host.scanner import scanner_process
+from kubewitness.detect.host.wiping import history_wiped
+from kubewitness.model.host import Host
+from kubewitness.model.judgement import SEVERITIES
+
+RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
+    authorized_keys,
+    cron_persistence,
+    download_and_run,
+    environment_sent,
+    exec_download,
+    firewall_not_evaluated,
+    firewall_unprotected,
+    hidden_program_running,
+    history_wiped,
+    kernel_thread_forged,
+    kubelet_exec_fan_out,
+    kubelet_port_open_to_all,
+    kubelet_read_only_port,
+    ld_preload,
+    miner_configuration,
+    miner_process,
+    scanner_process,
+    unit_persistence,
+)
+
+
+def judge(host: Host) -> list[HostFinding]:
+    """What is suspect about a machine, the worst first; same evidence, same list."""
+    found = [finding for rule in RULES for finding in rule(host)]
+    found.sort(key=lambda finding: (-SEVERITIES.index(finding.severity), finding.rule, finding.first, finding.subject))
+    return found

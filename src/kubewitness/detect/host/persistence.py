@@ -1,0 +1,155 @@
+"""What brings an intruder back: preloaded libraries, cron, units, keys.
+
+Cron and units are judged by what they run (`scripts`), not by what they mention: `find /tmp -delete` every night is
+housekeeping, and a nightly `wget https://…/wp-cron.php` is a web site's. Authorised keys are told as context: who
+owns them only people know.
+
+Sources: ld.so(8) on /etc/ld.so.preload, crontab(5), cron.d of cronie and Debian, systemd.service(5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from posixpath import basename
+
+from kubewitness.detect.host.addresses import nature_of
+from kubewitness.detect.host.commands import script_segments, segments_of
+from kubewitness.detect.host.finding import HostFinding
+from kubewitness.detect.host.paths import hiding_of
+from kubewitness.detect.host.scripts import ShellSign, shell_signs
+from kubewitness.detect.host.stating import lines_of, state
+from kubewitness.model.evidence import Place
+from kubewitness.model.host import Host, HostFile
+from kubewitness.model.judgement import SEVERITIES, Severity
+from kubewitness.model.text import Text
+
+_CRON = re.compile(r"/etc/(?:crontab|anacrontab|cron\.[a-z]{1,10}/.+)|/var/spool/cron/.+|/etc/crontabs/.+")
+_WITH_USER = re.compile(r"/etc/(?:crontab|cron\.d/.+)")
+_SCRIPTS = re.compile(r"/etc/cron\.(?:hourly|daily|weekly|monthly)/.+")
+_UNIT = re.compile(r"/(?:etc|usr/lib|lib|run)/systemd/(?:system|user)/.+\.(?:service|conf)")
+_RUNS = re.compile(r"Exec(?:Start|StartPre|StartPost|Reload|Stop)\s*=\s*[-@:+!|]{0,4}\s*(.{1,8000})", re.DOTALL)
+_KEYS = re.compile(r"(?:/root|/home/[^/]{1,64}|/var/lib/[^/]{1,64}|)/\.ssh/authorized_keys2?")
+_TRUSTED = re.compile(
+    r"(?:libarmmem\S{0,20}|libsnoopy|libjemalloc|libtcmalloc\S{0,20}|liboneagentproc|libmimalloc|libfakeroot\S{0,12})\.so[\d.]*"
+)
+_LIBRARIES = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/$LIB/", "/usr/$LIB/", "/opt/")
+_MAX_FOUND = 200
+
+
+def ld_preload(host: Host) -> Iterator[HostFinding]:
+    """A library that is loaded into every program."""
+    for file in host.files:
+        if file.path != "/etc/ld.so.preload":
+            continue
+        lines = [(place, line) for place, line in lines_of(file) if line.strip() and not line.lstrip().startswith("#")]
+        libraries = [word for _, line in lines for word in re.split(r"[\s:]+", line[:4096].partition("#")[0]) if word]
+        if libraries:
+            severities: list[Severity] = [_library(path) for path in libraries]
+            severity = max(severities, key=SEVERITIES.index)
+            yield state(
+                "ld_preload",
+                host,
+                " ".join(libraries[:20]),
+                lines,
+                count=len(libraries),
+                severity=severity,
+                kind="intrusion" if severity == "high" else "activity",
+                reasons=[
+                    Text(f"loaded into every program: {path[:200]}", f"被加载到所有程序：{path[:200]}")
+                    for path in libraries[:5]
+                ],
+            )
+
+
+def cron_persistence(host: Host) -> Iterator[HostFinding]:
+    """Crontabs that fetch and run, or run what lies hidden."""
+    number = 0
+    for file in host.files:
+        if not _CRON.fullmatch(file.path):
+            continue
+        for place, line in lines_of(file):
+            signs = list(shell_signs(script_segments(_cron_command(file.path, line))))
+            if signs and number < _MAX_FOUND:
+                number += 1
+                hidden = basename(file.path).startswith(".")
+                yield _persists("cron_persistence", host, file, (place, line), signs, hidden=hidden)
+
+
+def unit_persistence(host: Host) -> Iterator[HostFinding]:
+    """Units of systemd that fetch and run, or run what lies hidden."""
+    number = 0
+    for file in host.files:
+        if not _UNIT.fullmatch(file.path):
+            continue
+        for place, line in lines_of(file):
+            runs = _RUNS.match(line.strip())
+            signs = list(shell_signs(segments_of(runs[1]))) if runs else []
+            if signs and number < _MAX_FOUND:
+                number += 1
+                yield _persists("unit_persistence", host, file, (place, line), signs)
+
+
+def authorized_keys(host: Host) -> Iterator[HostFinding]:
+    """Keys that may log in, for people to recognise."""
+    for file in host.files:
+        if _KEYS.fullmatch(file.path):
+            keys = [
+                (place, line) for place, line in lines_of(file) if line.strip() and not line.lstrip().startswith("#")
+            ]
+            if keys:
+                names = [line.split()[-1][:80] for _, line in keys[:20]]
+                said = Text(f"{len(keys)} keys: {', '.join(names)}", f"共 {len(keys)} 个密钥：{'、'.join(names)}")
+                yield state("authorized_keys", host, file.path, keys, reasons=[said])
+
+
+def _library(path: str) -> Severity:
+    if _TRUSTED.fullmatch(basename(path)):
+        return "low"
+    if hiding_of(path) or not path.startswith(_LIBRARIES) or "processhider" in path:
+        return "high"
+    return "medium"
+
+
+def _cron_command(path: str, line: str) -> str:
+    """The shell text of a line of a crontab. A carriage return, with which lines hide from `cat`, is white space."""
+    line = line[:8192].replace("\r", " ").strip()
+    if not line or line.startswith("#"):
+        return ""
+    if _SCRIPTS.fullmatch(path):
+        return line
+    words = line.split(None, 1 if line.startswith("@") else 5)
+    if "=" in words[0] or len(words) < 2:
+        return ""
+    rest = words[-1]
+    if _WITH_USER.fullmatch(path):
+        rest = rest.partition(" ")[2] if " " in rest else rest
+    return rest
+
+
+def _persists(
+    rule: str, host: Host, file: HostFile, found: tuple[Place, str], signs: list[ShellSign], *, hidden: bool = False
+) -> HostFinding:
+    severity = max((sign.severity for sign in signs), key=SEVERITIES.index)
+    reasons = [sign.reason for sign in signs]
+    if hidden:
+        reasons.append(
+            Text(
+                f"the file's name begins with a dot: {basename(file.path)[:80]}",
+                f"文件名以点开头：{basename(file.path)[:80]}",
+            )
+        )
+        severity = "high" if severity == "medium" else severity
+    outside = (name for sign in signs for name in sign.hosts if nature_of(name) not in ("loopback", "cluster"))
+    return state(
+        rule,
+        host,
+        f"{file.path}: {found[1].strip()}",
+        [found],
+        severity=severity,
+        confidence="high" if severity == "high" else "medium",
+        kind="intrusion" if severity == "high" else "activity",
+        reasons=reasons,
+        addresses=outside,
+        commands=(found[1].strip(),),
+    )
