@@ -1,9 +1,9 @@
 """What a file of a machine is, told from its content; the name only settles what content leaves open.
 
-Two rules keep this honest. Nothing that holds Kubernetes audit events is ever host evidence, whatever its name or the
-log around them. And a file of the machine's own configuration (below /etc, /root and the like) is never taken for a
-live listing: /etc/iptables/rules.v4 has the form of a dump of the packet filter and says nothing about what it does
-now.
+Two rules keep this honest. What holds Kubernetes audit events is never host evidence, whatever its name or the log
+around them; but the words of one inside a listing change nothing, or an intruder could hide a process list by the name
+of a process. And a file of the machine's own configuration (below /etc, /root and the like) is never taken for a live
+listing: /etc/iptables/rules.v4 has the form of a dump of the packet filter and says nothing about what it does now.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def kind_of(name: str, head: bytes) -> str:
         return _by_path(path, name, empty=not head.strip())
     if lines[0].lstrip()[:1] in {"{", "["} and _AUDIT.search(text):
         return ""
-    return _of_text(text, lines, name, path) or _by_path(path, name, empty=False, lines=lines)
-
-
-def _of_text(text: str, lines: list[str], name: str, path: str) -> str:
     if log := _log(lines, name):
         return "" if any(map(_is_audit_event, lines)) else log  # an API server may write both into one stream
+    return _of_text(text, lines, path) or _by_path(path, name, empty=False, lines=lines)
+
+
+def _of_text(text: str, lines: list[str], path: str) -> str:
     if _KUBELET_CONFIGURATION.search(text):
         return "kubelet configuration"
     if _UNIT.match(next((line for line in lines if line[0] not in "#;"), "")):
