@@ -88,8 +88,8 @@ def test_the_year_is_the_last_one_that_is_not_after_the_collection() -> None:
         "2024-01-04",
         "2024-12-31",
     ]
-    assert str(clock.without_year("0229 00:00:00.0"))[:10] == "2024-02-29"
-    assert clock.without_year("1340 00:00:00.0") is None
+    assert str(clock.without_year("0229 00:00:00.000000"))[:10] == "2024-02-29"
+    assert clock.without_year("1340 00:00:00.000000") is None
 
 
 def test_the_runtimes_zone_is_the_machines() -> None:

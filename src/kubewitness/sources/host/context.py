@@ -59,7 +59,7 @@ class Clock:
         first = limit.year if limit else self.year
         for year in range(first, first - 9, -1):  # 29 February exists every fourth year, once every eighth
             try:
-                moment = self._shifted(datetime.strptime(f"{year:04d}{text}Z", "%Y%m%d %H:%M:%S.%f%z"))
+                moment = self._shifted(datetime.fromisoformat(f"{year:04d}-{text[:2]}-{text[2:]}+00:00"))
             except ValueError:
                 continue
             if limit is None or moment <= limit:

@@ -47,7 +47,7 @@ def parse(text: str) -> Entry | None:
     letter, when, _, source = head.groups()
     day, _, fraction = when.partition(".")
     message, fields = message_of(text[head.end() :])
-    return Entry(SEVERITIES[letter], f"{day}.{fraction[:6]}", source, message, fields)
+    return Entry(SEVERITIES[letter], f"{day}.{fraction[:6]:0<6}", source, message, fields)
 
 
 def message_of(text: str) -> tuple[str, dict[str, str]]:
