@@ -74,8 +74,8 @@ def _access(host: Host, configuration: KubeletConfiguration, view: View, state: 
             f"{name} 的 kubelet 听命于任何人：允许匿名访问，且授权模式为 AlwaysAllow",
         )
         effect = Text(
-            f"Whoever reaches port {port} can list all pods, read their logs and run commands in every container of the "
-            "node without any credential: anonymous requests are answered as system:anonymous with every right.",
+            f"Whoever reaches port {port} can list all pods, read their logs and run commands in every container of "
+            "the node without any credential: anonymous requests are answered as system:anonymous with every right.",
             f"任何能访问 {port} 端口的人，无需任何凭据即可列出所有 Pod、读取日志，并在该节点的每个容器中执行命令："
             "匿名请求以 system:anonymous 的身份得到全部权限。",
         )
@@ -87,8 +87,8 @@ def _access(host: Host, configuration: KubeletConfiguration, view: View, state: 
             f"{name} 的 kubelet 接受匿名请求，由授权器决定是否放行",
         )
         effect = Text(
-            f"Requests without a credential to port {port} are treated as system:anonymous; what they may do depends on RBAC "
-            "alone. One careless binding for system:anonymous or system:unauthenticated opens every container of the node.",
+            f"Requests without a credential to port {port} are treated as system:anonymous; what they may do depends "
+            "on RBAC alone. One careless binding for system:anonymous or system:unauthenticated opens all containers.",
             f"发往 {port} 端口的无凭据请求被视为 system:anonymous，其权限完全取决于 RBAC。"
             "只要有一个给 system:anonymous 或 system:unauthenticated 的绑定不慎，该节点的每个容器就会暴露。",
         )
@@ -100,8 +100,8 @@ def _access(host: Host, configuration: KubeletConfiguration, view: View, state: 
             f"{name} 的 kubelet 允许任何通过认证的调用者做任何事（AlwaysAllow）",
         )
         effect = Text(
-            f"Any identity that port {port} accepts, a node's or user's client certificate and, with webhook authentication, "
-            "every service account token, may run commands in every container of the node.",
+            f"Any identity that port {port} accepts, a node's or user's client certificate and, with webhook "
+            "authentication, every service account token, may run commands in every container of the node.",
             f"{port} 端口接受的任何身份（节点或用户的客户端证书；若启用 webhook 认证，还包括任何 ServiceAccount 令牌）"
             "都可以在该节点的每个容器中执行命令。",
         )
@@ -295,8 +295,8 @@ def _read_only(host: Host, configuration: KubeletConfiguration | None) -> Iterat
         sentences(
             [
                 Text(
-                    f"Port {shown} answers without encryption and without any credential: all pods of the node with their "
-                    "specification, and its metrics.",
+                    f"Port {shown} answers without encryption and without any credential: all pods of the node with "
+                    "their specification, and its metrics.",
                     f"{shown} 端口不加密、不要求任何凭据，即可查询该节点上的所有 Pod 及其规格，以及各项指标。",
                 ),
                 *why,

@@ -35,6 +35,9 @@ from kubewitness.posture.words import (
 )
 
 Why = Literal["commented out", "overridden", "not named", "hidden file"]
+_RUNNABLE: Final = re.compile(
+    r"""(?!\.{1,2}\Z)(?:/[^\\"'\x00-\x1f\x7f]*[^\\"'\x00-\x1f\x7f/]|[^/\\"'\x00-\x1f\x7f]+)\Z"""
+)
 _SEMICOLON: Final = re.compile(r"\\?;(?=[ \t\n\r]|\Z)")
 
 
@@ -90,13 +93,17 @@ class _Service:
         self.type = ""
         self.comments: list[Line] = []
 
-    def read(self, file: HostFile) -> None:
+    def read(self, file: HostFile) -> bool:
+        """Take in the settings of a file; False if systemd stops in the midst of it, at a command it cannot read."""
         for setting in service_settings(file):
             self.comments += setting.comments
             if setting.key == "ExecStart":
                 if not setting.value:
                     self.commands.clear()
-                self.commands += ((setting, words) for words in _commands(setting))
+                for words in _commands(setting):
+                    if words is None:
+                        return False
+                    self.commands.append((setting, words))
             elif setting.key == "Environment":
                 if not setting.value:
                     self.forgotten += self.environment
@@ -111,6 +118,7 @@ class _Service:
                 self.removed = self.removed.union(split_words(setting.value)[0]) if setting.value else set()
             elif setting.key == "Type":
                 self.type = setting.value
+        return True
 
 
 def command_line(files: Sequence[HostFile], unit: str = "kubelet.service") -> CommandLine | None:
@@ -122,8 +130,10 @@ def command_line(files: Sequence[HostFile], unit: str = "kubelet.service") -> Co
     if found.main is not None and not found.main.text:
         return CommandLine((), refused="masked", drop_ins=drop_ins)
     service = _Service()
-    for file in ((found.main,) if found.main else ()) + found.drop_ins:
-        service.read(file)
+    if found.main is not None and not service.read(found.main):
+        return CommandLine((), refused="malformed ExecStart=", drop_ins=drop_ins)
+    for file in found.drop_ins:
+        service.read(file)  # what follows a malformed command in a drop-in is not read, the other drop-ins are
     if not service.commands:
         return CommandLine((), refused="no ExecStart=", drop_ins=drop_ins)
     return _resolve(service, found, {file.path: file for file in files})
@@ -136,32 +146,40 @@ def _assignments(value: str, line: Line) -> Iterator[_Assignment]:
             yield _Assignment(name, rest, line)
 
 
-def _commands(setting: UnitSetting) -> Iterator[list[tuple[str, Line]]]:
-    """The command lines of one ExecStart=, separated by a word `;`. Unbalanced quotes refuse all of it."""
+def _commands(setting: UnitSetting) -> Iterator[list[tuple[str, Line]] | None]:
+    """The command lines of one ExecStart=, separated by a word `;`; None where systemd gives up the file."""
     value, at = setting.value, skip_space(setting.value, 0)
-    commands: list[list[tuple[str, Line]]] = [[]]
+    words: list[tuple[str, Line]] = []
     while at < len(value):
         line = setting.line_at(at)
-        if mark := _SEMICOLON.match(value, at):
+        mark = _SEMICOLON.match(value, at) if words else None
+        if mark and mark[0] == ";":
+            yield _command(words)
+            words, at = [], mark.end()
+        elif mark:
+            words.append((";", line))
             at = mark.end()
-            if mark[0] == ";":
-                commands.append([])
-            else:
-                commands[-1].append((";", line))
         else:
             word, at = next_word(value, at)
             if word is None:
+                yield None
                 return
-            commands[-1].append((word.replace("%%", "%"), line))
+            words.append((word.replace("%%", "%"), line))
         at = skip_space(value, at)
-    for command in commands:
-        if command:
-            path = command[0][0].lstrip("-@:+!|")
-            marks = command[0][0][: len(command[0][0]) - len(path)]
-            rest = command[2:] if "@" in marks else command[1:]  # after @ the second word is only the name shown
-            if ":" in marks:  # variables are not replaced
-                rest = [(word.replace("$", "$$"), line) for word, line in rest]
-            yield [(path, command[0][1]), *rest]
+    if words:
+        yield _command(words)
+
+
+def _command(words: list[tuple[str, Line]]) -> list[tuple[str, Line]] | None:
+    """The command without the marks before its path."""
+    path = words[0][0].lstrip("-@:+!|")
+    marks = words[0][0][: len(words[0][0]) - len(path)]
+    if not _RUNNABLE.match(path):
+        return None
+    rest = words[2:] if "@" in marks else words[1:]  # after @ the second word is only the name shown
+    if ":" in marks:  # variables are not replaced
+        rest = [(word.replace("$", "$$"), line) for word, line in rest]
+    return [(path, words[0][1]), *rest]
 
 
 def _resolve(service: _Service, found: UnitFiles, by_path: Mapping[str, HostFile]) -> CommandLine:

@@ -2,7 +2,9 @@
 
 None of it is a shell's: `$VAR` as a word of its own is replaced by the value cut into words (no word at all if it is
 unset), `${VAR}` anywhere is replaced without cutting, `$$` is a dollar, and `--x=$VAR` is no variable at all. In an
-environment file quotes count only at the start of a value, and a backslash at the end of a line continues it.
+environment file quotes count only at the start of a value, and a backslash at the end of a line continues it. A
+comment in an environment file ends with its line, as since systemd 254; before, a backslash at its end made the next
+line a comment too.
 
 Source: systemd.service(5) "Command lines", systemd.exec(5) "Environment", and the behaviour of extract_first_word(),
 replace_env_argv() and parse_env_file_internal() in systemd 252 to 257.
@@ -25,7 +27,7 @@ _SIMPLE: Final = {
 }  # fmt: skip
 _CODED: Final = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_BRACED: Final = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_BRACED: Final = re.compile(r"\$(?:\$|\{([^}]*)\})")
 _SHELL_ESCAPED: Final = '"\\`$'
 
 
@@ -116,15 +118,18 @@ def environment_file(file: HostFile) -> Iterator[tuple[str, str, Line]]:
     text: list[str] = []  # of the value so far
     key: Line | None = None
     name, state = "", "start"
-    for line in lines(file):
+    own = list(lines(file))
+    endless = own[-1] if own and file.text[-1] not in "\r\n\0" else None  # no newline ends it
+    for line in own:
         rest = line.text
         if state == "start":
             stripped = rest.lstrip(WHITESPACE)
-            if not stripped or stripped[0] in COMMENTS or "=" not in stripped:
+            if not stripped or stripped[0] in COMMENTS or "=" not in stripped[1:]:
                 continue
-            name, rest = stripped.split("=", 1)
+            at = stripped.index("=", 1)  # at the very beginning it is part of a name, which is then none
+            name, rest = stripped[:at], stripped[at + 1 :]
             name, key, text, state = name.rstrip(WHITESPACE), line, [], "before"
-        state = _value(rest, state, text)
+        state = _value(rest, state, text, "" if line is endless else "\n")
         if state == "start" and key is not None and is_name(name):
             yield name, _finished(text), key
     if state != "start" and key is not None and is_name(name):  # the file ends inside a value: it counts all the same
@@ -145,14 +150,15 @@ def commented_assignment(line: str) -> tuple[str, str] | None:
 
 
 _SOFT: Final = "\0"  # before a space that goes if nothing follows it; no line holds a NUL
+_EATEN: Final = "\0\n"  # a newline that is none
 _TRAILING: Final = re.compile(r"(?:\0[ \t])+\Z")
 
 
 def _finished(text: list[str]) -> str:
-    return _TRAILING.sub("", "".join(text)).replace(_SOFT, "")
+    return _TRAILING.sub("", "".join(text)).replace(_EATEN, "").replace(_SOFT, "")
 
 
-def _value(rest: str, state: str, text: list[str]) -> str:
+def _value(rest: str, state: str, text: list[str], newline: str = "\n") -> str:
     """One physical line of a value, in the state the line before left; returns the state after ("start": it ended)."""
     at = 0
     while at < len(rest):
@@ -186,14 +192,13 @@ def _value(rest: str, state: str, text: list[str]) -> str:
             text.append(char)
     if state in ("before", "plain"):
         return "start"
-    text.append("\n")
+    text.append(newline)
     return state
 
 
 def _taken(rest: str, at: int, text: list[str]) -> int:
     """Take the character after a backslash; past the end if that was the newline."""
-    if at < len(rest):
-        text.append(rest[at])
+    text.append(rest[at] if at < len(rest) else _EATEN)  # either way the spaces before it are kept
     return at + 1
 
 
@@ -201,7 +206,7 @@ def named_variables(word: str) -> tuple[str, ...]:
     """The variables a word of a command line refers to."""
     if is_splitting(word):
         return (word[1:],)
-    return tuple(match[1] for match in _BRACED.finditer(word) if match[1])
+    return tuple(match[1] for match in _BRACED.finditer(word) if is_name(match[1] or ""))
 
 
 def is_splitting(word: str) -> bool:
@@ -218,7 +223,7 @@ def expand(word: str, value_of: Mapping[str, str] | Callable[[str], str]) -> lis
     pieces: list[str] = []
     at = 0
     for match in _BRACED.finditer(word):
-        pieces += (word[at : match.start()], get(match[1]) if match[1] else "$")
+        pieces += (word[at : match.start()], "$" if match[1] is None else get(match[1]))
         size += len(pieces[-1])
         if size > MAX_TEXT:
             return None
