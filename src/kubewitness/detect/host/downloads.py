@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubewitness.detect.host.addresses import nature_of
-from kubewitness.detect.host.commands import segments_of
+from kubewitness.detect.host.commands import FETCHERS, segments_of
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.scripts import Act, ShellSign, shell_signs
 from kubewitness.detect.host.stating import Suspicion, about_processes
@@ -16,6 +16,8 @@ from kubewitness.model.judgement import SEVERITIES
 _RUN: frozenset[Act] = frozenset(
     {"fetch and run", "hidden download", "decode and run", "hidden script", "hidden program"}
 )
+# What no line that is meant lacks; most processes need not be taken apart.
+_MARKS = (*FETCHERS, "base64", "/.", "/tmp/", "/dev/shm/", "/run/shm/", "/dev/mqueue/", "memfd", " .")  # noqa: S108
 
 
 def download_and_run(host: Host) -> Iterator[HostFinding]:
@@ -30,6 +32,8 @@ def environment_sent(host: Host) -> Iterator[HostFinding]:
 
 def _suspicions(host: Host, acts: frozenset[Act]) -> Iterator[Suspicion]:
     for process in host.processes:
+        if not any(mark in process.command for mark in _MARKS):
+            continue
         segments = segments_of(process.command)
         signs = [sign for sign in shell_signs(segments) if sign.act in acts]
         if len(segments) == 1:

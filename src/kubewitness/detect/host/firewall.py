@@ -34,6 +34,10 @@ _JUMP = re.compile(r"(?:^|\s)(?:-j|--jump|-g|--goto|jump|goto)\s+([\w.-]{1,64})"
 _REFUSES = re.compile(
     r"(?:^|\s)(?:(?:-j|--jump)\s+(?:DROP|REJECT|TARPIT|STEAL)|drop|reject|xt target (?:DROP|REJECT))(?:\s|$)"
 )
+# Refuses only what no service waits for, or one address that was banned: protects no port.
+_NARROW = re.compile(
+    r"state INVALID|ct state invalid|(?<!! )-s \S|saddr (?!!)\S|-d 127\.|daddr 127\.|-i lo\b|tcp-flags", re.IGNORECASE
+)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,400}"')
 _SAVED = re.compile(r"/etc/(?:iptables/rules\.v[46]|sysconfig/ip6?tables|nftables\.conf|sysconfig/nftables\.conf)")
 _HISTORY = re.compile(r"/\.\w{1,12}_history$")
@@ -56,7 +60,8 @@ def firewall_unprotected(host: Host) -> Iterator[HostFinding]:
         return
     dumps = list(dict.fromkeys(dump for family in families for dump in _dumps(host, family)))
     named = [name for family, name in _FAMILIES if family in families]
-    own = [rule for dump in dumps for rule in dump.rules if not _foreign(rule)]
+    listed = [dump for dump in dumps if dump.source != "nft"] or dumps  # nft shows the same rules again
+    own = [rule for dump in listed for rule in dump.rules if not _foreign(rule)]
     policies = sorted(
         {
             f"{table or 'filter'} {chain} {policy}"
@@ -82,7 +87,7 @@ def firewall_unprotected(host: Host) -> Iterator[HostFinding]:
             )
         )
     reasons += [reason for reason, _, _ in flushed]
-    system = sum(len(dump.rules) for dump in dumps) - len(own)
+    system = sum(len(dump.rules) for dump in listed) - len(own)
     if system:
         reasons.append(
             Text(
@@ -151,7 +156,7 @@ def _protects(dump: Firewall) -> bool:
             if _foreign(rule):
                 continue
             text = _QUOTED.sub(" ", rule.text)
-            if _REFUSES.search(text):
+            if _REFUSES.search(text) and not _NARROW.search(text):
                 return True
             for target in _JUMP.findall(text):
                 if (table, target) not in seen and (table, target) in chains:

@@ -175,7 +175,7 @@ def _signs(option: str, value: str, found: Grammar) -> Iterator[Sign]:
         yield Sign(2, Text(f"a mining algorithm is named: {value[:40]}", f"指定了挖矿算法：{value[:40]}"), True)
     elif option in _WORK:
         yield Sign(2, Text(f"option {option}, as miners have it", f"选项 {option}，为挖矿程序所用"))
-    elif len(option) >= 90 and _MONERO.match(option) and _mixed(option):
+    elif not found.wallet and len(option) >= 90 and _MONERO.match(option) and _mixed(option):
         yield Sign(2, Text("a Monero address", "一个 Monero 地址"), True)
 
 

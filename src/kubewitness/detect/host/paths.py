@@ -42,5 +42,5 @@ def hiding_of(path: str) -> Hiding | None:
     if len(name) > 1 and name.startswith(".") and not name.startswith("..") and "/" in path:
         return "hidden_name"
     if temporary:
-        return "hidden_name" if any(part.startswith(".") and len(part) > 2 for part in path.split("/")) else "temporary"
+        return "hidden_name" if any(part.startswith(".") and len(part) > 1 for part in path.split("/")) else "temporary"
     return None

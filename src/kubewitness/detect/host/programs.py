@@ -59,7 +59,9 @@ def _hidden(host: Host) -> Iterator[Suspicion]:
             reasons = [_WORDS[hiding]]
             if is_deleted(executable) and hiding != "memory":
                 reasons.append(Text("the file was deleted while it runs", "文件已在运行期间被删除"))
-            sure = hiding != "temporary" or len(reasons) > 1
+            # Runtimes and sandboxes do run sealed copies of themselves from memory, but not inside of containers.
+            alone = hiding == "temporary" or (hiding == "memory" and not process.container and not _bracketed(process))
+            sure = not alone or len(reasons) > 1
             yield Suspicion(
                 process,
                 (*reasons, Text(f"program: {_shown(process)}", f"程序：{_shown(process)}")),
@@ -81,6 +83,10 @@ def _program(command: str) -> str:
 
 def _shown(process: Process) -> str:
     return (process.executable or _program(process.command))[:300]
+
+
+def _bracketed(process: Process) -> bool:
+    return process.command.strip().startswith("[")
 
 
 def _forged(process: Process, kthreadd: set[int]) -> tuple[Text, ...]:

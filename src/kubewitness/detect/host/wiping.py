@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from kubewitness.detect.host.commands import READERS, Segment, script_segments, segments_of
+from kubewitness.detect.host.commands import MAX_COMMAND, READERS, Segment, script_segments, segments_of
 from kubewitness.detect.host.execs import failed_execs
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.stating import lines_of, state
@@ -15,6 +15,7 @@ from kubewitness.model.text import Text
 
 _HISTORY_FILE = re.compile(r"/\.\w{1,12}_history$")
 _LOGS = re.compile(r"/var/log(?:/(?:audit|wtmp|btmp|lastlog|auth\.log|secure|messages|syslog|journal|\*).{0,60}|/?)")
+_MARKS = ("HIST", "hist", "/var/log")  # what no line that is meant lacks
 _UNSET = re.compile(r"HISTFILE=(?:/dev/null|\"\"|'')?|HISTSIZE=0|HISTFILESIZE=0")
 
 
@@ -24,12 +25,12 @@ def history_wiped(host: Host) -> Iterator[HostFinding]:
     commands = list[str]()
     containers, times = list[str](), list[str]()
     for process in host.processes:
-        if said := _wipes(segments_of(process.command), process.command):
+        if said := _wipes(segments_of, process.command):
             found.append((process.place, process.command, said))
             commands.append(process.command)
             containers.append(process.container)
     for run in failed_execs(host):
-        if said := _wipes(segments_of(run.command), run.command):
+        if said := _wipes(segments_of, run.command):
             found.append((run.place, run.line, said))
             commands.append(run.command)
             containers.append(run.container)
@@ -37,7 +38,7 @@ def history_wiped(host: Host) -> Iterator[HostFinding]:
     for file in host.files:
         if _HISTORY_FILE.search(file.path):
             for place, line in lines_of(file):
-                if said := _wipes(script_segments(line), line):
+                if said := _wipes(script_segments, line):
                     found.append((place, line, said))
                     commands.append(line.strip())
     if found:
@@ -56,9 +57,13 @@ def history_wiped(host: Host) -> Iterator[HostFinding]:
         )
 
 
-def _wipes(segments: tuple[Segment, ...], text: str) -> Text | None:
+def _wipes(cut: Callable[[str], tuple[Segment, ...]], text: str) -> Text | None:
+    text = text[:MAX_COMMAND]
+    if not any(mark in text for mark in _MARKS):
+        return None
+    segments = cut(text)
     if "HIST" in text and segments and segments[0].program not in READERS:
-        for word in text[:8192].split():
+        for word in text.split():
             if _UNSET.fullmatch(word.rstrip(";")):
                 return Text(f"the shell keeps no history: {word[:60]}", f"shell 不保存历史：{word[:60]}")
     for segment in segments:

@@ -1,0 +1,1 @@
+"""Claims about judging a machine."""

