@@ -23,9 +23,11 @@ each = pytest.mark.parametrize("name", NAMES)
 # Steps of intruders that no request, process or log line shows, and why.
 READ = "the kubelet logs neither requests for what it knows nor commands that succeed"
 SILENT = {
-    ("kubelet_config_commented_out", "finds the kubelet's port"): READ,
-    ("kubelet_config_commented_out", "asks for the running pods"): READ,
-    ("kubelet_config_commented_out", "looks after its miner"): READ,
+    **{
+        (name, step): READ
+        for name in ("kubelet_config_commented_out", "kubelet_config_commented_out_1_20")
+        for step in ("finds the kubelet's port", "asks for the running pods", "looks after its miner")
+    },
     ("pod_token_theft", "reads the pod's token"): "it happens inside the container and leaves nothing",
 }
 # Of the machine that records: work folder, cache, home folders, checkout; what nodes tell of kernel and hardware.
@@ -139,6 +141,15 @@ def test_what_is_kept_poor_is_poor(name: str) -> None:
     assert (len([path for path in there if path.startswith("control-plane/audit")]) > 1) == bool(keeping.rotate_kib)
     for pattern in keeping.leave_out:
         assert not [path for path in there if Path(path).match(pattern)]
+
+
+@each
+def test_the_recording_ran_on_the_kubernetes_its_script_names(name: str) -> None:
+    found = recording(name)
+    assert found.labels.kubernetes.startswith(f"v{found.script.kubernetes}.")
+    agents = re.compile(rb'"userAgent":"kubectl/(v[0-9.]+) ')
+    said = {version for path, content in files(name) if "/audit" in path for version in agents.findall(content)}
+    assert found.labels.kubernetes.encode() in said
 
 
 def test_recordings_are_small_enough_to_be_kept() -> None:
