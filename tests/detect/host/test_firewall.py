@@ -26,7 +26,7 @@ PLACE = Place("nft.json", 1, 0)
         "",
         KUBERNETES,
         "-A INPUT -p tcp --dport 22 -j ACCEPT",
-        '-A INPUT -m comment --comment "-j DROP is for later" -j ACCEPT',
+        '-A INPUT -m comment --comment "no -j DROP yet" -j ACCEPT',
         "-A FORWARD -j DROP",
         "-A OUTPUT -j REJECT",
         "-A unused -j DROP",
