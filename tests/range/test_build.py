@@ -179,7 +179,12 @@ def test_if_the_older_one_cannot_be_built_the_command_says_so_and_fails_but_has_
 def test_then_scenarios_on_the_newer_are_played_and_those_on_the_older_say_what_to_do(
     no_1_20: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "run_inside", lambda work, body: 0)
+
+    def played(work: Path, body: object) -> int:
+        work.rmdir()
+        return 0
+
+    monkeypatch.setattr(command, "run_inside", played)
     assert CliRunner().invoke(command.main, ["run", str(GOOD)]).exit_code == 0
     (tmp_path / "old").mkdir()
     (tmp_path / "old/scenario.yaml").write_text('kubernetes: "1.20"\n' + (GOOD / "scenario.yaml").read_text())
