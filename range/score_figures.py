@@ -82,13 +82,17 @@ def case_of(expected: ExpectedIncident, labels: Labels) -> Case:
     """The expected incident with what the labels know of its actors.
 
     An address is written as such or as the name of an actor. Those of the incident's actors who are in the log belong
-    to it in any case, since a pod's is known only once it runs; an entry address not written is any of them.
+    to it in any case, since a pod's is known only once it runs; an entry address not written is any of them. Of an
+    intruder who is not in the log no address can be asked for but those that the script says are elsewhere in the
+    evidence; their way in is right without an address, or with one of theirs.
     """
     mine = [request for request in labels.requests if request.actor in expected.actors]
-    present = {request.actor for request in mine} or set(expected.actors)
-    own = frozenset(
-        address for actor in present if actor in labels.actors for address in labels.actors[actor].addresses
-    )
+
+    def addresses_of(actors: Iterable[str]) -> frozenset[str]:
+        return frozenset(a for name in actors if name in labels.actors for a in labels.actors[name].addresses)
+
+    own = addresses_of({request.actor for request in mine})
+    entry = own or addresses_of(expected.actors) | {""}
     begun: dict[str, str] = {}
     for step in labels.steps:
         if step.actor in expected.actors and step.step:
@@ -99,7 +103,7 @@ def case_of(expected: ExpectedIncident, labels: Labels) -> Case:
         frozenset(request.audit_id for request in mine),
         tuple((name, requests_of[name]) for name in sorted(begun, key=lambda n: (begun[n], n)) if requests_of[name]),
         frozenset((_plain(line.file), line.line) for line in labels.lines if line.actor in expected.actors),
-        _addresses([expected.entry_address], labels) or own,
+        _addresses([expected.entry_address], labels) or entry,
         _addresses(expected.addresses, labels) | own,
     )
 

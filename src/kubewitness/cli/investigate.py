@@ -122,7 +122,9 @@ def investigate(
 
 def exit_code(document: Document) -> int:
     """What was not read or not asked outweighs findings: such a report must not look like an answer."""
-    if not document.complete or not document.coverage.events or document.coverage.rules_failed:
+    coverage = document.coverage
+    seen = coverage.events or any(item.format and not item.skipped and not item.failures for item in coverage.items)
+    if not document.complete or not seen or coverage.rules_failed:
         return INCOMPLETE
     worth = any(SEVERITIES.index(finding.severity) >= _WORTH_A_LOOK for finding in document.findings)
     return FINDINGS if document.incidents or worth else 0

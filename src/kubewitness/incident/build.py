@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -28,6 +29,7 @@ from kubewitness.sources.duplicates import repeated_keys
 
 _ROUNDS = 4  # of growth over credentials; each joins at least one accessor
 _OBJECTS = 30  # named in one step
+_KUBELET_COMMAND = re.compile(r"/proxy/(?:run|exec|attach|portForward)/([^/]+)/([^/]+)")  # kubelet's own API
 
 
 def gather(scan: Scan, suspects: Suspects, clusters: list[Cluster]) -> list[tuple[Cluster, list[Request]]]:
@@ -125,11 +127,19 @@ def _confidence(cluster: Cluster) -> Confidence:
 
 
 def _touched_pods(requests: Sequence[Request]) -> list[ObjectName]:
-    return [
-        ObjectName("pods", request.namespace, request.name)
-        for request in requests
-        if request.resource == "pods" and request.subresource in ("exec", "attach", "portforward") and request.succeeded
-    ]
+    """Pods entered or made directly: through the API server, or by commands it passed on to a kubelet."""
+    out = list[ObjectName]()
+    for request in requests:
+        if not request.succeeded and request.resource != "nodes":
+            continue
+        entered = request.subresource in ("exec", "attach", "portforward")
+        made = request.verb == "create" and not request.subresource and request.name
+        named = _KUBELET_COMMAND.search(request.path) if request.subresource == "proxy" else None
+        if request.resource == "pods" and (entered or made):
+            out.append(ObjectName("pods", request.namespace, request.name))
+        elif request.resource == "nodes" and named and not request.refused:
+            out.append(ObjectName("pods", named[1], named[2]))
+    return out
 
 
 def _actor(cluster: Cluster, requests: Sequence[Request]) -> Actor:

@@ -9,13 +9,20 @@ from kubewitness.detect.detectors.interface import descriptions
 from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
+from kubewitness.model.evidence import EvidenceItem
 from kubewitness.model.incident import Coverage, Gap
 from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
+from kubewitness.sources.host.hosts import HostEvidence
+
+_NAMED = 5
 
 
-def coverage(scan: Scan, rules: RuleSet) -> Coverage:
-    """The statement of coverage."""
+def coverage(
+    scan: Scan, rules: RuleSet, machines: HostEvidence | None = None, read: Sequence[EvidenceItem] = ()
+) -> Coverage:
+    """The statement of coverage. `read` are the items that `machines` were read from."""
+    machines = machines or HostEvidence()
     levels: Counter[str] = Counter()
     stages: Counter[str] = Counter()
     requests = 0
@@ -38,10 +45,10 @@ def coverage(scan: Scan, rules: RuleSet) -> Coverage:
         levels=dict(sorted(levels.items())),
         stages=dict(sorted(stages.items())),
         formats=dict(sorted(formats.items())),
-        items=tuple(scan.items),
+        items=(*scan.items, *read),
         gaps=gaps,
-        limitations=tuple(_limitations(scan, levels, stages, gaps)),
-        notes=tuple(scan.notes[:200]),
+        limitations=(*_limitations(scan, levels, stages, gaps), *_of_nodes(machines)),
+        notes=tuple([*scan.notes, *machines.notes][:200]),
         rules_loaded=len(rules.rules) + len(rules.correlations) + len(descriptions()),
         rules_failed=tuple(str(error) for error in rules.errors),
     )
@@ -142,19 +149,50 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
                 f"{len(scan.unjudged)} 条查找新事物的规则遇到的不同取值超出上限：可能有遗漏。",
             )
         )
-    out.append(
-        Text(
-            "Requests sent to a kubelet directly (port 10250) never reach the API server and are in no audit "
-            "log. Kubelet and "
-            "container runtime logs of the nodes would show them.",
-            "直接发往 kubelet（10250 端口）的请求不经过 API server，不会出现在任何审计日志中；需查看节点的 "
-            "kubelet 与容器运行时日志。",
+    return out
+
+
+def _of_nodes(machines: HostEvidence) -> list[Text]:
+    """What nodes would have shown, or what theirs cannot."""
+    logged = [host.name for host in machines.hosts if "kubelet log" in host.sources.values()]
+    listed = [host.name for host in machines.hosts if host.processes]
+    out: list[Text] = []
+    if not logged:
+        out.append(
+            Text(
+                "Requests sent to a kubelet directly (port 10250) never reach the API server and are in no audit "
+                "log. Kubelet and container runtime logs of the nodes would show them.",
+                "直接发往 kubelet（10250 端口）的请求不经过 API server，不会出现在任何审计日志中；需查看节点的 "
+                "kubelet 与容器运行时日志。",
+            )
         )
-    )
-    out.append(
-        Text(
-            "What ran inside containers and on nodes (processes, connections, files) is not in an audit log.",
-            "审计日志不包含容器内和节点上实际运行的内容（进程、连接、文件）。",
+    else:
+        names = ", ".join(logged[:_NAMED])
+        out.append(
+            Text(
+                f"Requests sent to a kubelet directly were looked for in the kubelet logs of {len(logged)} machines "
+                f"({names}): at its usual verbosity a kubelet logs commands that could not start, not those that did, "
+                "and no caller.",
+                f"已在 {len(logged)} 台机器（{names}）的 kubelet 日志中查找直接请求：在默认日志级别下，"
+                "kubelet 只记录无法启动的命令，"
+                "不记录成功的命令，也不记录调用方。",
+            )
         )
-    )
+    if not listed:
+        out.append(
+            Text(
+                "What ran inside containers and on nodes (processes, connections, files) is not in an audit log.",
+                "审计日志不包含容器内和节点上实际运行的内容（进程、连接、文件）。",
+            )
+        )
+    else:
+        names = ", ".join(listed[:_NAMED])
+        out.append(
+            Text(
+                f"Processes were seen on {len(listed)} machines ({names}), at one moment each: "
+                "what had ended by then, and "
+                "other machines, were not.",
+                f"看到了 {len(listed)} 台机器（{names}）在某一时刻的进程：在此之前已结束的进程以及其他机器不在其中。",
+            )
+        )
     return out

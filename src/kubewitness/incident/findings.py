@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
+
+from msgspec.structs import replace
 
 from kubewitness.detect.detection import Detection
 from kubewitness.detect.reading import event_of
@@ -30,6 +32,12 @@ def findings(
         _finding(f"F-{number:04}", detection, incident_of.get(index, ""), citer, known)
         for number, (index, detection) in enumerate(shown, 1)
     )
+
+
+def numbered(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings of several origins in one order, worst first, numbered anew."""
+    ordered = sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.first, one.rule))
+    return tuple(replace(finding, id=f"F-{number:04}") for number, finding in enumerate(ordered, 1))
 
 
 def _finding(name: str, detection: Detection, incident: str, citer: Citer, known: Mapping[str, Event]) -> Finding:

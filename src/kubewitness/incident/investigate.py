@@ -14,23 +14,26 @@ from kubewitness import __version__
 from kubewitness.detect.detection import Detection, detections, in_order
 from kubewitness.detect.detectors.registry import typed_detections
 from kubewitness.detect.run import Scan, scan
-from kubewitness.evidence.opening import walk
+from kubewitness.evidence.opening import Source, walk
 from kubewitness.incident.build import Chain, build, gather
 from kubewitness.incident.cascade import effects_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.coverage import coverage
-from kubewitness.incident.findings import findings
+from kubewitness.incident.findings import findings, numbered
 from kubewitness.incident.requests import Request
 from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.model.document import SCHEMA_VERSION, Document
 from kubewitness.model.event import parse_time
-from kubewitness.model.incident import Accessor, Incident
+from kubewitness.model.evidence import EvidenceItem
+from kubewitness.model.incident import Accessor, Finding, Incident
 from kubewitness.model.judgement import SEVERITIES
 from kubewitness.model.text import Text
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
+from kubewitness.sources.host.hosts import read_hosts
 
 _ACCESSORS = 300
+_FAILURES = 1_000
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,11 @@ def investigate(
     Raises:
         EvidenceError: nothing of what was named can be opened.
     """
-    sources = list(walk(paths, stdin, options.exclude))
-    total = sum(source.size for source in sources)
+    everything = list(walk(paths, stdin, options.exclude))
+    total = sum(source.size for source in everything)
+    machines = read_hosts(everything, options.now.year)
+    sources = [source for source in everything if source.name not in machines.items]
+    read = [_item(source, machines.items[source.name]) for source in everything if source.name in machines.items]
 
     def report(done: int, events: int) -> None:
         if progress:
@@ -87,14 +93,23 @@ def investigate(
     if progress:
         progress(Progress(total, total, first_pass.events, "trace"))
     found = sorted([*detections(first_pass, rules.rules), *typed_detections(first_pass)], key=in_order)
-    hashes = {item.name: item.sha256 for item in first_pass.items}
+    hashes = {item.name: item.sha256 for item in (*first_pass.items, *read)}
     citer = Citer(hashes, options.keep_original)
     suspects = Suspects(first_pass, found)
     gathered = gather(first_pass, suspects, suspects.clusters())
     incidents = _incidents(first_pass, matcher, gathered, citer)
+    on_nodes = tuple[Finding, ...]()
+    if machines.hosts:
+        from kubewitness.incident.nodes import look_at_nodes, node_findings, with_nodes  # noqa: PLC0415 -- a tenth of a
+        # start, for evidence that is often an audit log alone
+
+        views = look_at_nodes(machines)
+        incidents = with_nodes(incidents, views, hashes)
+        on_nodes = node_findings(views, incidents, hashes)
     incident_of = _membership(found, gathered, incidents)
     known = {request.audit_id: request.final for _, requests in gathered for request in requests}
     listed = findings(found, incident_of, citer, known)
+    listed = numbered((*listed, *on_nodes))
     incidents = [
         replace(incident, findings=tuple(f.id for f in listed if f.incident == incident.id)) for incident in incidents
     ]
@@ -109,11 +124,16 @@ def investigate(
         incidents=tuple(incidents),
         findings=listed,
         accessors=_accessors(first_pass, gathered, incidents),
-        coverage=coverage(first_pass, rules),
-        parse_failures=tuple(first_pass.failures),
-        parse_failures_total=first_pass.failures_total,
-        complete=not first_pass.failures_total and not skipped,
+        coverage=coverage(first_pass, rules, machines, read),
+        parse_failures=(*first_pass.failures, *machines.failures)[:_FAILURES],
+        parse_failures_total=first_pass.failures_total + len(machines.failures),
+        complete=not first_pass.failures_total and not machines.failures and not skipped,
     )
+
+
+def _item(source: Source, kind: str) -> EvidenceItem:
+    """An item of host evidence, as read."""
+    return EvidenceItem(source.name, source.sha256, source.size, source.compression, kind)
 
 
 def _incidents(

@@ -1,7 +1,7 @@
-"""What the evidence says about a machine: its processes, sockets, firewall, files and component logs, as they were found.
+"""What the evidence says about a machine: processes, sockets, firewall, files and component logs, as they were found.
 
-Nothing here judges. Every fact has its `Place`, so that whoever judges can cite it. A field is empty where the source did not
-tell; "not listed" and "none" are told apart by `Host.sources`, which names what was there to be read.
+Nothing here judges. Every fact has its `Place`, so that whoever judges can cite it. A field is empty where the source
+did not tell; "not listed" and "none" are told apart by `Host.sources`, which names what was there to be read.
 """
 
 from __future__ import annotations
