@@ -23,6 +23,7 @@ from kubewitness.posture.lines import Line
 from kubewitness.posture.reasons import Reason, names_config, reasons
 from kubewitness.posture.units import CommandLine, command_line
 
+_VERSION_LINES: Final = ("Kubelet version", "Version: ")  # the latter before 1.22
 USUAL_CONFIG: Final = "/var/lib/kubelet/config.yaml"
 _VERSION: Final = re.compile(r"v1\.(\d{1,3})\.\d{1,3}(?![\d.])")
 
@@ -147,8 +148,8 @@ def _name(words: list[str], at: int) -> str:
 def _version(host: Host) -> str:
     """As the kubelet's log says it, the last start counting."""
     for line in reversed(host.logs):
-        if line.component == "kubelet" and line.message == "Kubelet version":
-            said = line.fields.get("kubeletVersion") or line.fields.get("version", "")
+        if line.component == "kubelet" and line.message.startswith(_VERSION_LINES):
+            said = line.fields.get("kubeletVersion") or line.message.rpartition(": ")[2]
             if _VERSION.match(said):
                 return said[:80]
     return ""

@@ -22,7 +22,8 @@ from kubewitness.posture.lines import MAX_TEXT, Line, lines
 
 MAX_DEPTH: Final = 60
 MAX_PARTS: Final = 50_000
-_KIND: Final = re.compile(r"""^[\s{,-]*["']?kind["']?\s*:\s*["']?KubeletConfiguration["']?[\s,}]*$""", re.M)
+# At the top of YAML, or as a key of JSON; indented in YAML it is a text inside something else, such as a ConfigMap.
+_KIND: Final = re.compile(r"""(?:^kind[ \t]*:[ \t]*["']?|[{,]\s*"kind"\s*:\s*")KubeletConfiguration\b""", re.M)
 _GROUP: Final = re.compile(r"kubelet\.config\.k8s\.io/")
 _CONFIGZ: Final = re.compile(r'\s*\{\s*"kubeletconfig"\s*:')
 _BOOLEANS: Final = {

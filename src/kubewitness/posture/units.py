@@ -38,6 +38,7 @@ Why = Literal["commented out", "overridden", "not named", "hidden file"]
 _RUNNABLE: Final = re.compile(
     r"""(?!\.{1,2}\Z)(?:/[^\\"'\x00-\x1f\x7f]*[^\\"'\x00-\x1f\x7f/]|[^/\\"'\x00-\x1f\x7f]+)\Z"""
 )
+_MAX_FILES: Final = 64
 _SEMICOLON: Final = re.compile(r"\\?;(?=[ \t\n\r]|\Z)")
 
 
@@ -88,7 +89,7 @@ class _Service:
         self.commands: list[tuple[UnitSetting, list[tuple[str, Line]]]] = []
         self.environment: list[_Assignment] = []
         self.forgotten: list[_Assignment] = []  # by an empty Environment=
-        self.files: list[tuple[str, Line]] = []
+        self.files: dict[str, Line] = {}  # environment files: of a path named twice the later place counts
         self.removed: set[str] = set()
         self.type = ""
         self.comments: list[Line] = []
@@ -113,9 +114,13 @@ class _Service:
                 if not setting.value:
                     self.files.clear()
                 elif setting.value.removeprefix("-").startswith("/"):
-                    self.files.append((setting.value.removeprefix("-").replace("%%", "%"), setting.line))
+                    path = setting.value.removeprefix("-").replace("%%", "%")
+                    self.files.pop(path, None)
+                    self.files[path] = setting.line
             elif setting.key == "UnsetEnvironment":
-                self.removed = self.removed.union(split_words(setting.value)[0]) if setting.value else set()
+                if not setting.value:
+                    self.removed.clear()
+                self.removed.update(split_words(setting.value)[0])
             elif setting.key == "Type":
                 self.type = setting.value
         return True
@@ -152,11 +157,12 @@ def _commands(setting: UnitSetting) -> Iterator[list[tuple[str, Line]] | None]:
     words: list[tuple[str, Line]] = []
     while at < len(value):
         line = setting.line_at(at)
-        mark = _SEMICOLON.match(value, at) if words else None
+        mark = _SEMICOLON.match(value, at)
         if mark and mark[0] == ";":
-            yield _command(words)
+            if words:
+                yield _command(words)
             words, at = [], mark.end()
-        elif mark:
+        elif mark and words:
             words.append((";", line))
             at = mark.end()
         else:
@@ -187,8 +193,9 @@ def _resolve(service: _Service, found: UnitFiles, by_path: Mapping[str, HostFile
     refused = "more than one ExecStart=" if len(service.commands) > 1 and service.type != "oneshot" else ""
     from_files: list[_Assignment] = []
     absent: list[str] = []
-    comments = list(service.comments)
-    for path, _line in service.files:
+    if len(service.files) > _MAX_FILES:
+        return CommandLine((), refused="more environment files than any unit names")
+    for path in service.files:
         present = _matching(path, by_path)
         if not present:
             absent.append(path)
@@ -202,7 +209,7 @@ def _resolve(service: _Service, found: UnitFiles, by_path: Mapping[str, HostFile
         made, refused = [], "longer than any command line"
     unset = sorted(name for name in named if name not in environment)
     unreached = [
-        *_commented_assignments(comments, service.files, set(unset), by_path),
+        *_commented_assignments(service.comments, tuple(service.files), set(unset), by_path),
         *_commented_arguments(setting.inner_comments),
         *_losers([*service.forgotten, *assigned], environment, named),
         *_hidden(found.hidden, {(entry.name, entry.value) for entry in environment.values()}),
@@ -232,8 +239,11 @@ def _expanded(words: Sequence[tuple[str, Line]], environment: Mapping[str, _Assi
     values = {name: entry.value for name, entry in environment.items()}
     path, line = words[0]
     made = [Word(path, (line,))]
-    size = 0
+    size = work = 0
     for word, line in words[1:]:
+        work += sum(len(values.get(name, "")) for name in named_variables(word))
+        if work > 16 * MAX_TEXT:
+            return None
         results = expand(word, values)
         if results is None:
             return None
@@ -246,17 +256,19 @@ def _expanded(words: Sequence[tuple[str, Line]], environment: Mapping[str, _Assi
 
 
 def _commented_assignments(
-    comments: Sequence[Line], named_files: Sequence[tuple[str, Line]], unset: set[str], by_path: Mapping[str, HostFile]
+    comments: Sequence[Line], named_files: Sequence[str], unset: set[str], by_path: Mapping[str, HostFile]
 ) -> Iterator[Unreached]:
     """Comments that would set a variable the command names and nothing sets, in the unit or its environment files."""
-    for line in comments:
+    followed: set[str] = set()  # files named in comments
+    for line in comments if unset else ():
         key, equals, value = line.text.lstrip(WHITESPACE + COMMENTS).partition("=")
         value = value.strip(WHITESPACE)
         if not equals:
             continue
         if key.rstrip(WHITESPACE) == "Environment":
             would = list(_assignments(value, line))
-        elif key.rstrip(WHITESPACE) == "EnvironmentFile":
+        elif key.rstrip(WHITESPACE) == "EnvironmentFile" and value not in followed and len(followed) < _MAX_FILES:
+            followed.add(value)
             would = [
                 _Assignment(name, text, line)
                 for file in _matching(value.removeprefix("-"), by_path)
@@ -265,7 +277,7 @@ def _commented_assignments(
         else:
             continue
         yield from (Unreached(entry.name, entry.value, "commented out", line) for entry in would if entry.name in unset)
-    for path in dict.fromkeys(path for path, _ in named_files):
+    for path in named_files:
         for file in _matching(path, by_path):
             for line in lines(file):
                 assignment = commented_assignment(line.text)

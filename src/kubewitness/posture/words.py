@@ -27,7 +27,7 @@ _SIMPLE: Final = {
 }  # fmt: skip
 _CODED: Final = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_BRACED: Final = re.compile(r"\$(?:\$|\{([^}]*)\})")
+_BRACED: Final = re.compile(r"\$(?:\$|\{([^}]{0,127})\})")  # bounded: a line of nothing but "${" must end
 _SHELL_ESCAPED: Final = '"\\`$'
 
 

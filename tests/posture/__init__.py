@@ -1,0 +1,1 @@
+"""Judging state: the kubelet's configuration out of host files."""
