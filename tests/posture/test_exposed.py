@@ -85,7 +85,14 @@ def test_files_put_right_without_a_restart_leave_it_open_and_say_so() -> None:
 def test_unit_files_alone_are_believed_less() -> None:
     exposure = judged(host(COMMENTED))[OPEN]
     assert exposure.confidence == "medium"
-    assert "no process list" in exposure.description.en
+    assert "does not show how" in exposure.description.en
+
+
+def test_a_process_line_that_was_cut_is_no_proof_that_the_running_kubelet_is_safe() -> None:
+    machine = host(COMMENTED)
+    machine.processes.append(process(WITHOUT, truncated=True))
+    (exposure,) = judged(machine).values()
+    assert (exposure.id, exposure.latent, exposure.confidence) == (OPEN, False, "medium")
 
 
 def test_a_kubelet_that_does_not_run_is_no_open_door_yet() -> None:

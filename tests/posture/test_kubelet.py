@@ -229,8 +229,8 @@ def test_variables_that_files_outside_the_evidence_may_set_prove_nothing() -> No
 
 
 def test_the_kubelet_that_listens_is_the_one_that_counts() -> None:
-    machine = host(NODE, WITH)
-    machine.processes.insert(0, process("/tmp/kubelet --anonymous-auth=true", pid=7))
+    machine = host(NODE, WITH, listening(10250, pid=60))
+    machine.processes.insert(0, process("/usr/bin/kubelet --anonymous-auth=true", pid=7))
     found = of(machine).process
     assert found is not None
     assert found.pid == 60

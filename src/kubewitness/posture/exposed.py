@@ -39,13 +39,13 @@ def judge(host: Host, configuration: KubeletConfiguration | None) -> Iterator[Ex
     """The exposures of the kubelet of `host`."""
     if configuration is not None:
         running, after = configuration.running, configuration.after_restart
-        if running is not None:
+        if running is not None and running.get(ANONYMOUS) and running.get(MODE):
             yield from _access(host, configuration, running, "running")
             if after is not None and not _is_open(running) and _is_open(after):
                 yield from _access(host, configuration, after, "restart")
         elif after is not None:
-            # A process list without a kubelet: it is not running now.
-            yield from _access(host, configuration, after, "restart" if host.processes else "files")
+            stopped = bool(host.processes) and running is None  # a process list without a kubelet
+            yield from _access(host, configuration, after, "restart" if stopped else "files")
     yield from _read_only(host, configuration)
 
 
@@ -152,9 +152,10 @@ def _why(configuration: KubeletConfiguration, decisive: tuple[Setting, ...], sta
         values = ", ".join(f"{setting.name}={setting.value}" for setting in by_default)
         cause = clauses(reason.text for reason in configuration.because)
         yield Text(
-            f"The kubelet {started.en} without --config{', because ' if cause.en else ''}{cause.en}: "
-            f"so its old defaults apply ({values}).",
-            f"kubelet {started.zh} --config{'，因为' if cause.zh else ''}{cause.zh}，于是沿用旧的默认值（{values}）。",
+            f"The kubelet {started.en} without --config{', because ' if cause.en else ''}{cause.en}. "
+            f"Therefore its old defaults apply: {values}.",
+            f"kubelet {started.zh} --config{'，因为 ' if cause.zh else ''}{cause.zh}。"
+            f"于是沿用旧的默认值：{values.replace(', ', '，')}。",
         )
     for setting in decisive:
         if setting.origin != _OLD_DEFAULT:
@@ -162,11 +163,11 @@ def _why(configuration: KubeletConfiguration, decisive: tuple[Setting, ...], sta
     yield from _never_read(by_default)
     if state == "files":
         yield Text(
-            "This is read from the unit files; the evidence holds no process list to confirm it.",
-            "以上依据 unit 文件得出；证据中没有进程列表可供确认。",
+            "This is read from the unit files; the evidence does not show how the running kubelet was started.",
+            "以上依据 unit 文件得出；证据没有显示运行中的 kubelet 是如何启动的。",
         )
     elif state == "restart":
-        yield Text("The kubelet running now is not open in this way.", "目前运行的 kubelet 没有这样开放。")
+        yield Text("No kubelet that is open in this way is running now.", "目前没有以这种方式开放的 kubelet 在运行。")
     elif configuration.after_restart and any(
         configuration.after_restart.value(setting.name) not in ("", setting.value) for setting in decisive
     ):
@@ -195,7 +196,10 @@ def _never_read(by_default: list[Setting]) -> Iterator[Text]:
     lost = [(setting, entry) for setting in by_default for entry in setting.lost if entry.value != setting.value]
     for path in dict.fromkeys(entry.line.path for _, entry in lost):
         said = ", ".join(f"{setting.name}={entry.value[:80]}" for setting, entry in lost if entry.line.path == path)
-        yield Text(f"{path[:200]} would set {said} but is never read.", f"{path[:200]} 中写有 {said}，但从未被读取。")
+        yield Text(
+            f"{path[:200]} would set {said} but is never read.",
+            f"{path[:200]} 中写有 {said.replace(', ', '，')}，但从未被读取。",
+        )
 
 
 def _heard(sockets: list[Socket], loopback: bool) -> Iterator[Text]:

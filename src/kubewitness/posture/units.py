@@ -242,7 +242,7 @@ def _expanded(words: Sequence[tuple[str, Line]], environment: Mapping[str, _Assi
     size = work = 0
     for word, line in words[1:]:
         work += sum(len(values.get(name, "")) for name in named_variables(word))
-        if work > 16 * MAX_TEXT:
+        if work > 4 * MAX_TEXT:
             return None
         results = expand(word, values)
         if results is None:
