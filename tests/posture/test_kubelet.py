@@ -21,6 +21,7 @@ from tests.posture.machine import (
     UNIT,
     files,
     host,
+    listening,
     process,
 )
 
