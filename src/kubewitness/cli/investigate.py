@@ -32,8 +32,8 @@ Examples:
 
 \b
 Exit codes: 0 no incident and no finding of medium severity or above, 1 there is,
-2 wrong call, 3 some evidence could not be read, no event was in it, or a
-rule could not be loaded (the report is still written)."""
+2 wrong call, 3 some evidence could not be read, nothing in it was understood, or
+a rule could not be loaded (the report is still written)."""
 
 _HTML_NAME = "kubewitness-report.html"
 _WROTE = Text("Wrote {}", "已写入 {}")
@@ -96,7 +96,7 @@ def investigate(
     output: Path | None, language: Language | None, workers: int | None, minimum: Severity, name: str | None,
     quiet: bool, no_progress: bool, no_details: bool,
 ) -> int:  # fmt: skip
-    """Investigate audit logs: who came in, through which door, what they did, and what to do now.
+    """Investigate audit logs and nodes: who came in, through which door, what they did, and what to do now.
 
     PATH is a file, a folder, a glob, a tar archive or - for standard input; plain, gzip or zstd. What it holds is
     recognised by its content: audit log lines or lists, exports of EKS, GKE, AKS, Alibaba Cloud and OpenShift.
@@ -122,9 +122,7 @@ def investigate(
 
 def exit_code(document: Document) -> int:
     """What was not read or not asked outweighs findings: such a report must not look like an answer."""
-    coverage = document.coverage
-    seen = coverage.events or any(item.format and not item.skipped and not item.failures for item in coverage.items)
-    if not document.complete or not seen or coverage.rules_failed:
+    if not document.complete or not document.coverage.understood or document.coverage.rules_failed:
         return INCOMPLETE
     worth = any(SEVERITIES.index(finding.severity) >= _WORTH_A_LOOK for finding in document.findings)
     return FINDINGS if document.incidents or worth else 0

@@ -259,3 +259,8 @@ class Coverage(Struct, frozen=True):
     notes: tuple[Note, ...] = ()
     rules_loaded: int = 0
     rules_failed: tuple[str, ...] = ()  # "path:line: reason"
+
+    @property
+    def understood(self) -> bool:
+        """Whether there was anything to judge: an audit event, or an item of a machine."""
+        return self.events > 0 or any(item.format and not item.failures and not item.skipped for item in self.items)

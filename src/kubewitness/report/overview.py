@@ -68,7 +68,7 @@ def _overview(document: Document, language: Language, minimum: Severity, limits:
     incidents = by_severity(document)
     count = len(incidents)
     if not count:
-        seen_any = document.coverage.events > 0
+        seen_any = document.coverage.understood
         yield Heading(1, line((words.NO_INCIDENT if seen_any else words.NOTHING_SEEN).in_(language)))
     if count > 1:
         yield Heading(2, line(words.INCIDENTS.in_(language)))

@@ -105,6 +105,11 @@ WORDS: dict[str, Text] = {
         "已用 {rules} 条规则检查 {first} 至 {last} 的 {events} 条事件，未构成入侵。此结论仅针对现有证据；"
         "证据中没有的内容见“看不到什么”。",
     ),
+    "none_story_nodes": Text(
+        "{items} [piece|pieces] of machines' evidence were judged, and nothing in them betrays an intruder. There was no audit "
+        "event: what went through the API server was not seen.",
+        "已检查 {items} 份节点证据，未见入侵迹象。证据中没有审计事件：经过 API server 的操作无法看到。",
+    ),
     "none_story_empty": Text(
         "There was no readable event to judge, so nothing can be said about this cluster.",
         "没有可读取的事件，因此无法对该集群作出任何判断。",
