@@ -106,7 +106,8 @@ WORDS: dict[str, Text] = {
         "证据中没有的内容见“看不到什么”。",
     ),
     "none_story_nodes": Text(
-        "{items} [piece|pieces] of machines' evidence were judged, and nothing in them betrays an intruder. There was no audit "
+        "{items} [piece|pieces] of machines' evidence were judged, and nothing in them betrays "
+        "an intruder. There was no audit "
         "event: what went through the API server was not seen.",
         "已检查 {items} 份节点证据，未见入侵迹象。证据中没有审计事件：经过 API server 的操作无法看到。",
     ),
