@@ -32,7 +32,7 @@ def only_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
         return load_rules(folders)
 
     monkeypatch.setattr(command, "load_rules", load)
-    monkeypatch.setattr(command, "descriptions", tuple)
+    monkeypatch.setattr(command, "descriptions", lambda _folder: {})
 
 
 @pytest.fixture

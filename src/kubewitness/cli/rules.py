@@ -11,7 +11,7 @@ import msgspec
 from kubewitness.cli.main import FINDINGS, context_settings
 from kubewitness.cli.output import to_stdout
 from kubewitness.cli.session import language_of
-from kubewitness.detect.detectors.interface import descriptions
+from kubewitness.detect.descriptions import descriptions
 from kubewitness.model.errors import UsageError
 from kubewitness.model.judgement import Confidence, Kind, Severity
 from kubewitness.model.text import Language, Text
@@ -91,8 +91,9 @@ def _total(count: int, language: Language) -> str:
 
 
 def _every(loaded: RuleSet) -> list[Rule | CorrelationRule]:
-    """Rules, correlations and what the typed detectors say about themselves."""
-    return sorted((*loaded.rules, *loaded.correlations, *descriptions()), key=lambda rule: rule.id)
+    """Rules, correlations and what rules written in code say about themselves."""
+    in_code = [rule for folder in ("detectors", "host") for rule in descriptions(folder).values()]
+    return sorted((*loaded.rules, *loaded.correlations, *in_code), key=lambda rule: rule.id)
 
 
 def _within(technique_id: str, wanted: str) -> bool:

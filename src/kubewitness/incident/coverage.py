@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from kubewitness.detect.detectors.interface import descriptions
+from kubewitness.detect.descriptions import descriptions
 from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
@@ -49,7 +49,9 @@ def coverage(
         gaps=gaps,
         limitations=(*_limitations(scan, levels, stages, gaps), *_of_nodes(machines)),
         notes=tuple([*scan.notes, *machines.notes][:200]),
-        rules_loaded=len(rules.rules) + len(rules.correlations) + len(descriptions()),
+        rules_loaded=len(rules.rules)
+        + len(rules.correlations)
+        + sum(len(descriptions(one)) for one in ("detectors", *(["host"] if machines.hosts else []))),
         rules_failed=tuple(str(error) for error in rules.errors),
     )
 

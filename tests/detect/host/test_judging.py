@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubewitness.detect.host.descriptions import descriptions, mining_pools
+from kubewitness.detect.descriptions import descriptions
+from kubewitness.detect.host.descriptions import mining_pools
 from kubewitness.detect.host.judging import RULES, judge
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import Firewall, FirewallRule, LogLine
@@ -20,12 +21,12 @@ NAMES = {rule.__name__ for rule in RULES}
 
 
 def test_every_rule_has_its_words_and_every_words_their_rule() -> None:
-    assert set(descriptions()) == NAMES
+    assert set(descriptions("host")) == NAMES
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_a_rule_speaks_both_languages_and_names_real_techniques(name: str) -> None:
-    rule = descriptions()[name]
+    rule = descriptions("host")[name]
     for text in (rule.title, rule.description, rule.runbook, *rule.falsepositives):
         assert text.en
         assert re.search(r"[\u4e00-\u9fff]", text.zh), text

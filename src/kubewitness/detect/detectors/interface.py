@@ -9,18 +9,15 @@ What it says about itself is data like any rule's: `content/detectors/<name>.yml
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
-from importlib import import_module
 from typing import Protocol
 
 from kubewitness.detect.collect import decode
+from kubewitness.detect.descriptions import descriptions
 from kubewitness.detect.detection import Detection
 from kubewitness.detect.ledger import Entry
 from kubewitness.detect.run import Scan
 from kubewitness.model.event import Event
-from kubewitness.rules.cache import remembered
 from kubewitness.rules.ir import Rule
-from kubewitness.rules.loader import content_folder
 
 
 class Detector(Protocol):
@@ -30,30 +27,13 @@ class Detector(Protocol):
         """The detections, in any order. Must not raise on any evidence."""
 
 
-def descriptions() -> tuple[Rule, ...]:
-    """What all typed detectors say about themselves, by id."""
-    return tuple(_all().values())
-
-
 def described(name: str) -> Rule:
     """The description of what a detector found, as a rule whose condition no event meets.
 
     Raises:
         ContentError: the shipped file is wrong.
     """
-    return _all()[name]
-
-
-@cache
-def _all() -> dict[str, Rule]:
-    paths = sorted((content_folder() / "detectors").glob("*.yml"))
-
-    def read() -> tuple[Rule, ...]:
-        describe = import_module("kubewitness.detect.detectors.describing").describe  # brings the YAML reader
-        return tuple(describe(path) for path in paths)
-
-    rules = remembered(paths, "descriptions of detectors", tuple[Rule, ...], read, ())
-    return {path.stem: rule for path, rule in zip(paths, rules, strict=True)}
+    return descriptions("detectors")[name]
 
 
 def event_of(entry: Entry) -> Event | None:

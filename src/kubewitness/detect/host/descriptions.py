@@ -8,15 +8,10 @@ or stronger.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
-from pathlib import Path
-from types import MappingProxyType
 
-from kubewitness.model.errors import ContentError
-from kubewitness.rules.cache import remembered
-from kubewitness.rules.ir import AnyOf, Rule, RuleId
+from kubewitness.detect.descriptions import descriptions
+from kubewitness.rules.ir import Rule
 from kubewitness.rules.loader import content_folder
 
 
@@ -26,19 +21,7 @@ def described(name: str) -> Rule:
     Raises:
         ContentError: the shipped file is wrong.
     """
-    return descriptions()[name]
-
-
-@cache
-def descriptions() -> Mapping[str, Rule]:
-    """All descriptions by name.
-
-    Raises:
-        ContentError: a shipped file is wrong.
-    """
-    paths = sorted((content_folder() / "host").glob("*.yml"))
-    rules = remembered(paths, "descriptions of host rules", tuple[Rule, ...], lambda: tuple(map(_read, paths)), ())
-    return MappingProxyType({path.stem: rule for path, rule in zip(paths, rules, strict=True)})
+    return descriptions("host")[name]
 
 
 @cache
@@ -46,25 +29,3 @@ def mining_pools() -> frozenset[str]:
     """Registered domains of mining pools."""
     text = (content_folder() / "host" / "mining_pools.txt").read_text(encoding="utf-8")
     return frozenset(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
-
-
-def _read(path: Path) -> Rule:
-    errors: list[ContentError] = []
-    (document,) = import_module("kubewitness.rules.documents").read_documents(path)  # brings the YAML reader
-    metadata = import_module("kubewitness.rules.metadata").read_metadata(document, errors)
-    if errors:
-        raise errors[0]
-    return Rule(
-        id=RuleId(f"host/{path.stem}"),
-        title=metadata.title,
-        description=metadata.description,
-        severity=metadata.severity,
-        confidence=metadata.confidence,
-        kind=metadata.kind,
-        techniques=metadata.techniques,
-        condition=AnyOf(()),
-        falsepositives=metadata.falsepositives,
-        runbook=metadata.runbook,
-        path=path,
-        line=document.line(),
-    )
