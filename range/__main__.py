@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from range.ground import RangeGround
 from range.images import write_images
 from range.play import Player, StepFailed, play_script
 from range.record import Recorder
-from range.sandbox import RangeError, missing, run_inside
+from range.sandbox import WORK, RangeError, missing, run_inside
 from range.script import Background, Script, ScriptError, load, load_background, together
 
 RECORDED = Path(__file__).parents[1] / "scenarios" / "recorded"
@@ -118,7 +119,7 @@ def run_command(scenario: str, record: Path | None, quiet_background: bool, **ow
         sys.exit(2)
     except (ScriptError, RangeError) as error:
         raise click.ClickException(str(error)) from error
-    work = Path(tempfile.mkdtemp(prefix="kubewitness-range-", dir="/var/tmp"))
+    work = Path(tempfile.mkdtemp(prefix=f"kubewitness-range-{os.getpid()}-", dir=WORK))
     target = record.absolute() if record else None
     status = run_inside(work, lambda: _play(folder, script, backgrounds, work, target))
     sys.exit(status)

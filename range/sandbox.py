@@ -32,6 +32,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
 MS_REC, MS_PRIVATE, MS_NOSUID = 0x4000, 0x40000, 0x2
 PR_SET_PDEATHSIG = 1
 CGROUPS = Path("/sys/fs/cgroup")
+WORK = Path("/var/tmp")
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -71,6 +72,7 @@ def run_inside(work: Path, body: Callable[[], int]) -> int:
     reason = missing()
     if reason:
         raise RangeError(reason)
+    sweep()
     name = f"kubewitness-range-{os.getpid()}"
     folders = [CGROUPS / controller / name for controller in CONTROLLERS]
     alive, end = os.pipe()
@@ -173,8 +175,34 @@ def _wait_for(child: int) -> int:
     return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
+# Waits for the end of its input, which is the caller's end, then removes the cgroups and the work folder ($1).
+_TIDY = """\
+cat >/dev/null
+work=$1; shift
+tries=0
+while [ $tries -lt 200 ]; do
+  left=
+  for folder in "$@"; do
+    [ -d "$folder" ] || continue
+    left=yes
+    find "$folder" -depth -type d | while read -r inner; do
+      while read -r pid; do kill -9 "$pid"; done <"$inner/cgroup.procs"
+      rmdir "$inner"
+    done
+  done 2>/dev/null
+  [ "$left" ] || break
+  tries=$((tries + 1))
+  sleep 0.05
+done
+rm -rf "$work"
+"""
+
+
 def _start_reaper(alive: int, end: int, folders: list[Path], work: Path) -> None:
-    """A process of its own session that tidies up once nobody holds the pipe's other `end` any more."""
+    """A process of its own session that tidies up once nobody holds the pipe's other `end` any more.
+
+    It is a shell with a name of its own: what ends every process called like the caller (pkill -f) must not end it.
+    """
     first = os.fork()
     if first:
         os.waitpid(first, 0)
@@ -186,15 +214,24 @@ def _start_reaper(alive: int, end: int, folders: list[Path], work: Path) -> None
         os.close(end)
         os.chdir("/")
         nothing = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(nothing, number)
+        for source, number in ((alive, 0), (nothing, 1), (nothing, 2)):
+            os.dup2(source, number)
         for number in _INTERRUPTIONS:
             signal.signal(number, signal.SIG_IGN)
-        os.read(alive, 1)
-        _remove_cgroups(folders)
-        shutil.rmtree(work, ignore_errors=True)
+        os.execv("/bin/sh", ["tidy-up", "-c", _TIDY, "tidy-up", str(work), *map(str, folders)])
     finally:
         os._exit(0)
+
+
+def sweep() -> None:
+    """Remove what runs left whose reaper was ended as well: what is named after a process that is gone."""
+    for folder in CGROUPS.glob("*/kubewitness-range-*"):
+        if not Path(f"/proc/{folder.name.rpartition('-')[2]}").exists():
+            _remove_cgroups([folder])
+    for folder in WORK.glob("kubewitness-range-*-*"):
+        owner = folder.name.split("-")[2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_cgroups(folders: list[Path]) -> None:
