@@ -105,6 +105,11 @@ def _stop(pids: Sequence[int]) -> Action:
     )
 
 
+def _node(host: Host) -> str:
+    """The name of the node: a machine told apart by where its evidence lies has that behind it."""
+    return host.name.partition(" (")[0]
+
+
 def _revoke(host: Host, pods: Sequence[ObjectName]) -> Action:
     lines = [f"kubectl delete pod -n {quote(pod.namespace)} {quote(pod.name)}" for pod in pods[:_EACH]]
     return Action(
@@ -116,7 +121,7 @@ def _revoke(host: Host, pods: Sequence[ObjectName]) -> Action:
             "where they come from.",
             "能在容器中执行命令的人就能读取其令牌与挂载的 Secret。删除 Pod 会使其令牌失效；Secret 需在来源处更换。",
         ),
-        "\n".join(lines) or f"kubectl get pods -A --field-selector spec.nodeName={quote(host.name)}",
+        "\n".join(lines) or f"kubectl get pods -A --field-selector spec.nodeName={quote(_node(host))}",
         safe=False,
         breaks=Text("The pods restart", "Pod 会重启"),
         undo=Text("None needed", "无需撤销"),

@@ -36,16 +36,37 @@ def cited(places: Iterable[tuple[Place, str]], time: str, hashes: Mapping[str, s
     )
 
 
-def entry_of(host: Host, finding: HostFinding, by_kubelet: bool, hashes: Mapping[str, str]) -> EntryPoint:
-    """The way in: through the kubelet, or not known."""
-    if by_kubelet:
+def shown(text: str) -> str:
+    """A command or line as a sentence has room for it; cut visibly."""
+    return text if len(text) <= SUBJECT else text[: SUBJECT - 1].rstrip() + "…"
+
+
+def entry_of(
+    host: Host, finding: HostFinding, by_kubelet: bool, is_open: bool, hashes: Mapping[str, str]
+) -> EntryPoint:
+    """The way in: through the kubelet, or not known.
+
+    A kubelet's log names no caller: that commands came past the API server is said of a kubelet that obeys anybody,
+    of others only that they came through the kubelet.
+    """
+    if by_kubelet and not is_open:
+        en = (
+            f"Commands were run through the kubelet of {host.name}. Its log names no caller: they came to its port "
+            "10250, or through the API server (nodes/proxy), of which an audit log would tell."
+        )
+        zh = (
+            f"有人通过 {host.name} 的 kubelet 执行了命令。kubelet 日志不记录调用方：可能直接访问了 10250 端口，"
+            "也可能经由 API server（nodes/proxy），后者可由审计日志查明。"
+        )
+        used: tuple[str, ...] = ("T1609",)
+    elif by_kubelet:
         en = f"Commands were sent straight to the kubelet of {host.name} (port 10250), past the API server."
         zh = f"有人绕过 API server，直接向 {host.name} 的 kubelet（10250 端口）发送命令。"
-        used: tuple[str, ...] = ("T1133", "T1609")
+        used = ("T1133", "T1609")
     else:
         en = f"First sign on {host.name}: {finding.title.en}. How it came there is not in this evidence."
         zh = f"{host.name} 上最早的迹象：{finding.title.zh}。如何进入不在本证据中。"
-        used = tuple[str, ...]()
+        used = ()
     return EntryPoint(
         finding.first,
         "",
@@ -83,16 +104,7 @@ def story_of(told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[
     out = [cause.description for cause in causes[:1]]
     for finding in told:
         if finding.rule in COMMANDS:
-            at, tried = moment(finding.first), len(finding.containers) or 1
-            out.append(
-                Text(
-                    f"From {at} the same commands were tried in {tried} containers, one after "
-                    "another, whatever runs in them: "
-                    f"{finding.subject[:SUBJECT]}.",
-                    f"自 {at} 起，有人在 {tried} 个容器中逐一尝试同样的命令，而不管其中运行什么："
-                    f"{finding.subject[:SUBJECT]}。",
-                )
-            )
+            out.append(_tried(finding))
             break
     processes = sorted(
         (finding for finding in told if finding.process is not None), key=lambda f: -SEVERITIES.index(f.severity)
@@ -102,13 +114,27 @@ def story_of(told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[
         one = same[0]
         assert one.process is not None
         pids = ", ".join(str(f.process.pid) for f in same[:6] if f.process)
-        out.append(
-            Text(
-                f"{one.title.en} (pid {pids}): {one.process.command[:SUBJECT]}",
-                f"{one.title.zh}（pid {pids}）：{one.process.command[:SUBJECT]}",
-            )
-        )
+        pids += ", …" if len(same) > 6 else ""
+        said = shown(one.process.command)
+        out.append(Text(f"{one.title.en} (pid {pids}): {said}.", f"{one.title.zh}（pid {pids}）：{said}。"))
     return tuple(out[:6])
+
+
+def _tried(finding: HostFinding) -> Text:
+    """Commands that the kubelet was asked for: in many containers, or in one."""
+    number, said = len(finding.containers), shown(finding.subject)
+    at = f"From {moment(finding.first)}" if finding.first else "At a time that is not known"
+    at_zh = f"自 {moment(finding.first)} 起" if finding.first else "在未知的时间"
+    if number > 1:
+        return Text(
+            f"{at} the same commands were tried in {number} containers, one after another, whatever runs in "
+            f"them: {said}.",
+            f"{at_zh}，有人在 {number} 个容器中逐一尝试同样的命令，而不管其中运行什么：{said}。",
+        )
+    return Text(
+        f"{at} the kubelet was asked to run this in a container, and it failed to start: {said}.",
+        f"{at_zh}，有人通过 kubelet 在一个容器中执行以下命令但未能启动：{said}。",
+    )
 
 
 def fetched_from(told: Sequence[HostFinding]) -> tuple[str, ...]:
@@ -135,16 +161,14 @@ def why_together(told: Sequence[HostFinding]) -> tuple[Text, ...]:
     )
 
 
-def status_of(
-    host: Host, told: Sequence[HostFinding], causes: Sequence[RootCause], last: str
-) -> tuple[tuple[Text, Text], ...]:
+def status_of(host: Host, told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[tuple[Text, Text], ...]:
     """Effect, way in, credentials when the evidence ends."""
-    running = [finding for finding in told if finding.process is not None]
+    running = len({finding.process.pid for finding in told if finding.process is not None})
+    were = "process of the intruder was" if running == 1 else "processes of the intruder were"
     effect = (
         Text(
-            f"{len({f.process.pid for f in running if f.process})} processes of the intruder were "
-            f"running on {host.name} when the list was taken",
-            f"采集进程列表时，{host.name} 上仍有 {len({f.process.pid for f in running if f.process})} 个入侵者进程",
+            f"{running} {were} running on {host.name} when the list was taken",
+            f"采集进程列表时，{host.name} 上仍有 {running} 个入侵者进程",
         )
         if running
         else Text("No process of the intruder in this evidence", "证据中没有入侵者的进程")
@@ -157,7 +181,6 @@ def status_of(
         if causes
         else Text("Not in this evidence", "不在本证据中")
     )
-    del last
     return (
         (Text("Effect", "影响"), effect),
         (Text("Way in", "入口"), way),
@@ -172,25 +195,26 @@ def status_of(
 
 
 def verdict_of(commands: Sequence[HostFinding]) -> Verdict:
-    """Worm or person."""
+    """Worm or person: one download alone tells neither."""
     containers = {name for finding in commands for name in finding.containers or (finding.container,) if name}
-    if commands:
-        return Verdict(
-            "worm",
-            "high" if len(containers) > 1 else "medium",
-            (
-                Text(
-                    f"The same list of commands was tried in {max(1, len(containers))} containers, "
-                    "whatever runs in them.",
-                    f"同一组命令在 {max(1, len(containers))} 个容器中逐一尝试，而不管其中运行什么。",
-                ),
-            ),
+    number = len(containers)
+    if number > 1:
+        reason = Text(
+            f"The same list of commands was tried in {number} containers, whatever runs in them.",
+            f"同一组命令在 {number} 个容器中逐一尝试，而不管其中运行什么。",
         )
+        return Verdict("worm", "high", (reason,))
+    if any(finding.rule == "host/kubelet_exec_fan_out" for finding in commands):
+        reason = Text(
+            "Package managers of several distributions were tried in one container: who knows the image needs one.",
+            "在同一容器中尝试了多个发行版的包管理器：了解镜像的人只需要一个。",
+        )
+        return Verdict("worm", "medium", (reason,))
     return Verdict("undetermined", "low")
 
 
-def limitations_of(commands: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[Text, ...]:
-    """What this evidence cannot tell."""
+def limitations_of(commands: Sequence[HostFinding], causes: Sequence[RootCause], closed: bool) -> tuple[Text, ...]:
+    """What this evidence cannot tell. `closed`: its settings show that the kubelet asks for credentials."""
     out = [
         Text(
             "A kubelet logs commands that fail to start, not those that succeed, and no caller: "
@@ -202,7 +226,23 @@ def limitations_of(commands: Sequence[HostFinding], causes: Sequence[RootCause])
     ]
     if not commands:
         out = []
-    if not causes:
+    if causes and not commands:
+        out.append(
+            Text(
+                "No command through the kubelet is in this evidence: "
+                f"that {causes[0].name} was the way in is inferred.",
+                f"证据中没有经由 kubelet 的命令：以 {causes[0].name} 为入口属推断。",
+            )
+        )
+    if not causes and closed:
+        out.append(
+            Text(
+                "The settings of this kubelet that are in the evidence let nobody in without a credential: how the "
+                "intruder came is not known.",
+                "证据中该 kubelet 的配置不允许无凭据访问：入侵者如何进入不得而知。",
+            )
+        )
+    elif not causes:
         out.append(
             Text(
                 "Why it was possible is not in this evidence: the kubelet's unit, drop-ins, configuration "

