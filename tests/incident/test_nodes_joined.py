@@ -169,3 +169,25 @@ def test_sentences_of_the_story_end(tmp_path: Path, rules: RuleSet) -> None:
     story = only(looked_at(node(tmp_path), rules)).story
     assert all(text.en.rstrip().endswith(".") for text in story)
     assert all(text.zh.rstrip().endswith("。") for text in story)
+
+
+def test_a_scan_alone_may_be_the_owners_own_and_says_so(tmp_path: Path, rules: RuleSet) -> None:
+    machine(tmp_path, BEFORE, "nmap -p 10250 --min-rate 1000 10.0.0.0/16")
+    incident = only(looked_at(tmp_path, rules))
+    assert "attacks" not in incident.title.en
+    assert any("Harmless if" in text.en and "无害" in text.zh for text in incident.limitations)
+
+
+def test_an_order_names_the_node_as_the_cluster_does_though_two_machines_claim_it(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    for name in ("one", "two"):
+        machine(tmp_path / name, BEFORE, MINER)
+        root = tmp_path / name / "nodes/node-a"
+        (root / "cgroups.txt").unlink()  # on the machine itself, in no pod
+        (root / "etc").mkdir()
+        (root / "etc/hostname").write_text("node-a\n")
+    incidents = looked_at(tmp_path, rules).incidents
+    assert len({incident.nodes for incident in incidents}) == 2
+    for incident in incidents:
+        assert any(action.command.endswith("spec.nodeName=node-a") for action in incident.actions)

@@ -90,9 +90,12 @@ def title_of(host: Host, told: Sequence[HostFinding], causes: Sequence[RootCause
     if "host/miner_process" in rules:
         en.append("a miner runs there" if en else f"A miner runs on {host.name}")
         zh.append("挖矿程序正在运行" if zh else f"{host.name} 上有挖矿程序")
-    if "host/scanner_process" in rules:
+    if "host/scanner_process" in rules and (en or len(rules) > 1):
         en.append("and it attacks others" if en else f"{host.name} attacks others")
         zh.append("并且正在攻击他人" if zh else f"{host.name} 正在攻击他人")
+    elif "host/scanner_process" in rules:  # it may be the owner's own scan
+        en.append(f"{host.name} searches networks for open ports")
+        zh.append(f"{host.name} 正在扫描网络端口")
     if not en:
         strongest = max(told, key=lambda finding: SEVERITIES.index(finding.severity))
         return Text(f"{strongest.title.en} on {host.name}", f"{host.name}：{strongest.title.zh}")
@@ -251,3 +254,14 @@ def limitations_of(commands: Sequence[HostFinding], causes: Sequence[RootCause],
             )
         )
     return tuple(out)
+
+
+def harmless_if(told: Sequence[HostFinding]) -> tuple[Text, ...]:
+    """What else it may be, where all rests on one rule."""
+    if len({finding.rule for finding in told}) != 1:
+        return ()
+    said = tuple(dict.fromkeys(text for finding in told for text in finding.falsepositives))
+    return tuple(
+        Text(f"All of this rests on one kind of sign. Harmless if: {text.en}", f"以上仅凭一类迹象。无害情形：{text.zh}")
+        for text in said
+    )

@@ -24,6 +24,7 @@ from kubewitness.incident.node_story import (
     cited,
     entry_of,
     fetched_from,
+    harmless_if,
     limitations_of,
     shown,
     status_of,
@@ -216,7 +217,7 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
         nodes=(host.name,),
         verdict=verdict_of(commands),
         actions=advice(host, sure, view.exposures, named),
-        limitations=limitations_of(commands, causes, _closed(host)),
+        limitations=(*limitations_of(commands, causes, _closed(host)), *harmless_if(sure)),
     )
     return _renumbered(incident, steps)
 
