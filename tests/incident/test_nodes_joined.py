@@ -167,8 +167,8 @@ def test_nobody_is_told_to_kill_a_process_that_is_merely_unusual(tmp_path: Path,
 
 def test_sentences_of_the_story_end(tmp_path: Path, rules: RuleSet) -> None:
     story = only(looked_at(node(tmp_path), rules)).story
-    assert all(text.en.rstrip().endswith(".") for text in story)
-    assert all(text.zh.rstrip().endswith("。") for text in story)
+    assert all(text.en.rstrip().endswith((".", "…")) for text in story)
+    assert all(text.zh.rstrip().endswith(("。", "…")) for text in story)
 
 
 def test_a_scan_alone_may_be_the_owners_own_and_says_so(tmp_path: Path, rules: RuleSet) -> None:
@@ -191,3 +191,12 @@ def test_an_order_names_the_node_as_the_cluster_does_though_two_machines_claim_i
     assert len({incident.nodes for incident in incidents}) == 2
     for incident in incidents:
         assert any(action.command.endswith("spec.nodeName=node-a") for action in incident.actions)
+
+
+def test_a_process_that_one_rule_is_sure_of_is_not_called_somebody_elses_by_another(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    machine(tmp_path, BEFORE, "/tmp/masscan 10.0.0.0/8 -p10250 --rate=20000")
+    steps = on_node(only(looked_at(tmp_path, rules)))
+    assert {rule for step in steps for rule in step.rules} == {"host/scanner_process", "host/hidden_program_running"}
+    assert not [step.why.en for step in steps if step.inferred]

@@ -41,6 +41,12 @@ def shown(text: str) -> str:
     return text if len(text) <= SUBJECT else text[: SUBJECT - 1].rstrip() + "…"
 
 
+def _ended(text: str, mark: str) -> str:
+    """As the end of a sentence: what was cut has its mark already."""
+    said = shown(text)
+    return said if said.endswith("…") else said + mark
+
+
 def entry_of(
     host: Host, finding: HostFinding, by_kubelet: bool, is_open: bool, hashes: Mapping[str, str]
 ) -> EntryPoint:
@@ -118,25 +124,26 @@ def story_of(told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[
         assert one.process is not None
         pids = ", ".join(str(f.process.pid) for f in same[:6] if f.process)
         pids += ", …" if len(same) > 6 else ""
-        said = shown(one.process.command)
-        out.append(Text(f"{one.title.en} (pid {pids}): {said}.", f"{one.title.zh}（pid {pids}）：{said}。"))
+        said, said_zh = _ended(one.process.command, "."), _ended(one.process.command, "。")
+        out.append(Text(f"{one.title.en} (pid {pids}): {said}", f"{one.title.zh}（pid {pids}）：{said_zh}"))
     return tuple(out[:6])
 
 
 def _tried(finding: HostFinding) -> Text:
     """Commands that the kubelet was asked for: in many containers, or in one."""
-    number, said = len(finding.containers), shown(finding.subject)
+    number = len(finding.containers)
+    said, said_zh = _ended(finding.subject, "."), _ended(finding.subject, "。")
     at = f"From {moment(finding.first)}" if finding.first else "At a time that is not known"
     at_zh = f"自 {moment(finding.first)} 起" if finding.first else "在未知的时间"
     if number > 1:
         return Text(
             f"{at} the same commands were tried in {number} containers, one after another, whatever runs in "
-            f"them: {said}.",
-            f"{at_zh}，有人在 {number} 个容器中逐一尝试同样的命令，而不管其中运行什么：{said}。",
+            f"them: {said}",
+            f"{at_zh}，有人在 {number} 个容器中逐一尝试同样的命令，而不管其中运行什么：{said_zh}",
         )
     return Text(
-        f"{at} the kubelet was asked to run this in a container, and it failed to start: {said}.",
-        f"{at_zh}，有人通过 kubelet 在一个容器中执行以下命令但未能启动：{said}。",
+        f"{at} the kubelet was asked to run this in a container, and it failed to start: {said}",
+        f"{at_zh}，有人通过 kubelet 在一个容器中执行以下命令但未能启动：{said_zh}",
     )
 
 

@@ -185,7 +185,7 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
     day = first[:10].replace("-", "") or "00000000"
     per_day[day] += 1
     causes = tuple(_cause(exposure, hashes) for exposure in view.exposures if _opens(exposure))
-    theirs = {name for finding in sure for name in finding.containers}
+    theirs = {name for finding in sure for name in finding.containers} | {_pid(finding) for finding in sure}
     steps = [_step(host, tuple(group), _alone(group, theirs), hashes) for group in groups.values()]
     commands = [f for f in sure if f.rule in COMMANDS]
     entry = commands[0] if commands else sure[0]
@@ -222,10 +222,21 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
     return _renumbered(incident, steps)
 
 
+def _pid(finding: HostFinding) -> str:
+    return f"pid {finding.process.pid}" if finding.process else ""
+
+
 def _alone(group: Sequence[HostFinding], theirs: set[str]) -> Link | None:
-    """What is no intrusion by itself is inferred to be part of this one; surely only where commands were put."""
+    """What is no intrusion by itself is inferred to be part of this one; surely only where commands were put.
+
+    Args:
+        group: like findings of one machine.
+        theirs: containers and processes of those that betray the intruder.
+    """
     if any(finding.kind == "intrusion" for finding in group):
         return None
+    if all(finding.process and _pid(finding) in theirs for finding in group):
+        return None  # another rule knows the same process for the intruder's
     if any(finding.process is None and not theirs.isdisjoint(finding.containers) for finding in group):
         en, zh = "It was asked for in a container that the intruder reached.", "它出现在入侵者触及的容器中。"
         return Link(None, Text(en, zh), PROVEN)
