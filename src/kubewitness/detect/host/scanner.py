@@ -20,6 +20,7 @@ from kubewitness.model.host import Host
 from kubewitness.model.text import Text
 
 _SCANNERS = frozenset({"masscan", "zmap", "zgrab", "zgrab2", "pnscan", "rustscan", "fscan", "naabu", "unicornscan"})
+_EVERYDAY = frozenset({"nmap", "nping", "hping3"})
 _PORTS = re.compile(r"(?:-p|--ports?=?|--target-ports?=?)(?:[TU]:)?\d{1,5}(?:[-,]\d{1,5}){0,50}")
 _PORT_LIST = re.compile(r"(?:[TU]:)?\d{1,5}(?:[-,]\d{1,5}){0,50}")
 _RATE = ("--rate", "--max-rate", "--min-rate", "-rate", "--packets-per-second", "--bandwidth")
@@ -34,6 +35,10 @@ def _suspicions(host: Host) -> Iterator[Suspicion]:
     for process in host.processes:
         for segment in segments_of(process.command):
             reasons, sure = _signs(segment)
+            if reasons and segment.program.lower() in _EVERYDAY and not process.container:
+                # An administrator's tool, on a host and not in a container: worth a look, no accusation.
+                yield Suspicion(process, reasons, severity="medium", confidence="low", kind="activity")
+                break
             if reasons:
                 yield Suspicion(process, reasons, confidence="high" if sure else "medium")
                 break

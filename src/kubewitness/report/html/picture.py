@@ -404,8 +404,10 @@ class _Picture:
         more = len(self.incident.nodes) - len(self.reached)
         if more:
             self.out.ground.append(words(0, ys[-1] + 4, word("and_more", n=more), "t-sub"))
+        lanes = {f"@{name}": y for (kind, name), y in zip(names, ys, strict=False) if kind != "pods"}
         for mark in effects:
-            self._effect_mark(mark, (ys[0] + ys[-1]) / 2, first=mark is effects[0])
+            own = next((y for name, y in lanes.items() if mark.step.identity.endswith(name)), (ys[0] + ys[-1]) / 2)
+            self._effect_mark(mark, own, first=mark is effects[0])
 
     def _pods(self, left: float, y: float, bar: Markup) -> None:
         pods = self.incident.pods

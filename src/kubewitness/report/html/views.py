@@ -192,7 +192,9 @@ def incident_views(document: Document, language: str) -> tuple[tuple[IncidentVie
 def _incident(document: Document, incident: Incident, prefix: str, originals: Originals, language: str) -> IncidentView:
     touched = {*incident.created, *incident.changed, *incident.deleted, *incident.read}
     touched |= {name for step in incident.steps if step.act != "refused" for name in step.objects}
-    requests = sum(actor.requests for actor in incident.actors) or sum(step.requests for step in incident.steps)
+    requests = sum(actor.requests for actor in incident.actors)
+    if not requests and incident.audit_ids:
+        requests = sum(step.requests for step in incident.steps)
     asked = [step for step in incident.steps if step.act != "effect"]
     findings = {finding.id: finding for finding in document.findings}
     entry = incident.entry_point
@@ -205,7 +207,9 @@ def _incident(document: Document, incident: Incident, prefix: str, originals: Or
         entry=originals.records(entry.evidence) if entry else None,
         findings=tuple(findings[name] for name in incident.findings if name in findings),
         requests=requests,
-        carried=sum(step.succeeded for step in asked) if sum(step.requests for step in asked) == requests else None,
+        carried=sum(step.succeeded for step in asked)
+        if requests and sum(step.requests for step in asked) == requests
+        else None,
         touched=len(touched),
     )
 

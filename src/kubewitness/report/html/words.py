@@ -76,6 +76,8 @@ WORDS: dict[str, Text] = {
     "touched_n": Text("{n} [object|objects]", "{n} 个对象"),
     "touched_more": Text("pods reached: {pods}, nodes: {nodes}", "触及 {pods} 个 Pod、{nodes} 个节点"),
     "requests_by": Text("Intruder requests", "攻击者请求"),
+    "requests_none": Text("None in an audit log", "审计日志中没有"),
+    "requests_none_why": Text("what nodes show is all there is", "仅有节点上的证据"),
     "requests_of": Text("of {n} [request|requests] in the evidence", "证据中共 {n} 次请求"),
     "requests_ok_of": Text("; {ok} carried out, {refused} not", "；成功 {ok}，未成功 {refused}"),
     "to_rotate": Text("To rotate", "须轮换的凭证"),
@@ -194,8 +196,8 @@ WORDS: dict[str, Text] = {
     # steps
     "steps": Text("Steps and their evidence", "攻击步骤与证据"),
     "steps_intro": Text(
-        "{n} [step|steps]. Times are UTC, as received by the API server. Open a step to read the original event.",
-        "共 {n} 个步骤。时间为 API Server 接收时间（UTC）。展开可查看原始事件。",
+        "{n} [step|steps]. Times are UTC. Open a step to read the original record.",
+        "共 {n} 个步骤。时间为 UTC。展开可查看原始记录。",
     ),
     "open_all": Text("Open all", "全部展开"),
     "cited": Text("cited", "有据"),

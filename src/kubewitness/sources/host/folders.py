@@ -94,7 +94,18 @@ def grouped(kinds: Mapping[str, str]) -> dict[str, str]:
     listed = {own[name] for name, kind in kinds.items() if kind == "processes"}
     customary = {folder for name, folder in own.items() if _known(name) is not None}
     loose = set(own.values()) - customary
-    return {name: folder if folder in customary else _outer(folder, loose, listed) for name, folder in own.items()}
+    copied = sorted(
+        {folder for name, folder in own.items() if folder in loose and folder and machine_path(name)}, key=len
+    )
+    # A folder called nodes/ inside a copied file system is that machine's, whatever an intruder calls it.
+    inside = {
+        folder: root for folder in customary for root in reversed(copied)
+        if folder.startswith(root) and _TOP.match(folder[len(root) :])
+    }  # fmt: skip
+    return {
+        name: inside.get(folder, folder) if folder in customary else _outer(folder, loose, listed)
+        for name, folder in own.items()
+    }
 
 
 def _outer(folder: str, folders: set[str], listed: set[str]) -> str:
