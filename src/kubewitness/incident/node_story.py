@@ -14,7 +14,8 @@ from kubewitness.model.text import Text
 from kubewitness.rules.attack import technique
 from kubewitness.rules.features.address import scope_of
 
-SUBJECT = 200  # characters of a command or line that are shown in a sentence
+SUBJECT = 200  # characters of a command or line that are shown
+_TOLD = 90  # ... and in a sentence of the story
 COMMANDS = ("host/kubelet_exec_fan_out", "host/exec_download")  # rules about commands that came through the kubelet
 _FETCHES = ("host/exec_download", "host/download_and_run", "host/environment_sent")
 _SHOWN = 8  # places cited for a step or finding
@@ -36,14 +37,14 @@ def cited(places: Iterable[tuple[Place, str]], time: str, hashes: Mapping[str, s
     )
 
 
-def shown(text: str) -> str:
+def shown(text: str, room: int = SUBJECT) -> str:
     """A command or line as a sentence has room for it; cut visibly."""
-    return text if len(text) <= SUBJECT else text[: SUBJECT - 1].rstrip() + "…"
+    return text if len(text) <= room else text[: room - 1].rstrip() + "…"
 
 
 def _ended(text: str, mark: str) -> str:
     """As the end of a sentence: what was cut has its mark already."""
-    said = shown(text)
+    said = shown(text, _TOLD)
     return said if said.endswith("…") else said + mark
 
 
@@ -118,8 +119,12 @@ def story_of(told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[
     processes = sorted(
         (finding for finding in told if finding.process is not None), key=lambda f: -SEVERITIES.index(f.severity)
     )
+    told_of = set[int]()
     for rule in dict.fromkeys(finding.rule for finding in processes):
-        same = [finding for finding in processes if finding.rule == rule]
+        same = [f for f in processes if f.rule == rule and f.process and f.process.pid not in told_of]
+        if not same:
+            continue  # said already, of the same processes, with a graver rule
+        told_of |= {f.process.pid for f in same if f.process}
         one = same[0]
         assert one.process is not None
         pids = ", ".join(str(f.process.pid) for f in same[:6] if f.process)
