@@ -187,6 +187,8 @@ def test_an_order_names_the_node_as_the_cluster_does_though_two_machines_claim_i
         (root / "cgroups.txt").unlink()  # on the machine itself, in no pod
         (root / "etc").mkdir()
         (root / "etc/hostname").write_text("node-a\n")
+        with (root / "ps.txt").open("a") as listing:
+            listing.write(f"root 9{len(name)} 1 Sun Nov 22 03:00:00 2026 /usr/sbin/agent-{name}\n")
     incidents = looked_at(tmp_path, rules).incidents
     assert len({incident.nodes for incident in incidents}) == 2
     for incident in incidents:

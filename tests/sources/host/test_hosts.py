@@ -71,9 +71,25 @@ def test_a_hostile_host_name_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_machines_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    names = [host.name for host in folder(tmp_path, {"a/ps.txt": PS + KUBELET, "b/ps.txt": PS + KUBELET}).hosts]
+    other = PS + KUBELET + "root 61 1 /sbin/agetty\n"
+    names = [host.name for host in folder(tmp_path, {"a/ps.txt": PS + KUBELET, "b/ps.txt": other}).hosts]
     assert [name.split(" ")[0] for name in names] == ["worker-7", "worker-7"]
     assert len(set(names)) == 2
+
+
+def test_a_machine_that_was_given_twice_is_counted_once(tmp_path: Path) -> None:
+    files = {"ps.txt": PS + KUBELET, "etc/hostname": "worker-7\n"}
+    twice = {f"{where}/{path}": text for where in ("first/nodes/a", "copy/nodes/a") for path, text in files.items()}
+    evidence = folder(tmp_path, twice)
+    assert [host.name for host in evidence.hosts] == ["worker-7"]
+    assert len(evidence.items) == 4
+    assert "counted once" in evidence.notes[-1].reason
+
+
+def test_machines_that_are_set_alike_stay_several(tmp_path: Path) -> None:
+    unit = "[Service]\nExecStart=/usr/bin/kubelet\n"
+    alike = {f"nodes/{name}/etc/systemd/system/kubelet.service": unit for name in ("a", "b", "c")}
+    assert [host.name for host in folder(tmp_path, alike).hosts] == ["a", "b", "c"]
 
 
 def test_an_archive_of_a_machine_is_read(tmp_path: Path) -> None:

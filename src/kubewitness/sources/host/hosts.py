@@ -93,9 +93,19 @@ def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
     machines: dict[str, list[tuple[Source, str]]] = {}
     for source, kind in found:
         machines.setdefault(folders[source.name], []).append((source, kind))
+    kept = dict[str, frozenset[str]]()
     for folder, members in machines.items():
-        result.hosts.append(_Machine(name_of(folder), year, result).read(members))
-    _name_apart(result.hosts, list(machines))
+        host = _Machine(name_of(folder), year, result).read(members)
+        # A process list or a log is of one machine alone; unit files are the same on many.
+        hashes = frozenset(one.sha256 for one, kind in members if one.size and (kind in _LOGS or kind == "processes"))
+        twin = next((other for other, known in kept.items() if hashes and hashes <= known), None)
+        if twin is None:
+            kept[folder] = hashes
+            result.hosts.append(host)
+        else:
+            text = f"the same machine as {twin or 'the files beside it'}, byte for byte: counted once"
+            result.notes.append(Note(Place(members[0][0].name, 0, 0), text))
+    _name_apart(result.hosts, list(kept))
     return result
 
 
