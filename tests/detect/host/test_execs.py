@@ -92,6 +92,15 @@ def test_what_both_logs_tell_is_counted_once() -> None:
     assert finding.count == len(WORM)
 
 
+def test_what_the_kubelets_log_of_that_time_does_not_know_came_from_the_machine_itself() -> None:
+    """`crictl exec` leaves lines in the runtime's log alone; before the kubelet's begins they may be the kubelet's."""
+    times = ("2026-11-22T02:00:00.000000Z", "2026-11-22T04:00:00.000000Z")
+    kubelet = [LogLine("kubelet", time, "warning", "elsewhere", {}, PLACE) for time in times]
+    tried = [runtime(program) for program in ("apt", "apk", "yum")]
+    assert not found(Host("n", logs=[*kubelet, *tried]), "kubelet_exec_fan_out")
+    assert found(Host("n", logs=[kubelet[1], *tried]), "kubelet_exec_fan_out")
+
+
 def runtime(program: str) -> LogLine:
     error = f'failed to exec in container: exec failed: exec: "{program}": executable file not found'
     fields = {"error": error}

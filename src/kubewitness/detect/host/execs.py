@@ -43,7 +43,11 @@ class Exec(Struct, frozen=True):
 
 
 def failed_execs(host: Host) -> list[Exec]:
-    """The failed commands in the order of the logs."""
+    """The failed commands in the order of the logs.
+
+    What only the runtime tells, at a time of which the kubelet's log is there, did not come through the kubelet:
+    somebody on the machine ran crictl.
+    """
     kubelet, runtime = list[Exec](), list[Exec]()
     for line in host.logs:
         if "ExecSync" not in line.message:
@@ -53,7 +57,10 @@ def failed_execs(host: Host) -> list[Exec]:
         elif found := _containerd(line):
             runtime.append(found)
     told = {found.container for found in kubelet}
-    return kubelet + [found for found in runtime if found.container not in told]
+    times = sorted(line.time for line in host.logs if line.component == "kubelet" and line.time)
+    first, last = (times[0], times[-1]) if times else ("~", "")
+    past = [found for found in runtime if found.container not in told and not first <= found.time <= last]
+    return kubelet + past
 
 
 def seconds_of(time: str) -> float | None:
