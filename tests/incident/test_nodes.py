@@ -155,3 +155,19 @@ def test_ordinary_machines_make_no_incident(name: str, rules: RuleSet) -> None:
         for f in document.findings
         if f.rule.startswith(("host/", "posture/")) and f.severity not in ("low", "informational")
     ]
+
+
+def test_every_finding_of_the_intruder_stands_in_the_incident_however_many_there_are(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    listing = node(tmp_path) / "nodes/worker-3/ps.txt"
+    with listing.open("a") as more:
+        more.writelines(
+            f"root {5000 + n} 1200 Sun Nov 22 03:59:54 2026 ./.m{n} -o pool.supportxmr.com:{3333 + n} --coin=monero "
+            "--donate-level=1\n"
+            for n in range(20)
+        )
+    document = investigate([str(tmp_path)], rules=rules, options=Options())
+    miners = [finding for finding in document.findings if finding.rule == "host/miner_process"]
+    assert len(miners) > 8, "more than are cited in a step"
+    assert {finding.incident for finding in miners} == {only(document).id}

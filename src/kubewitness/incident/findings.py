@@ -25,27 +25,24 @@ _VALUE = 300
 def findings(
     detections: Sequence[Detection], incident_of: Mapping[int, str], citer: Citer, known: Mapping[str, Event]
 ) -> tuple[Finding, ...]:
-    """Findings by severity, then time. `incident_of` maps a detection's index; `known` has events by auditID."""
+    """Findings, the worst cited first, not yet numbered. `incident_of` maps a detection's index, `known` an auditID."""
     shown = [(index, detection) for index, detection in enumerate(detections) if detection.rule.kind != "context"]
     shown.sort(key=lambda pair: (-SEVERITIES.index(pair[1].rule.severity), pair[1].first, pair[1].rule.id))
-    return tuple(
-        _finding(f"F-{number:04}", detection, incident_of.get(index, ""), citer, known)
-        for number, (index, detection) in enumerate(shown, 1)
-    )
+    return tuple(_finding(detection, incident_of.get(index, ""), citer, known) for index, detection in shown)
 
 
 def numbered(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings of several origins in one order, worst first, numbered anew."""
+    """Findings of several origins in one order, worst first, numbered."""
     ordered = sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.first, one.rule))
     return tuple(replace(finding, id=f"F-{number:04}") for number, finding in enumerate(ordered, 1))
 
 
-def _finding(name: str, detection: Detection, incident: str, citer: Citer, known: Mapping[str, Event]) -> Finding:
+def _finding(detection: Detection, incident: str, citer: Citer, known: Mapping[str, Event]) -> Finding:
     rule = detection.rule
     events = _events(detection, known)
     fields = decisive_fields([rule]) if isinstance(rule, Rule) else []
     return Finding(
-        id=name,
+        id="",
         rule=rule.id,
         title=rule.title,
         description=rule.description,

@@ -104,12 +104,11 @@ def investigate(
         # start, for evidence that is often an audit log alone
 
         views = look_at_nodes(machines)
-        incidents = with_nodes(incidents, views, hashes)
-        on_nodes = node_findings(views, incidents, hashes)
+        incidents, incident_of_finding = with_nodes(incidents, views, hashes)
+        on_nodes = node_findings(views, incidents, incident_of_finding, hashes)
     incident_of = _membership(found, gathered, incidents)
     known = {request.audit_id: request.final for _, requests in gathered for request in requests}
-    listed = findings(found, incident_of, citer, known)
-    listed = numbered((*listed, *on_nodes))
+    listed = numbered((*findings(found, incident_of, citer, known), *on_nodes))
     incidents = [
         replace(incident, findings=tuple(f.id for f in listed if f.incident == incident.id)) for incident in incidents
     ]

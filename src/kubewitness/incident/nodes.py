@@ -49,7 +49,7 @@ from kubewitness.model.text import Text
 from kubewitness.posture.exposed import ANONYMOUS
 from kubewitness.posture.exposed import judge as exposures
 from kubewitness.posture.exposure import Exposure
-from kubewitness.posture.kubelet import effective
+from kubewitness.posture.kubelet import KubeletConfiguration, effective
 from kubewitness.rules.attack import technique
 from kubewitness.sources.host.hosts import HostEvidence
 
@@ -64,11 +64,17 @@ class NodeView(NamedTuple):
     host: Host
     findings: tuple[HostFinding, ...]
     exposures: tuple[Exposure, ...]
+    settings: KubeletConfiguration | None
 
 
-def with_nodes(incidents: Sequence[Incident], views: Sequence[NodeView], hashes: Mapping[str, str]) -> list[Incident]:
-    """The incidents with what nodes show of them as steps at their time, and those that only nodes show."""
-    out, taken = list[Incident](), set[int]()
+def with_nodes(
+    incidents: Sequence[Incident], views: Sequence[NodeView], hashes: Mapping[str, str]
+) -> tuple[list[Incident], dict[int, str]]:
+    """The incidents with what nodes show of them as steps at their time, and those that only nodes show.
+
+    Also which incident each finding on a node is told in: `id()` of the finding → id of the incident.
+    """
+    out, taken = list[Incident](), dict[int, str]()
     apart = dict[int, list[tuple[int, Text]]]()  # findings that were there before the intruder was
     for number, incident in enumerate(incidents):
         added, nodes = list[Step](), set(incident.nodes)
@@ -84,7 +90,7 @@ def with_nodes(incidents: Sequence[Incident], views: Sequence[NodeView], hashes:
                 if link is not None and id(finding) not in taken:
                     subject = finding.subject if finding.process else finding.rule
                     groups.setdefault((link, subject), []).append(finding)
-                    taken.add(id(finding))
+                    taken[id(finding)] = incident.id
             added += [_step(view.host, group, link, hashes) for (link, _), group in groups.items()]
             nodes |= {view.host.name} if groups else set()
         grown = replace(incident, nodes=tuple(sorted(nodes)))
@@ -93,27 +99,30 @@ def with_nodes(incidents: Sequence[Incident], views: Sequence[NodeView], hashes:
         notes = [note for key, said in apart.items() if key not in taken for at, note in said if at == number]
         out[number] = replace(incident, limitations=(*incident.limitations, *dict.fromkeys(notes[:_APART])))
     per_day = Counter(incident.id.split("-")[1] for incident in incidents)
+    homes = dict(taken)
     for view in views:
         left = tuple(finding for finding in view.findings if id(finding) not in taken)
         if any(finding.kind == "intrusion" for finding in left):
             alone = _incident(view._replace(findings=left), hashes, per_day)
             notes = [note for finding in left for _, note in apart.get(id(finding), ())]
             out.append(replace(alone, limitations=(*alone.limitations, *dict.fromkeys(notes[:_APART]))))
-    return out
+            homes |= {id(finding): alone.id for finding in left if finding.kind in _TOLD}
+    return out, homes
 
 
 def look_at_nodes(machines: HostEvidence) -> tuple[NodeView, ...]:
     """What rules and settings say about each machine, by name."""
+    hosts = sorted(machines.hosts, key=lambda host: host.name)
     return tuple(
-        NodeView(host, tuple(judge(host)), tuple(exposures(host, effective(host))))
-        for host in sorted(machines.hosts, key=lambda host: host.name)
+        NodeView(host, tuple(judge(host)), tuple(exposures(host, settings)), settings)
+        for host, settings in zip(hosts, map(effective, hosts), strict=True)
     )
 
 
 def node_findings(
-    views: Sequence[NodeView], incidents: Sequence[Incident], hashes: Mapping[str, str]
+    views: Sequence[NodeView], incidents: Sequence[Incident], homes: Mapping[int, str], hashes: Mapping[str, str]
 ) -> tuple[Finding, ...]:
-    """Findings on hosts, not yet numbered."""
+    """Findings on hosts, not yet numbered; `homes` says in which incident they are told."""
     out = list[Finding]()
     for view in views:
         pods = pods_of(view.host)
@@ -121,8 +130,6 @@ def node_findings(
             if finding.kind == "context":
                 continue
             pod = pods.get(finding.pod_uid)
-            places = {place for place, _ in finding.places}
-            home = next((one.id for one in incidents if _cites(one, places)), "")
             out.append(
                 Finding(
                     id="",
@@ -142,7 +149,7 @@ def node_findings(
                     matched={"host": view.host.name, "seen": finding.subject[:SUBJECT]},
                     falsepositives=finding.falsepositives,
                     runbook=finding.runbook,
-                    incident=home,
+                    incident=homes.get(id(finding), ""),
                     evidence=cited(finding.places, finding.first, hashes),
                 )
             )
@@ -165,7 +172,7 @@ def node_findings(
                     last="",
                     matched={"host": view.host.name, exposure.setting: exposure.observed},
                     runbook=exposure.remediation,
-                    incident=next((one.id for one in incidents if _cites(one, places)), ""),
+                    incident=next((one.id for one in incidents if _rests_on(one, places)), ""),
                     evidence=cited(exposure.places, "", hashes),
                 )
             )
@@ -217,7 +224,7 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
         nodes=(host.name,),
         verdict=verdict_of(commands),
         actions=advice(host, sure, view.exposures, named),
-        limitations=(*limitations_of(commands, causes, _closed(host)), *harmless_if(sure)),
+        limitations=(*limitations_of(commands, causes, _closed(view)), *harmless_if(sure)),
     )
     return _renumbered(incident, steps)
 
@@ -328,11 +335,10 @@ def _renumbered(incident: Incident, steps: Sequence[Step]) -> Incident:
     )
 
 
-def _cites(incident: Incident, places: set[Place]) -> bool:
+def _rests_on(incident: Incident, places: set[Place]) -> bool:
+    """Whether a root cause of the incident cites one of the places."""
     cited = {(place.item, place.line) for place in places}
-    steps = (evidence for step in incident.steps for evidence in step.evidence)
-    causes = (evidence for cause in incident.root_causes for evidence in cause.evidence)
-    return any((one.item, one.line) in cited for source in (steps, causes) for one in source)
+    return any((one.item, one.line) in cited for cause in incident.root_causes for one in cause.evidence)
 
 
 def _who(host: Host, finding: HostFinding) -> str:
@@ -340,11 +346,10 @@ def _who(host: Host, finding: HostFinding) -> str:
     return f"{finding.process.user or 'uid?'}@{host.name}" if finding.process else f"kubelet of {host.name}"
 
 
-def _closed(host: Host) -> bool:
+def _closed(view: NodeView) -> bool:
     """Whether the settings are all there and turn away who has no credential."""
-    settings = effective(host)
-    view = (settings.running or settings.after_restart) if settings else None
-    return view is not None and view.complete and view.value(ANONYMOUS) == "false"
+    settings = (view.settings.running or view.settings.after_restart) if view.settings else None
+    return settings is not None and settings.complete and settings.value(ANONYMOUS) == "false"
 
 
 def _opens(exposure: Exposure) -> bool:
