@@ -87,27 +87,27 @@ class Recorder:
         deeds = tuple(deeds)
         plane = self._evidence / "control-plane"
         plane.mkdir(parents=True, exist_ok=True)
-        _gzip(plane / "rbac-before.json.gz", json.dumps(self._rbac_before).encode())
-        _gzip(plane / "rbac-after.json.gz", json.dumps(self._rbac_after).encode())
+        write_gzip(plane / "rbac-before.json.gz", json.dumps(self._rbac_before).encode())
+        write_gzip(plane / "rbac-after.json.gz", json.dumps(self._rbac_after).encode())
         (plane / "flags.txt").write_text(self._flags())
         lines = self._cluster.plane.audit_log.read_bytes().splitlines(keepends=True)
         if gap := self._script.keeping.gap:
             lines = _without(lines, gap, deeds)
         for path, content in _rotated(lines, self._script.keeping.rotate_kib * 1024):
-            _gzip(plane / path, content)
+            write_gzip(plane / path, content)
         if self._cluster.webhook:
-            _gzip(plane / "webhook.jsonl.gz", self._cluster.webhook.path.read_bytes())
+            write_gzip(plane / "webhook.jsonl.gz", self._cluster.webhook.path.read_bytes())
         if self._script.keeping.host:
             for node in self._cluster.nodes.values():
                 for service in ("kubelet", "containerd"):
-                    _gzip(self._evidence / "nodes" / node.name / f"{service}.log.gz", node.log(service).encode())
+                    write_gzip(self._evidence / "nodes" / node.name / f"{service}.log.gz", node.log(service).encode())
         requests = tuple(self._requests(lines, deeds))
         labels = Labels(
             scenario=name,
             recorded=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             kubernetes=VERSIONS[self._script.kubernetes],
             actors=self._labelled_actors(requests),
-            steps=tuple(_steps(deeds)),
+            steps=tuple(labelled_steps(deeds)),
             requests=requests,
             processes=tuple(self._labelled_processes(lines, requests, deeds)),
             lines=tuple(self._labelled_lines(deeds)) if self._script.keeping.host else (),
@@ -268,7 +268,7 @@ def _top(get: Any, thing: dict[str, Any], resource: str = "pods") -> tuple[str, 
     return _top(get, above, plural) if above else (plural, meta.get("namespace", ""), owner["name"])
 
 
-def _steps(deeds: tuple[Deed, ...]) -> Iterator[LabelledStep]:
+def labelled_steps(deeds: tuple[Deed, ...]) -> Iterator[LabelledStep]:
     """The named steps in the order they began; deeds of one name are one step."""
     found = dict[tuple[str, str], LabelledStep]()
     for deed in sorted(deeds, key=lambda deed: deed.started):
@@ -321,6 +321,7 @@ def _stamp(time: datetime) -> str:
     return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _gzip(path: Path, content: bytes) -> None:
+def write_gzip(path: Path, content: bytes) -> None:
+    """Write `content` compressed, the same bytes every time; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(content, 9, mtime=0))

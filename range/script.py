@@ -362,6 +362,8 @@ def _problems(script: Script) -> Iterator[str]:
     phases = {phase.name for phase in script.phases}
     if script.keeping.gap and script.keeping.gap.phase not in phases:
         yield f"keeping.gap: no phase is called {script.keeping.gap.phase!r}"
+    if script.keeping.gap and script.keeping.webhook:
+        yield "keeping: a gap cuts the log, and webhook would keep what was cut; give one of them"
     places = [(f"setup[{number}]", step) for number, step in enumerate(script.setup)]
     places += [
         (f"phases[{index}] ({phase.name}).steps[{number}]", step)

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from range.labels import LabelledActor, LabelledRequest, Labels, write_labels
 from range.play import Deed
-from range.record import _gzip, _steps
+from range.record import labelled_steps, write_gzip
 from range.sandbox import RangeError
 from range.script import Actor
 
@@ -101,7 +101,7 @@ def write(target: Path, played: Played, lines: Sequence[bytes]) -> Labels:
     """Write the log and its labels into the folder `target`."""
     plane = target / "evidence/control-plane"
     plane.mkdir(parents=True, exist_ok=True)
-    _gzip(plane / "audit.log.gz", b"".join(lines))
+    write_gzip(plane / "audit.log.gz", b"".join(lines))
     events = [event for line in lines if (event := _event(line))]
     requests = tuple(_requests(events, played))
     active = {request.actor for request in requests}
@@ -122,7 +122,7 @@ def write(target: Path, played: Played, lines: Sequence[bytes]) -> Labels:
             RECORDER: LabelledActor("administrator", tuple(sorted(peers[RECORDER]))),
             "cluster": LabelledActor("system", tuple(sorted(peers["cluster"]))),
         },
-        steps=tuple(_steps(played.deeds)),
+        steps=tuple(labelled_steps(played.deeds)),
         requests=requests,
         left_out=played.left_out,
     )
@@ -132,7 +132,7 @@ def write(target: Path, played: Played, lines: Sequence[bytes]) -> Labels:
 
 def write_rbac(target: Path, when: str, objects: list[Any]) -> None:
     """Write the lists of RBAC objects into the folder `target`; `when` is "before" or "after"."""
-    _gzip(target / f"evidence/control-plane/rbac-{when}.json.gz", json.dumps(objects).encode())
+    write_gzip(target / f"evidence/control-plane/rbac-{when}.json.gz", json.dumps(objects).encode())
 
 
 def unseen(played: Played, labels: Labels) -> int:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from range.cluster import Cluster
 from range.labels import LabelledRequest, Labels
 from range.play import Deed
-from range.record import NODE_COMMANDS, Recorder, _log_time, _rotated, _steps, _without
+from range.record import NODE_COMMANDS, Recorder, _log_time, _rotated, _without, labelled_steps
 from range.script import Actor, Expected, Gap, Keeping, Script, Words
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -262,7 +262,7 @@ def test_a_gap_of_a_phase_nobody_played_removes_nothing() -> None:
 
 def test_steps_are_in_the_order_they_began_and_deeds_of_one_name_are_one_step() -> None:
     deeds = (deed("thief", "steals", 5, 6), deed("thief", "looks", 1, 2), deed("thief", "looks", 7, 8, "later"))
-    first, second = _steps((*deeds, deed("ops", "", 0, 9)))
+    first, second = labelled_steps((*deeds, deed("ops", "", 0, 9)))
     assert (first.step, first.phase, first.started[17:], first.ended[17:]) == (
         "looks", "theft", "01.000000Z", "08.000000Z",
     )  # fmt: skip
@@ -270,7 +270,7 @@ def test_steps_are_in_the_order_they_began_and_deeds_of_one_name_are_one_step() 
 
 
 def test_two_actors_steps_of_one_name_are_two() -> None:
-    assert len(list(_steps((deed("thief", "looks", 1, 2), deed("inside", "looks", 1, 2))))) == 2
+    assert len(list(labelled_steps((deed("thief", "looks", 1, 2), deed("inside", "looks", 1, 2))))) == 2
 
 
 def test_both_logs_times_are_read_and_anything_else_has_none() -> None:

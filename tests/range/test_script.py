@@ -163,6 +163,7 @@ def test_a_step_with_two_actions_or_none_is_refused() -> None:
         ("203.0.113.9", "10.77.0.10", "is the range's own"),
         ("203.0.113.9", FILE_SERVER, "is the range's own"),
         ("background: []", "keeping: {gap: {phase: lunch}}", "no phase is called 'lunch'"),
+        ("background: []", "keeping: {gap: {phase: lunch}, webhook: true}", "would keep what was cut"),
         (
             "background: []",
             "expected: {incidents: [{actors: [ghost], entry_identity: '', entry_address: ''}]}",
