@@ -12,11 +12,22 @@ from msgspec import Struct
 
 from kubewitness.model.evidence import Place
 
-Component = Literal["kubelet", "containerd", "control_plane", "other"]
+Component = Literal["kubelet", "containerd", "control_plane", "container", "other"]
+
+# What a HostEvent tells of. The first three and their fields are Sigma's log source categories of Linux.
+EventCategory = Literal[
+    "process_creation",  # a program was started
+    "network_connection",  # a connection was opened or taken
+    "file_event",  # a file was made, changed, renamed or removed
+    "login",  # somebody logged in, tried to, or became somebody else
+    "command",  # a line of a shell's history: it was typed, whether it worked is not known
+    "alert",  # a sensor's rule spoke; the sensor's word, not ours
+    "record",  # anything else the source holds: a raw audit record, a log line of a service
+]
 
 
 class Process(Struct, frozen=True):
-    """A line of a process list."""
+    """A process as a list shows it, or as it was copied out of /proc."""
 
     pid: int
     command: str  # argv joined by spaces as the list shows it, or the name in brackets
@@ -29,6 +40,15 @@ class Process(Struct, frozen=True):
     cgroup: str = ""
     container: str = ""  # container id out of the cgroup, 64 hexadecimal digits
     pod_uid: str = ""  # pod uid out of the cgroup, with hyphens
+    name: str = ""  # comm, at most 15 characters, writable by the process
+    argv: tuple[str, ...] = ()  # where the source keeps words apart; `command` joins them by spaces
+    cwd: str = ""
+    sha256: str = ""  # of the executable, lower case
+    environment: tuple[str, ...] = ()  # "NAME=value"; "NAME" alone where the value was left out on purpose
+    namespaces: tuple[tuple[str, str], ...] = ()  # linux_namespaces: ("pid", "4026531836"), by name
+    deleted_maps: tuple[str, ...] = ()  # files mapped executable that are no longer there, memfd included
+    capabilities: str = ""  # CapEff as /proc/PID/status writes it, 16 hexadecimal digits
+    visible: bool = True  # False: only another trace of it was found, no list shows it
 
 
 class Socket(Struct, frozen=True):
@@ -42,6 +62,8 @@ class Socket(Struct, frozen=True):
     peer_port: int  # 0: none
     place: Place
     owners: tuple[tuple[str, int], ...] = ()  # name and pid; empty: not shown (no root) or hidden
+    inode: int = 0  # 0: not told
+    namespace: str = ""  # inode of its linux_namespace "net"; empty: that of the command that listed it
 
 
 class FirewallRule(Struct, frozen=True):
@@ -76,6 +98,74 @@ class LogLine(Struct, frozen=True):
     source: str = ""  # "remote_runtime.go:734"
 
 
+class HostEvent(Struct, frozen=True):
+    """Something that happened on the machine, as a sensor, the kernel's audit or a log tells it.
+
+    Like events (all but time, pid, ppid and place the same) are kept once: the first, with their number and the last
+    time. What a field's source did not tell is empty.
+    """
+
+    category: EventCategory
+    source: str  # "linux_audit", "laurel", "falco", "tetragon", "tracee", "osquery", "journal", "shell_history", ...
+    place: Place
+    time: str = ""  # RFC 3339 UTC with microseconds
+    pid: int = -1  # in the machine's pid namespace
+    ppid: int = -1
+    user: str = ""  # name, else number
+    image: str = ""  # path of the executable
+    command: str = ""  # argv joined by spaces
+    argv: tuple[str, ...] = ()
+    parent_image: str = ""
+    parent_command: str = ""
+    cwd: str = ""
+    container: str = ""  # id as given; sensors cut it (12, 31 or 64 hexadecimal digits)
+    pod: str = ""  # "namespace/name"
+    pod_uid: str = ""
+    path: str = ""  # file_event: the file
+    address: str = ""  # network_connection: the other side; login: from where
+    port: int = 0
+    rule: str = ""  # alert: the sensor's rule
+    severity: str = ""  # alert: as the sensor says it
+    message: str = ""  # alert, record: the line for people
+    fields: dict[str, str] = {}  # all fields under the names the source gives them, for rules that speak that language
+    succeeded: bool | None = None  # None: not told
+    count: int = 1
+    last: str = ""
+
+
+class FileEntry(Struct, frozen=True):
+    """A file as a listing shows it: there was one of this name, size and time; its content is not known."""
+
+    path: str
+    place: Place
+    kind: str = "file"  # "file", "directory", "link", "device", "socket", "pipe"
+    size: int = -1
+    mode: str = ""  # "-rwsr-xr-x"
+    owner: str = ""
+    modified: str = ""  # RFC 3339 UTC
+    changed: str = ""  # of the inode
+    sha256: str = ""
+    target: str = ""  # of a link
+
+
+class CronEntry(Struct, frozen=True):
+    """A line of a crontab that starts something."""
+
+    path: str  # of the table on the machine
+    schedule: str  # five fields as written, or "@reboot"
+    command: str
+    place: Place
+    user: str = ""
+
+
+class KernelModule(Struct, frozen=True):
+    """A loaded module of the kernel."""
+
+    name: str
+    place: Place
+    flags: str = ""  # taint flags as /proc/modules writes them: "(OE)"
+
+
 class HostFile(Struct, frozen=True):
     """A file of the machine, whole."""
 
@@ -93,4 +183,8 @@ class Host(Struct):
     firewalls: list[Firewall] = []
     logs: list[LogLine] = []
     files: list[HostFile] = []
+    events: list[HostEvent] = []
+    listing: list[FileEntry] = []
+    schedules: list[CronEntry] = []
+    modules: list[KernelModule] = []
     sources: dict[str, str] = {}  # evidence item → what it was read as: "processes", "sockets", "kubelet log", ...

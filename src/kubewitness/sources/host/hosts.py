@@ -10,7 +10,7 @@ last. Everything is bounded, and what is dropped is counted in a note.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -20,18 +20,30 @@ import msgspec
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
 from kubewitness.model.evidence import Note, ParseFailure, Place
-from kubewitness.model.host import Component, Firewall, Host, HostFile, LogLine, Process, Socket
+from kubewitness.model.host import (
+    Component,
+    CronEntry,
+    FileEntry,
+    Firewall,
+    Host,
+    HostEvent,
+    HostFile,
+    KernelModule,
+    LogLine,
+    Process,
+    Socket,
+)
 from kubewitness.sources.host import cgroups, iptables, logs, nft, processes, recognise, sockets
 from kubewitness.sources.host.cgroups import Executable, Membership
 from kubewitness.sources.host.context import Clock, Context, Room
 from kubewitness.sources.host.folders import grouped, machine_path, name_of
+from kubewitness.sources.host.folding import Events, merged
+from kubewitness.sources.host.formats import BY_KIND
+from kubewitness.sources.host.interface import Fact, Reader
 from kubewitness.sources.host.lines import Lines, decoded, is_binary
 
 MAX_FILE: Final = 1024 * 1024
 _FILES: Final = 128 * 1024 * 1024  # of all files of a machine together
-
-Fact = Process | Socket | Firewall | LogLine | Membership | Executable
-Reader = Callable[[Iterator[tuple[Place, str]], Context], Iterator[Fact | ParseFailure]]
 
 _LOGS: Final[dict[str, Component]] = {
     "kubelet log": "kubelet", "containerd log": "containerd", "control plane log": "control_plane",
@@ -45,8 +57,10 @@ _READERS: Final[dict[str, Reader]] = {
     "cgroups": cgroups.read,
     "executables": cgroups.read_executables,
     **dict.fromkeys(_LOGS, logs.read),
+    **{one.kind: one.read for one in BY_KIND.values()},
 }
-_FIRST: Final = ("containerd log", "processes")  # what tells the clock, before the rest
+# What tells the clock, before the rest.
+_FIRST: Final = (*(one.kind for one in BY_KIND.values() if one.first), "containerd log", "processes")
 _OVERRIDE = re.compile(r"(?:^|[\s\"'])--hostname-override[= ]\"?([A-Za-z0-9.-]{1,253})")
 _HOST_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,252})\s*(?:\n|$)")
 _JOURNAL: Final = b"LPKSHHRH"  # the magic number of a journal file
@@ -59,12 +73,14 @@ class HostEvidence:
 
     Attributes:
         items: What each item of host evidence was read as.
+        executables: Items that are programs, with the machine they are of.
     """
 
     hosts: list[Host] = field(default_factory=list)
     failures: list[ParseFailure] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     items: dict[str, str] = field(default_factory=dict)
+    executables: list[tuple[Host, Source]] = field(default_factory=list)
 
 
 def kind_of_source(source: Source) -> str:
@@ -102,6 +118,7 @@ def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
         if twin is None:
             kept[folder] = hashes
             result.hosts.append(host)
+            result.executables += [(host, source) for source, kind in members if kind == "executable"]
         else:
             text = f"the same machine as {twin or 'the files beside it'}, byte for byte: counted once"
             result.notes.append(Note(Place(members[0][0].name, 0, 0), text))
@@ -124,6 +141,7 @@ class _Machine:
         self._host = Host(name)
         self._clock, self._room, self._files = Clock(year), Room(), _FILES
         self._result = result
+        self._events = Events()
         self._groups: dict[int, Membership] = {}
         self._programs: dict[int, Executable] = {}
 
@@ -137,22 +155,26 @@ class _Machine:
             self._host.sources[source.name] = kind
             for fact in facts.get(source.name, ()):
                 self._take(fact)
-            if kind not in _READERS:
+            if kind not in _READERS or (kind in BY_KIND and BY_KIND[kind].whole):
                 self._file(source, kind)
             if source.failure is not None:
                 self._result.failures.append(source.failure)
-        self._host.processes = [self._joined(process) for process in self._host.processes]
+        self._host.processes = merged(self._joined(process) for process in self._host.processes)
+        self._host.events, left_out = self._events.kept()
+        if left_out:
+            self._result.notes.append(Note(Place(members[0][0].name, 0, 0), left_out))
         self._host.name = _own_name(self._host) or self._host.name
         return self._host
 
     def _listing(self, source: Source, kind: str) -> list[Fact]:
         component = _LOGS.get(kind, "other")
         context = Context(source.name, self._clock, component, self._room)
-        lines = Lines(
-            source,
-            nft.MAX_DOCUMENT if kind == "nft" else 64 * 1024,
-            logs.wanted if kind in _LOGS else None,
-        )
+        if one := BY_KIND.get(kind):
+            lines = Lines(source, one.max_line, one.wanted)
+        elif kind == "nft":
+            lines = Lines(source, nft.MAX_DOCUMENT)
+        else:
+            lines = Lines(source, wanted=logs.wanted if kind in _LOGS else None)
         facts: list[Fact] = []
         stream = iter(lines)
         for fact in _READERS[kind](stream, context):
@@ -181,6 +203,16 @@ class _Machine:
             host.sockets.append(fact)
         elif isinstance(fact, Firewall):
             host.firewalls.append(fact)
+        elif isinstance(fact, HostEvent):
+            self._events.add(fact)
+        elif isinstance(fact, FileEntry):
+            host.listing.append(fact)
+        elif isinstance(fact, CronEntry):
+            host.schedules.append(fact)
+        elif isinstance(fact, KernelModule):
+            host.modules.append(fact)
+        elif isinstance(fact, HostFile):
+            host.files.append(fact)
         elif isinstance(fact, Membership):
             known = self._groups.get(fact.pid)
             if known is None or (fact.container and not known.container):
@@ -209,7 +241,7 @@ class _Machine:
         if data.startswith(_JOURNAL):
             reason = "binary journal of systemd, not read: export it with journalctl -o short-iso-precise"
             self._result.failures.append(unreadable(place, reason))
-        if kind == "container log" or is_binary(bytes(data[:8192])):
+        if kind in ("container log", "executable") or is_binary(bytes(data[:8192])):
             return  # known to be there and hashed; nothing in it is a file's text
         if size > MAX_FILE or self._files < size:
             reason = f"file of {size} bytes, not kept" if size > MAX_FILE else "more files than are kept of one machine"

@@ -14,9 +14,11 @@ from typing import Final
 
 from kubewitness.sources.host import cgroups, containerd, iptables, klog, logs, processes, sockets
 from kubewitness.sources.host.folders import machine_path
+from kubewitness.sources.host.formats import FORMATS
 from kubewitness.sources.host.lines import decoded, is_binary
 
 HEAD: Final = 64 * 1024
+ELF: Final = b"\x7fELF"
 _LINES: Final = 300
 _AUDIT = re.compile(
     r'auditID\\*"\s*:|"kind"\s*:\s*"EventList"|"protoPayload"|cloudaudit\.googleapis|stageTimestamp\\*"\s*:'
@@ -52,6 +54,8 @@ def kind_of(name: str, head: bytes) -> str:
         head: Its first bytes, decompressed (64 KiB, or all there is).
     """
     path = machine_path(name)
+    if head.startswith(ELF):
+        return "executable"
     text = "" if is_binary(head) else decoded(head[:HEAD].removeprefix(b"\xef\xbb\xbf"))
     if len(head) >= HEAD:  # the last line may be cut in two
         text = text.rpartition("\n")[0] or text
@@ -60,6 +64,9 @@ def kind_of(name: str, head: bytes) -> str:
         return _by_path(path, name, empty=not head.strip())
     if lines[0].lstrip()[:1] in {"{", "["} and _AUDIT.search(text):
         return ""
+    for one in FORMATS:
+        if one.looks_like(lines, name):
+            return one.kind
     if log := _log(lines, name):
         return "" if any(map(_is_audit_event, lines)) else log  # an API server may write both into one stream
     return _of_text(text, lines, path) or _by_path(path, name, empty=False, lines=lines)

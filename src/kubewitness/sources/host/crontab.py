@@ -1,0 +1,7 @@
+"""Crontabs, and what crontab -l prints."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

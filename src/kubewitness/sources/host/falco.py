@@ -1,0 +1,7 @@
+"""Alerts of Falco."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

@@ -1,0 +1,111 @@
+"""Many tellings of the same thing become one: processes of several lists, events that repeat.
+
+A collection holds the process list in three or four column sets, and /proc besides; a process is the same if its
+number is and its command line agrees as far as both were printed. An audit of the kernel tells of every health probe
+anew; events that differ in time and process number alone are counted. How many different events are kept of one
+machine is bounded, because an intruder chooses command lines; what comes behind is counted and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from kubewitness.model.host import HostEvent, Process
+
+MAX_EVENTS: Final = 100_000
+_CHARACTERS: Final = 256 * 1024 * 1024
+
+
+class Events:
+    """Events of one machine while they are read."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[object, ...], HostEvent] = {}
+        self._repeated: dict[tuple[object, ...], tuple[int, str, str]] = {}  # key → count, first and last time
+        self._room, self._over = _CHARACTERS, 0
+
+    def add(self, event: HostEvent) -> None:
+        """Keep the event, or count it."""
+        key = _key(event)
+        if key in self._first:
+            known = self._first[key]
+            count, first, last = self._repeated.get(key, (known.count, known.time, known.last or known.time))
+            times = [time for time in (first, last, event.time, event.last) if time]
+            self._repeated[key] = (count + event.count, min(times, default=""), max(times, default=""))
+            return
+        size = 200 + len(event.command) + len(event.message) + sum(map(len, event.fields.values()))
+        if len(self._first) >= MAX_EVENTS or size > self._room:
+            self._over += event.count
+            return
+        self._room -= size
+        self._first[key] = event
+
+    def kept(self) -> tuple[list[HostEvent], str]:
+        """The events in time order, those without a time last; and what to say of those left out."""
+        events = [
+            replace(event, count=self._repeated[key][0], time=self._repeated[key][1], last=self._repeated[key][2])
+            if key in self._repeated
+            else event
+            for key, event in self._first.items()
+        ]
+        events.sort(key=lambda event: event.time or "~")
+        return events, f"{self._over} more events than are kept of one machine" if self._over else ""
+
+
+def _key(event: HostEvent) -> tuple[object, ...]:
+    return (
+        event.category, event.source, event.user, event.image, event.command, event.parent_command, event.container,
+        event.path, event.address, event.port, event.rule, event.message, event.succeeded,
+        tuple(event.fields.items()),
+    )  # fmt: skip
+
+
+def merged(processes: Iterable[Process]) -> list[Process]:
+    """Each process once, with all that any of its tellings says."""
+    out: dict[int, list[Process]] = {}
+    for process in processes:
+        same = out.setdefault(process.pid, [])
+        for number, known in enumerate(same):
+            if _agree(known, process):
+                same[number] = _joined(known, process)
+                break
+        else:
+            same.append(process)
+    return [process for same in out.values() for process in same]
+
+
+def _agree(one: Process, other: Process) -> bool:
+    short, long = sorted((one.command, other.command), key=len)
+    if one.command == other.command or not short:
+        return True
+    shorter = one if one.command == short else other
+    return long.startswith(short) and (shorter.truncated or shorter.pid == 0)
+
+
+def _joined(one: Process, other: Process) -> Process:
+    """Both tellings in one; where they differ, the one that knows more."""
+    best, rest = (one, other) if len(one.command) >= len(other.command) else (other, one)
+    started = next((p.started for p in (best, rest) if p.started.endswith("Z")), best.started or rest.started)
+    return replace(
+        best,
+        ppid=best.ppid if best.ppid >= 0 else rest.ppid,
+        user=best.user or rest.user,
+        started=started,
+        executable=best.executable or rest.executable,
+        cgroup=best.cgroup or rest.cgroup,
+        container=best.container or rest.container,
+        pod_uid=best.pod_uid or rest.pod_uid,
+        name=best.name or rest.name,
+        argv=best.argv or rest.argv,
+        cwd=best.cwd or rest.cwd,
+        sha256=best.sha256 or rest.sha256,
+        environment=best.environment or rest.environment,
+        namespaces=best.namespaces or rest.namespaces,
+        deleted_maps=best.deleted_maps or rest.deleted_maps,
+        capabilities=best.capabilities or rest.capabilities,
+        visible=best.visible and rest.visible,
+        truncated=best.truncated and rest.truncated,
+    )

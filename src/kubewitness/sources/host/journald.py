@@ -1,0 +1,7 @@
+"""journald's exports: JSON and the export format."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

@@ -1,0 +1,7 @@
+"""Listings of files: ls -la, bodyfile, our own."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

@@ -1,0 +1,7 @@
+"""The manifest of our own archive."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

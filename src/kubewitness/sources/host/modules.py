@@ -1,0 +1,7 @@
+"""Loaded kernel modules."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

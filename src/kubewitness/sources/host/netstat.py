@@ -1,0 +1,7 @@
+"""netstat and lsof."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

@@ -1,0 +1,7 @@
+"""Results of osquery."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

@@ -1,0 +1,7 @@
+"""Processes and sockets of our own archive."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()

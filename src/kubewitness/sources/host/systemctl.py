@@ -1,0 +1,7 @@
+"""systemctl cat: unit files as systemd merges them."""
+
+from __future__ import annotations
+
+from kubewitness.sources.host.interface import Format
+
+FORMATS: tuple[Format, ...] = ()
