@@ -140,6 +140,51 @@ def test_the_name_of_a_folder_is_its_last_part() -> None:
     assert [name_of(one) for one in ("a/nodes/n1/", "case/n2.tar.gz!", "", "/")] == ["n1", "n2", "host", "host"]
 
 
+def test_a_hostile_folder_names_no_machine() -> None:
+    assert [
+        name_of(one) for one in ("case.tar!../../x.tar!", "n3.tar!../../", "./../", "a/\x1b[31mred/", "y" * 999)
+    ] == [
+        "x",
+        "n3",
+        "host",
+        "?[31mred",
+        "y" * 253,
+    ]
+
+
+def test_everything_of_a_collection_is_known_and_of_its_machine(tmp_path: Path) -> None:
+    root = "uac-web9-linux-20240323150000"
+    evidence = folder(
+        tmp_path,
+        {
+            f"{root}/live_response/process/ps_auxwww.txt": PS,
+            f"{root}/live_response/containers/docker_info.txt": "Client:\n Version: 1\n",
+            f"{root}/live_response/network/empty.txt": "",
+            f"{root}/chkrootkit/chkrootkit.log": "ROOTDIR is /\n",
+            f"{root}/uac.log": "hello\n",
+            f"{root}/notes/read.me": "hello\n",
+        },
+    )
+    host = only(evidence)
+    assert (host.name, host.files, evidence.failures) == ("web9", [], [])
+    assert sorted(name.rpartition("/")[2] for name, kind in evidence.items.items() if kind == "other file") == [
+        "chkrootkit.log",
+        "docker_info.txt",
+        "empty.txt",
+        "uac.log",
+    ]
+    assert not any(name.endswith("read.me") for name in evidence.items)
+
+
+def test_a_machine_beside_a_collection_stays_another(tmp_path: Path) -> None:
+    files = {
+        "u/live_response/process/ps.txt": PS,
+        "u/other/ps.txt": PS + "root 2 0 [kthreadd]\n",
+        "u/more/ss.txt": "LISTEN 0 1 *:22 *:*\n",
+    }
+    assert {(host.name, len(host.sockets)) for host in folder(tmp_path, files).hosts} == {("other", 0), ("u", 1)}
+
+
 def test_a_damaged_log_keeps_what_was_read(tmp_path: Path) -> None:
     text = 'E0323 15:05:36.670951 1 kubelet.go:1] "x" err="y"\n' * 5000
     evidence = folder(tmp_path, {"nodes/n/kubelet.log.gz": gzip.compress(text.encode(), 0)[:-30_000]})

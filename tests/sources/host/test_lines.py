@@ -48,3 +48,27 @@ def test_a_byte_order_mark_and_carriage_returns_are_no_text(tmp_path: Path) -> N
     source = Source("x", Stretch(path, 0, path.stat().st_size))
     assert [text for _, text in Lines(source)] == ["one", "two"]
     assert len(source.sha256) == 64
+
+
+def never(line: bytes) -> bool:
+    return False
+
+
+def test_lines_nobody_wants_are_counted_and_those_that_are_no_text_are_told() -> None:
+    lines = Lines(
+        Chunks([b"plain\nt\xe9l\xe9\n\x1b[31mred\x1b[0m of a terminal\n", b"\x01\x02\x03ab\nx\0y\nplain\n"]),
+        wanted=never,
+    )
+    assert not list(lines)
+    assert lines.passed == 4
+    assert lines.junk
+    assert (lines.junk.reason, lines.junk.place.line) == ("2 lines that are no text, this is the first", 4)
+
+
+def test_a_line_behind_a_block_of_nuls_is_read() -> None:
+    lines = Lines(
+        Chunks([b"\0" * 4000 + b"kubelet E\nkubelet I\n" + b"\0" * 90]),
+        wanted=lambda line: line.startswith(b"kubelet E"),
+    )
+    assert [(place.line, text) for place, text in lines] == [(1, "kubelet E")]
+    assert (lines.passed, lines.junk.reason if lines.junk else "") == (1, "a line that is no text")

@@ -21,7 +21,7 @@ _PATHS = re.compile(
     r"|environment|resolv\.conf|os-release|machine-id|fstab|nftables\.conf|sysctl\.conf|crictl\.yaml|anacrontab)$"
     r"|var/(?:lib/(?:kubelet|etcd|containerd|docker|rancher|cloud|systemd|cni)|log|spool)/[^/]"
     r"|(?:usr/)?lib/systemd/[^/]|run/systemd/[^/]"
-    r"|root/\.[^/]|home/[^/]+/\.[^/]|proc/\d+/[^/])"
+    r"|root/\.[^/]|home/[^/]+/\.[^/]|proc/(?:\d{1,9}/[^/]|net/[^/]|(?:modules|mounts|version|uptime|stat|cmdline)$))"
 )
 _TOP = re.compile(r"(?:etc|var|root|home|usr|opt|tmp|proc|run|srv|boot|lib|lib64|dev|sys)/[^/]")
 _PARTS: Final = frozenset(
@@ -40,7 +40,13 @@ _PARTS: Final = frozenset(
         "containers",
     )
 )
+_MAX_NAME: Final = 253  # of a host name
 _SUFFIX = re.compile(r"(?:\.(?:tar|t?gz|tgz|zip|zst|xz|bz2|txt|log|json))+$")
+# What an archive of UAC, or of our own, has at its top; chkrootkit/ and the like hold what nobody reads.
+_COLLECTED = re.compile(
+    r"(?:^|[/!])(live_response/|\[root\]/|recovered/[0-9a-f]{64}$|manifest\.jsonl$|uac\.log(?:\.stderr)?$|bodyfile/bodyfile\.txt$"
+    r"|hash_executables/hash_executables\.|chkrootkit/[^/]+$)"
+)
 _UAC = re.compile(r"uac-(.+?)-(?:linux|macos|freebsd|openbsd|netbsd|solaris|aix|esxi|android)-\d{8,14}")
 
 
@@ -66,8 +72,13 @@ def _known(name: str) -> str | None:
     for at in range(0, len(parts) - 4, 2):
         if parts[at] in _GROUPS and parts[at + 2] and (at < 2 or parts[at - 2] != "etc"):
             return "".join(parts[: at + 4])
-    found = re.search(r"(?:^|[/!])(live_response/|\[root\]/)", name)
+    found = _COLLECTED.search(name)
     return name[: found.start(1)] if found else None
+
+
+def is_collected(name: str) -> bool:
+    """The item is part of a collector's archive: it is known to be there even if nobody reads it."""
+    return _COLLECTED.search(name) is not None
 
 
 def folder_of(name: str) -> str:
@@ -102,8 +113,9 @@ def grouped(kinds: Mapping[str, str]) -> dict[str, str]:
         folder: root for folder in customary for root in reversed(copied)
         if folder.startswith(root) and _TOP.match(folder[len(root) :])
     }  # fmt: skip
+    known = set(own.values())
     return {
-        name: inside.get(folder, folder) if folder in customary else _outer(folder, loose, listed)
+        name: inside.get(folder, folder) if folder in customary else _outer(folder, known, listed)
         for name, folder in own.items()
     }
 
@@ -117,8 +129,10 @@ def _outer(folder: str, folders: set[str], listed: set[str]) -> str:
 
 
 def name_of(folder: str) -> str:
-    """A machine's name as its folder or archive is called."""
-    last = re.split("[/!]", folder.rstrip("/!"))[-1]
-    if found := _UAC.match(last):
-        return found[1]
-    return _SUFFIX.sub("", last) or "host"
+    """A machine's name as its folder or archive is called; a folder called `..` or `.` names nothing."""
+    for last in reversed(re.split("[/!]", folder)):
+        found = _UAC.match(last)
+        name = found[1] if found else _SUFFIX.sub("", last)
+        if name.strip(". "):
+            return "".join(char if char.isprintable() else "?" for char in name[:_MAX_NAME])
+    return "host"

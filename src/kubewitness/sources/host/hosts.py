@@ -186,8 +186,7 @@ class _Machine:
             pass
         if kind == "processes":
             self._clock.see(max(filter(None, (_started(fact) for fact in facts)), default=None))
-        if lines.cut:
-            self._result.failures.append(lines.cut)
+        self._result.failures += filter(None, (lines.cut, lines.junk))
         if lines.passed:
             context.note(Place(source.name, 0, 0), f"{lines.passed} lines of mere information passed over")
         self._result.notes += context.notes
@@ -241,7 +240,8 @@ class _Machine:
         if data.startswith(_JOURNAL):
             reason = "binary journal of systemd, not read: export it with journalctl -o short-iso-precise"
             self._result.failures.append(unreadable(place, reason))
-        if kind in ("container log", "executable") or is_binary(bytes(data[:8192])):
+        nowhere = kind == "other file" and not machine_path(source.name)
+        if nowhere or kind in ("container log", "executable") or is_binary(bytes(data[:8192])):
             return  # known to be there and hashed; nothing in it is a file's text
         if size > MAX_FILE or self._files < size:
             reason = f"file of {size} bytes, not kept" if size > MAX_FILE else "more files than are kept of one machine"

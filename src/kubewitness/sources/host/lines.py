@@ -2,7 +2,8 @@
 
 A log may have gigabytes and a line of it may too: what is longer than the limit is cut there (its place keeps the
 true length) and told once as a failure. `wanted` looks at the bytes before anything is decoded, so that the millions
-of lines nobody asks for cost little; they are counted in `passed`.
+of lines nobody asks for cost little; they are counted in `passed`, unless they are no text: those are told as one
+failure. A block of NULs in front of a line, as a machine that lost power leaves it in its logs, costs not that line.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
+
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
 from kubewitness.model.evidence import ParseFailure, Place
 
 MAX_LINE: Final = 64 * 1024
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c\x1d\x7f]")
+_CONTROLS: Final = bytes(code for code in range(128) if _CONTROL.match(bytes((code,))))
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -30,18 +34,26 @@ def is_binary(head: bytes) -> bool:
     return len(_CONTROL.findall(head[:8192])) * 20 > len(head[:8192])
 
 
+def is_junk(line: bytes) -> bool:
+    """No line of a text in any encoding: a NUL in it, or more than a stray control byte."""
+    return b"\0" in line or (len(line) - len(line.translate(None, _CONTROLS))) * 20 > len(line)
+
+
 class Lines:
     """Iterates the non-empty lines of a source, to its end, so that the source's hash is known afterwards.
 
     Attributes:
         passed: Lines that `wanted` did not want.
         cut: The first line that was longer than the limit, as a failure.
+        junk: The lines that were not wanted and are no text, as one failure at the first of them.
     """
 
     def __init__(self, source: Source, limit: int = MAX_LINE, wanted: Callable[[bytes], bool] | None = None) -> None:
         self._source, self._limit, self._wanted = source, limit, wanted
         self.passed = 0
         self.cut: ParseFailure | None = None
+        self.junk: ParseFailure | None = None
+        self._junk = 0
 
     def __iter__(self) -> Iterator[tuple[Place, str]]:
         offset, number = 0, 1
@@ -57,10 +69,22 @@ class Lines:
                     )
                 if self._wanted is None or self._wanted(data):
                     yield place, decoded(data)
+                elif data[0] == 0 and (rest := data.lstrip(b"\0")) and self._wanted(rest):
+                    yield place, decoded(rest)
+                elif is_junk(data):
+                    self._add_junk(place, data)
                 else:
                     self.passed += 1
             offset += length + ended
             number += 1
+
+    def _add_junk(self, place: Place, data: bytes) -> None:
+        self._junk += 1
+        lines = "a line that is" if self._junk == 1 else f"{self._junk} lines that are"
+        if self.junk is None:
+            self.junk = unreadable(place, f"{lines} no text", data[:256])
+        else:
+            self.junk = msgspec.structs.replace(self.junk, reason=f"{lines} no text, this is the first")
 
     def _pieces(self) -> Iterator[tuple[bytes, int, bool]]:
         """Each line's first bytes, its true length and whether a line end follows."""

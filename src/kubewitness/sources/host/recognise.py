@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kubewitness.sources.host import cgroups, containerd, iptables, klog, logs, processes, sockets
-from kubewitness.sources.host.folders import machine_path
+from kubewitness.sources.host.folders import is_collected, machine_path
 from kubewitness.sources.host.formats import FORMATS
 from kubewitness.sources.host.lines import decoded, is_binary
 
@@ -175,7 +175,7 @@ def _component(name: str, sample: str) -> str:
 
 
 def _by_path(path: str, name: str, empty: bool, lines: list[str] | None = None) -> str:
-    if path:
+    if path or is_collected(name):
         if lines and _most(lines, _is_audit_event):
             return ""
         if _CONTAINER_LOG.match(path):
