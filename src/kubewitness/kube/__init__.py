@@ -1,0 +1,1 @@
+"""Asking an API server. The only package that does, and it only reads."""
