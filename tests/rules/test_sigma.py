@@ -227,7 +227,7 @@ def test_rules_for_other_logs_are_skipped_not_errors(tmp_path: Path) -> None:
     assert (loaded.rules, loaded.errors) == ((), ())
     assert [reason for _, reason in loaded.skipped] == [
         "status deprecated",
-        "log source windows, not kubernetes/audit",
+        "log source windows is not read",
         "not a Sigma rule",
     ]
 

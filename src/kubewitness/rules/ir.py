@@ -108,6 +108,7 @@ class Rule(msgspec.Struct, frozen=True):
     path: Path = Path()
     line: int = 0
     first_seen: FirstSeen | None = None  # then a match alone is no finding
+    log_source: str = ""  # of `rules.host_sources`; empty: the audit log of Kubernetes
 
 
 CorrelationType = Literal["event_count", "value_count", "temporal", "temporal_ordered"]

@@ -3,7 +3,7 @@
 A rule's id is its path below the folder it came from, without suffix (`k8s_audit/initial_access/x`); the package's own
 correlations carry `correlations/` in front. Everything that cannot be used is kept as a value: `errors` (wrong content,
 with path and line) and `skipped` (other log sources, with the reason). The order is that of the ids, whatever the disk
-says.
+says. Rules about machines (`rules.host_sources`) are kept apart from those about audit events.
 
 Source: Sigma specification 2.x for the meaning of filters (their condition must hold as well) and of `generate` (base
 rules of a correlation are no findings of their own unless it says so).
@@ -20,6 +20,7 @@ import msgspec
 
 from kubewitness.model.errors import ContentError, UsageError
 from kubewitness.rules.cache import remembered
+from kubewitness.rules.host_sources import covers
 from kubewitness.rules.ir import AllOf, CorrelationRule, Rule, RuleId, walk_fields
 from kubewitness.rules.parsed import ParsedCorrelation, ParsedFile, ParsedFilter, ParsedRule
 
@@ -33,6 +34,7 @@ class RuleSet(msgspec.Struct, frozen=True):
     correlations: tuple[CorrelationRule, ...] = ()
     errors: tuple[ContentError, ...] = ()
     skipped: tuple[tuple[Path, str], ...] = ()
+    host_rules: tuple[Rule, ...] = ()  # about machines; `rules` are about audit events of Kubernetes
 
 
 def content_folder() -> Path:
@@ -132,8 +134,10 @@ class _Linker:
             msgspec.structs.replace(p.rule, kind="context") if p.rule.id in silent else p.rule
             for p in self.rules.values()
         )
+        ordered = sorted(rules, key=lambda rule: rule.id)
         return RuleSet(
-            rules=tuple(sorted(rules, key=lambda rule: rule.id)),
+            rules=tuple(rule for rule in ordered if not rule.log_source),
+            host_rules=tuple(rule for rule in ordered if rule.log_source),
             correlations=tuple(correlations),
             errors=tuple(sorted(self.errors, key=lambda e: (str(e.path), e.line or 0, e.message))),
             skipped=tuple(sorted(self.skipped)),
@@ -151,6 +155,8 @@ class _Linker:
                 self.errors.append(ContentError(message, rule_filter.path, rule_filter.line))
         for target in targets:
             parsed = self.rules[target]
+            if not _same_log(rule_filter, parsed.rule):
+                continue
             if rule_filter.category in ("", parsed.category):
                 self.rules[target] = _filtered(parsed, rule_filter)
 
@@ -165,6 +171,10 @@ class _Linker:
             name = next(name for name in unknown if _fold(name) not in self.skipped_names)
             reason = "is itself a correlation" if _fold(name) in self.ids else "is not loaded"
             self.errors.append(ContentError(f"correlates rule {name!r}, which {reason}", rule.path, rule.line))
+            return None
+        if other := [name for name in rule.rules if self.rules[RuleId(self.ids[_fold(name)])].rule.log_source]:
+            message = f"correlates rule {other[0]!r}, which is about machines: only audit events are correlated"
+            self.errors.append(ContentError(message, rule.path, rule.line))
             return None
         if new := [name for name in rule.rules if self.rules[RuleId(self.ids[_fold(name)])].rule.first_seen]:
             message = f"correlates rule {new[0]!r}, which speaks only of what is new: a match of it means nothing"
@@ -181,6 +191,11 @@ class _Linker:
             base = {self.ids[_fold(name)] for name in parsed.correlation.rules if _fold(name) in self.ids}
             (loud if parsed.generate else silent).update(base)
         return {rule for rule in silent - loud if rule in self.rules and not self.rules[rule].kind_given}
+
+
+def _same_log(rule_filter: ParsedFilter, rule: Rule) -> bool:
+    """Whether the filter speaks of the log that the rule reads."""
+    return rule_filter.log_source == rule.log_source or covers(rule_filter.log_source, rule.log_source)
 
 
 def _fold(name: str) -> str:

@@ -38,6 +38,7 @@ class ParsedFilter(msgspec.Struct, frozen=True):
     category: str
     path: Path
     line: int
+    log_source: str = ""  # as in Rule
 
 
 class ParsedFile(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """One rule file → its rules, correlations and filters, or complaints with path and line.
 
 A file holds one or more YAML documents. All complaints about a document are collected, and a document with any gives no
-rule. Documents for other log sources are skipped with the reason: a folder may hold rules for everything.
+rule. Documents for log sources that are never read are skipped with the reason: a folder may hold rules for everything.
 
 Source: Sigma specification 2.x: rules, correlation rules, filters.
 """
@@ -14,13 +14,16 @@ from pathlib import Path
 from kubewitness.model.errors import ContentError
 from kubewitness.rules.documents import Document, read_documents
 from kubewitness.rules.first_seen import parse_first_seen
+from kubewitness.rules.host_sources import log_source_of
 from kubewitness.rules.ir import AnyOf, CorrelationRule, Node, Rule, RuleId, walk_fields
 from kubewitness.rules.metadata import read_metadata
 from kubewitness.rules.parsed import ParsedCorrelation, ParsedFile, ParsedFilter, ParsedRule
 from kubewitness.rules.sigma import (
+    AUDIT_EVENTS,
     all_of,
     any_of,
     check_aliases,
+    language_of,
     parse_condition,
     parse_correlation,
     parse_item,
@@ -83,7 +86,15 @@ def _reason_to_skip(document: Document) -> str:
     if product == "kubernetes" and (service == "audit" or (service is None and "filter" in value)):
         return ""
     named = "/".join(str(source[key]) for key in ("product", "category", "service") if source.get(key))
-    return f"log source {named or 'unknown'}, not kubernetes/audit"
+    if _log_source(document):
+        return ""
+    return f"log source {named or 'unknown'} is not read"
+
+
+def _log_source(document: Document) -> str:
+    """The log source of a machine that a rule is for; empty: the audit log of Kubernetes."""
+    source = document.value.get("logsource")
+    return log_source_of(source) if isinstance(source, Mapping) else ""
 
 
 class _Parse:
@@ -91,6 +102,8 @@ class _Parse:
 
     def __init__(self, document: Document, rule_id: RuleId) -> None:
         self.document, self.rule_id = document, rule_id
+        self.log_source = _log_source(document)
+        self.language = language_of(self.log_source) if self.log_source else AUDIT_EVENTS
         self.errors: list[ContentError] = []
         self.nodes: dict[str, Node] = {}  # named detections
 
@@ -104,6 +117,8 @@ class _Parse:
         if self.errors or condition is None or not isinstance(source, Mapping):
             return
         first_seen, condition = parse_first_seen(document, condition, self.nodes)
+        if first_seen and self.log_source:
+            raise document.error("first_seen is for audit events: it needs a whole log", "kubewitness", "first_seen")
         read = walk_fields(condition) | (set(first_seen.fields) if first_seen else set())
         rule = Rule(
             id=self.rule_id,
@@ -120,6 +135,7 @@ class _Parse:
             path=document.path,
             line=document.line(),
             first_seen=first_seen,
+            log_source=self.log_source,
         )
         yield ParsedRule(rule, metadata.names, metadata.kind_given, str(source.get("category") or ""))
 
@@ -140,7 +156,8 @@ class _Parse:
             raise document.error("a filter needs 'rules': any, or names or ids of rules", "filter", "rules")
         condition = self._detection("filter", reserved=frozenset({"condition", "rules"}))
         if condition is not None and not self.errors:
-            yield ParsedFilter(condition, rules, str(source.get("category") or ""), document.path, document.line())
+            category = str(source.get("category") or "")
+            yield ParsedFilter(condition, rules, category, document.path, document.line(), self.log_source)
 
     def _detection(self, section: str, reserved: frozenset[str]) -> Node | None:
         """The condition of a `detection` or `filter` section, its names replaced by what they stand for."""
@@ -186,7 +203,7 @@ class _Parse:
 
     def _item(self, key: object, value: object, *keys: str | int) -> Node:
         try:
-            return parse_item(key, value)
+            return parse_item(key, value, self.language)
         except ContentError as error:
             where = f"{key}: " if key else ""
             self.errors.append(self.document.error(where + error.message, *keys))

@@ -11,7 +11,9 @@ Conventions of the result, beyond what `rules.ir` says:
 * `re`: RE2 syntax (linear time, so no expression of a foreign rule can hang a run), *searched* in the value,
   case-sensitive unless the expression says `(?i)`; Sigma's flags i, m, s are put in front as inline flags.
 * keywords: `contains`, `wildcard` or `re` on the field "*", the record's own JSON text; a keyword is also sought in the
-  spellings that JSON writers give it (`\u003c` for `<`), an expression is not.
+  spellings that JSON writers give it (`\u003c` for `<`), an expression is not. Of a machine's events it is the line.
+
+Which fields there are depends on the log source (`Language`).
 
 Source: Sigma specification 2.x: rules, modifiers, correlation rules, filters.
 """
@@ -20,9 +22,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import cast
+from functools import partial
+from typing import NamedTuple, cast
 
 import msgspec
 import re2
@@ -72,6 +75,7 @@ from sigma.types import (
 from kubewitness.model.errors import ContentError
 from kubewitness.rules.documents import Document
 from kubewitness.rules.fields import ALIASES, is_known
+from kubewitness.rules.host_sources import field_of
 from kubewitness.rules.ir import (
     AllOf,
     AnyOf,
@@ -103,12 +107,39 @@ _REGEX_OPTIONS = re2.Options()
 _REGEX_OPTIONS.log_errors = False
 
 
+Spelling = Callable[[str], str]
+
+
 def _field(name: str) -> str:
     """The proper name of a field."""
     name = ALIASES.get(name, name)
     if not is_known(name):
         raise ContentError(f"no audit event has a field {name!r}")
     return name
+
+
+def _as_go_writes(text: str) -> str:
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
+    return re.sub("[<>&\u2028\u2029]", lambda m: f"\\u{ord(m[0]):04x}", escaped)
+
+
+def _as_ascii(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+class Language(NamedTuple):
+    """What the rules of a log source may say."""
+
+    field: Callable[[str], str]  # the proper name of a field; raises ContentError if there is none
+    spellings: tuple[Spelling, ...]  # how a keyword may stand in a record
+
+
+AUDIT_EVENTS = Language(_field, (str, _as_go_writes, _as_ascii))
+
+
+def language_of(source: str) -> Language:
+    """How rules of a log source of Linux may speak: of its own fields, and of text as it was written."""
+    return Language(partial(field_of, source), (str,))
 
 
 def check_aliases(document: Document) -> None:
@@ -188,19 +219,19 @@ def _select(selector: ConditionSelector, nodes: Mapping[str, Node]) -> Node:
 # -- detection items: field, modifiers, values
 
 
-def parse_item(key: object, value: object) -> Node:
+def parse_item(key: object, value: object, language: Language = AUDIT_EVENTS) -> Node:
     """One `field|modifiers: values`; `key` None is a keyword search.
 
     Raises:
         ContentError: it has no exact counterpart.
     """
     try:
-        return _item(key, value)
+        return _item(key, value, language)
     except (SigmaError, AttributeError, TypeError) as error:
         raise ContentError(str(error)) from error
 
 
-def _item(key: object, value: object) -> Node:
+def _item(key: object, value: object, language: Language) -> Node:
     if key is not None and not isinstance(key, str):
         raise ContentError("a field name must be text")
     if value == []:
@@ -220,19 +251,19 @@ def _item(key: object, value: object) -> Node:
             raise ContentError("anchor a regular expression with ^ or $ instead of startswith or endswith")
     elif item.field is None and modifiers & {SigmaStartswithModifier, SigmaEndswithModifier}:
         raise ContentError("a keyword has no start or end to compare with")
-    field = RECORD if item.field is None else _field(item.field)
+    field = RECORD if item.field is None else language.field(item.field)
     cased = SigmaCaseSensitiveModifier in modifiers
-    parts = [_value(field, v, cased) for v in item.value]
+    parts = [_value(field, v, cased, language) for v in item.value]
     node = all_of(parts) if item.value_linking is ConditionAND else any_of(parts)
     return Negate(node) if item.negated else node
 
 
-def _value(field: str, value: SigmaType, cased: bool) -> Node:
+def _value(field: str, value: SigmaType, cased: bool, language: Language) -> Node:
     """One value after its modifiers."""
     if isinstance(value, SigmaExpansion):
-        return any_of([_value(field, v, cased) for v in value.values])
+        return any_of([_value(field, v, cased, language) for v in value.values])
     if isinstance(value, SigmaString):
-        return _keyword(value, cased) if field == RECORD else _string(field, _pieces(value), cased)
+        return _keyword(value, cased, language) if field == RECORD else _string(field, _pieces(value), cased)
     if isinstance(value, SigmaRegularExpression):
         return Predicate(field, "re", _regex(value), cased=True)
     if isinstance(value, SigmaTimestampPart):
@@ -241,10 +272,10 @@ def _value(field: str, value: SigmaType, cased: bool) -> Node:
         if isinstance(value, SigmaNumber):
             return Predicate(field, "contains", str(value.number))
         raise ContentError("a keyword must be text, a number or a regular expression")
-    return _typed(field, value, cased)
+    return _typed(field, value, cased, language)
 
 
-def _typed(field: str, value: SigmaType, cased: bool) -> Predicate:
+def _typed(field: str, value: SigmaType, cased: bool, language: Language) -> Predicate:
     if isinstance(value, SigmaNumber):
         return Predicate(field, "eq", value.number)
     if isinstance(value, SigmaBool):
@@ -260,7 +291,7 @@ def _typed(field: str, value: SigmaType, cased: bool) -> Predicate:
             raise ContentError(
                 "parts of another field's value (fieldref with contains, startswith, ...) cannot be compared"
             )
-        return Predicate(field, "fieldeq", _field(value.field), cased)
+        return Predicate(field, "fieldeq", language.field(value.field), cased)
     if isinstance(value, SigmaCompareExpression) and value.op in _COMPARISONS:
         if isinstance(value.number, SigmaTimestampPart):
             raise ContentError("parts of a time (minute, hour, ...) are not supported")
@@ -304,25 +335,16 @@ def _string(field: str, pieces: list[str | SpecialChars], cased: bool) -> Predic
     return Predicate(field, "wildcard", "".join(written), cased)
 
 
-def _keyword(value: SigmaString, cased: bool) -> Node:
+def _keyword(value: SigmaString, cased: bool, language: Language) -> Node:
     """A text anywhere in the record, as it is or as JSON is written: Go escapes <, > and &, others all but ASCII."""
     pieces = _pieces(value)
     pieces = [*([] if pieces[:1] == [_MANY] else [_MANY]), *pieces, *([] if pieces[-1:] == [_MANY] else [_MANY])]
     found = list[Predicate]()
-    for spell in (str, _as_go_writes, _as_ascii):
+    for spell in language.spellings:
         predicate = _string(RECORD, [spell(p) if isinstance(p, str) else p for p in pieces], cased)
         if predicate not in found:
             found.append(predicate)
     return any_of(found)
-
-
-def _as_go_writes(text: str) -> str:
-    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
-    return re.sub("[<>&\u2028\u2029]", lambda m: f"\\u{ord(m[0]):04x}", escaped)
-
-
-def _as_ascii(text: str) -> str:
-    return json.dumps(text)[1:-1]
 
 
 def _regex(value: SigmaRegularExpression) -> str:
