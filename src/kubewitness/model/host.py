@@ -171,7 +171,7 @@ class HostFile(Struct, frozen=True):
 
     path: str  # on the machine: "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
     text: str
-    place: Place  # of its first line; line N of the file is line N of the item
+    place: Place  # of its first line; where the item holds other files too, it begins in the middle of the item
 
 
 class Host(Struct):
@@ -187,4 +187,8 @@ class Host(Struct):
     listing: list[FileEntry] = []
     schedules: list[CronEntry] = []
     modules: list[KernelModule] = []
+    commands: dict[str, int] = {}  # command line the collector ran → how it ended; 127: not there, -1: timed out
+    kernel: str = ""
+    boot_id: str = ""
+    collected: str = ""  # RFC 3339 UTC, when a collector began
     sources: dict[str, str] = {}  # evidence item → what it was read as: "processes", "sockets", "kubelet log", ...

@@ -28,6 +28,7 @@ class Line(Struct, frozen=True, gc=False):
     text: str
     place: Place
     path: str  # of the file on the machine
+    number: int = 0  # in that file: another than that of its place where a listing holds several files
 
 
 def lines(file: HostFile) -> Iterator[Line]:
@@ -38,13 +39,14 @@ def lines(file: HostFile) -> Iterator[Line]:
     for end in _END.finditer(file.text):
         text = file.text[start : end.start()]
         length = _size(text)
-        yield Line(text, Place(file.place.item, number, offset, length), file.path)
+        yield Line(text, Place(file.place.item, number, offset, length), file.path, number - file.place.line + 1)
         number += end.group().count("\n")
         offset += length + len(end.group())
         start = end.end()
     if start < len(file.text):
         text = file.text[start:]
-        yield Line(text, Place(file.place.item, number, offset, _size(text)), file.path)
+        place = Place(file.place.item, number, offset, _size(text))
+        yield Line(text, place, file.path, number - file.place.line + 1)
 
 
 def _size(text: str) -> int:

@@ -58,7 +58,8 @@ def _changed_since(line: Line) -> Reason:
 def place_text(line: Line) -> tuple[str, str]:
     """Words for "line 3 of /etc/x", in both languages, for a file of the machine."""
     path = line.path[:200]
-    return f"line {line.place.line} of {path}", f"{path} 第 {line.place.line} 行"
+    number = line.number or line.place.line
+    return f"line {number} of {path}", f"{path} 第 {number} 行"
 
 
 def _text(entry: Unreached) -> Text:
