@@ -1,7 +1,222 @@
-"""The kernel's audit (linux_audit): raw records of auditd."""
+"""The kernel's audit (linux_audit): raw records of auditd, or of syslog and journald, joined to events.
+
+Records of one event have one time and serial, but those of several events lie between each other, and nothing says
+reliably which is the last: EOE is not always written. An event is complete at EOE, at PROCTITLE (the kernel's last),
+if its type is one that comes alone, if a record is two seconds later, or if a thousand others are open. What journald
+prints has neither time nor serial; there the records that follow a SYSCALL are taken for its own.
+
+Where the audit itself was interrupted, a note says so: auditd ended and came back, it was switched off, the kernel
+dropped records. Events that are like are counted here already, because a day of audit is larger than memory.
+"""
 
 from __future__ import annotations
 
-from kubewitness.sources.host.interface import Format
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
 
-FORMATS: tuple[Format, ...] = ()
+from kubewitness.evidence.failures import unreadable
+from kubewitness.model.evidence import ParseFailure, Place
+from kubewitness.model.host import HostEvent
+from kubewitness.sources.host.containerd import instant
+from kubewitness.sources.host.context import Context, Misfits, month, stamp
+from kubewitness.sources.host.folding import Events
+from kubewitness.sources.host.interface import Format
+from kubewitness.sources.host.linux_audit_events import AuditEvent, events_of
+from kubewitness.sources.host.linux_audit_gaps import Gaps
+from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, record_of
+from kubewitness.sources.host.logs import SYSLOG
+
+_WINDOW: Final = 2  # seconds
+_OPEN: Final = 1000  # events that wait for more records
+_ASIDE: Final = ("----", "time->")  # what ausearch writes between events
+_FOLLOWS: Final = frozenset(
+    ("EXECVE", "CWD", "PATH", "PROCTITLE", "SOCKADDR", "SOCKETCALL", "BPRM_FCAPS", "CAPSET", "MMAP", "FD_PAIR",
+     "OBJ_PID", "OPENAT2", "EOE")
+)  # fmt: skip
+_ALONE = re.compile(r"USER_|USYS_|CRED_|SERVICE_|SYSTEM_|DAEMON_|ADD_|DEL_|GRP_|ACCT_|CRYPTO_|VIRT_|SOFTWARE_")
+_LOST = re.compile(
+    r"audit_lost=(\d{1,12})|backlog limit exceeded|(?:hold|retry|auditd) queue overflow|rate limit exceeded"
+)
+_Key = tuple[str, str, str]
+
+
+def looks_like(lines: list[str], _name: str) -> bool:
+    """At least half of the first lines are records, plain or behind what syslog puts in front."""
+    first = [line for line in lines[:60] if not line.startswith(_ASIDE)]
+    return 2 * sum(_split(line) is not None for line in first) >= len(first) > 0
+
+
+def _split(line: str) -> tuple[re.Match[str], re.Match[str] | None] | None:
+    """The head of a record in a line, and the syslog prefix before it."""
+    if found := HEAD.match(line) or KERNEL.match(line):
+        return found, None
+    prefix = SYSLOG.match(line)
+    if prefix is None:
+        return None
+    program, at = prefix[2], prefix.end()
+    if program in ("audispd", "auditd", "audisp-syslog", "kernel", "audit"):
+        found = HEAD.match(line, at) or KERNEL.match(line, at)
+        if found is None and program == "audit":
+            found = BARE.match(line, at)
+        return (found, prefix) if found else None
+    return None
+
+
+def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostEvent | ParseFailure]:
+    """The events of a log."""
+    misfits, kept, joining = Misfits(), Events(), Joining(context)
+    for place, line in lines:
+        if line.startswith(_ASIDE):
+            continue
+        if joining.take(place, line):
+            for event in joining.complete():
+                kept.add(event)
+        elif failure := misfits.add(unreadable(place, "no record of linux_audit", line[:400].encode())):
+            yield failure
+    for event in joining.rest():
+        kept.add(event)
+    if failure := misfits.rest():
+        yield failure
+    joining.tell()
+    events, left_out = kept.kept()
+    if left_out:
+        context.note(Place(context.item, 0, 0), left_out)
+    yield from events
+
+
+class Joining:
+    """Records of events that are not complete yet."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._open: dict[_Key, AuditEvent] = {}
+        self._times: dict[_Key, int] = {}
+        self._done: list[AuditEvent] = []
+        self._last: tuple[str, str] = ("", "")  # a second and how it is written
+        self._bare: AuditEvent | None = None
+        self._gaps = Gaps()
+        self._left_out = 0
+
+    def take(self, place: Place, line: str) -> bool:
+        """Take in a line; whether it was a record, or a line of the kernel about its audit."""
+        found = HEAD.match(line)
+        prefix = None
+        if found is None:
+            both = _split(line)
+            if both is None:
+                return self._about_audit(place, line)
+            found, prefix = both
+        if found.re is BARE:
+            self._take_bare(place, found, prefix, line)
+            return True
+        node, kind, second, fraction, serial = found[1] or "", found[2], found[3], found[4], found[5]
+        if not kind[0].isalpha() or kind[0] == "U":
+            kind = kind_named(kind)
+        moment, key = int(second), (node, f"{second}.{fraction}", serial)
+        event = self._open.get(key)
+        if event is None:
+            if kind == "EOE":
+                return True
+            self._make_room(moment)
+            event = AuditEvent(self._time(second, fraction), place, node)
+            self._open[key] = event
+            self._times[key] = moment
+        if kind != "EOE":
+            record = record_of(kind, line[found.end() :])
+            event.add(record)
+            self._about(place, event.time, record)
+        if kind in ("EOE", "PROCTITLE") or _ALONE.match(kind):
+            self._finish(key)
+        return True
+
+    def complete(self) -> Iterator[HostEvent]:
+        """The events that are complete, which are then forgotten."""
+        if not self._done:
+            return
+        done, self._done = self._done, []
+        for event in done:
+            self._left_out += event.left_out
+            yield from events_of(event)
+
+    def rest(self) -> Iterator[HostEvent]:
+        """All events that are left at the end."""
+        for key in list(self._open):
+            self._finish(key)
+        if self._bare is not None:
+            self._done.append(self._bare)
+        yield from self.complete()
+
+    def tell(self) -> None:
+        """Remark on what was interrupted or left out."""
+        for place, reason in self._gaps.told():
+            self._context.note(place, reason)
+        if self._left_out:
+            text = f"{self._left_out} more records than are kept of one linux_audit event"
+            self._context.note(Place(self._context.item, 0, 0), text)
+
+    def _about(self, place: Place, time: str, record: Record) -> None:
+        if record.kind in ("CONFIG_CHANGE", "DAEMON_START", "DAEMON_END", "DAEMON_ABORT"):
+            self._gaps.see(place, time, record)
+        else:
+            self._gaps.at(time)
+
+    def _finish(self, key: _Key) -> None:
+        self._done.append(self._open.pop(key))
+        del self._times[key]
+
+    def _make_room(self, moment: int) -> None:
+        while self._open:
+            oldest = next(iter(self._open))
+            if len(self._open) < _OPEN and self._times[oldest] + _WINDOW >= moment:
+                break
+            self._finish(oldest)
+
+    def _time(self, second: str, fraction: str) -> str:
+        if second != self._last[0]:
+            try:
+                written = stamp(datetime.fromtimestamp(int(second), UTC))
+            except (ValueError, OverflowError, OSError):
+                written = ""
+            self._last = second, written.partition(".")[0]
+        return f"{self._last[1]}.{fraction[:6]:0<6}Z" if self._last[1] else ""
+
+    def _take_bare(self, place: Place, found: re.Match[str], prefix: re.Match[str] | None, line: str) -> None:
+        kind = kind_named(found[1])
+        if self._bare is not None and (kind not in _FOLLOWS or not self._bare.records):
+            self._done.append(self._bare)
+            self._bare = None
+        if kind == "EOE":
+            return
+        if self._bare is None:
+            self._bare = AuditEvent(self._printed(prefix), place)
+        record = record_of(kind, line[found.end() :])
+        self._bare.add(record)
+        self._about(place, self._bare.time, record)
+        if kind == "PROCTITLE":
+            self._done.append(self._bare)
+            self._bare = None
+
+    def _printed(self, prefix: re.Match[str] | None) -> str:
+        if prefix is None:
+            return ""
+        if prefix[1]:
+            return stamp(instant(prefix[1]))
+        words = prefix[0].split(">")[-1].split(None, 3)
+        text = f"{month(words[0]):02d}{int(words[1]):02d} {words[2]}" if words[1].isdecimal() else ""
+        try:
+            return stamp(self._context.clock.without_year(text)) if text else ""
+        except ValueError:
+            return ""
+
+    def _about_audit(self, place: Place, line: str) -> bool:
+        prefix = SYSLOG.match(line)
+        if prefix is None or prefix[2] not in ("kernel", "audit", "auditd", "audispd"):
+            return False
+        if found := _LOST.search(line, prefix.end()):
+            self._gaps.lost(place, found[1] or "")
+        return True
+
+
+FORMATS: tuple[Format, ...] = (Format("linux_audit log", looks_like, read),)

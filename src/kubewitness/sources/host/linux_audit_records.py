@@ -1,0 +1,147 @@
+"""One record of linux_audit: a line of audit.log, or what syslog, journald and the kernel's ring buffer show of it.
+
+`type=SYSCALL msg=audit(1626611363.720:348501): key=value …`; a log that many machines write into puts `node=NAME` in
+front; the kernel itself writes `audit: type=1300 audit(…): …`, and journald prints `audit[PID]: SYSCALL …` without
+time and serial. Values:
+
+- quoted values are literal; what a program could choose and what has a space, a quote or a byte beyond ASCII in it, is
+  written in hexadecimal digits without quotes. `(null)` and `?` stand for nothing.
+- behind 0x1D stands what auditd added (ENRICHED): the same names in capitals, with names for numbers. It prints as
+  nothing, so copies of logs may lack it: `key=(null)ARCH=x86_64`.
+- records of programs (PAM, sshd, systemd) have their own pairs inside `msg='…'`. What the kernel said of the sender
+  (pid, uid, auid, ses) stands before and wins.
+- a word of EXECVE longer than the kernel's buffer comes as `a2_len=… a2[0]=… a2[1]=…`, over several records.
+- SOCKADDR holds the bytes of a struct sockaddr.
+
+Source: auditd(8), audit.rules(7), the kernel's kernel/audit.c and kernel/auditsc.c.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from kubewitness.sources.host.lines import decoded
+from kubewitness.sources.host.linux_audit_names import TYPES
+
+_KIND: Final = (
+    r"type=([A-Z][A-Z0-9_]{0,40}|\d{4}|UNKNOWN\[\d{1,5}\]) (?:msg=)?audit\((\d{1,12})\.(\d{1,9}):(\d{1,12})\):"
+)
+HEAD = re.compile(rf"(?:node=(\S{{1,255}}) )?{_KIND} ?")
+KERNEL = re.compile(rf"(?:\[ {{0,8}}\d{{1,9}}\.\d{{1,9}}\] ?)?(?:audit: )?(){_KIND} ?")
+BARE = re.compile(r"([A-Z][A-Z0-9_]{2,40}|UNKNOWN\[\d{1,5}\]|<audit-\d{1,5}>) (?=[\w-]{1,40}=|avc: )")
+# A value: quoted, in braces (an address in words), nothing, or up to the next white space (0x1D is some).
+_PAIR = re.compile(r"(?<![\w\]-])([\w\[\]-]{1,64})=(\"[^\"]{0,65536}\"|\{[^{}]{0,400}\}|\(null\)|\S*)")
+_AVC = re.compile(r"avc: {1,4}(\w{1,20}) {1,4}\{ ([\w ]{1,200}) \}")
+_OLD_NAMES = re.compile(r"\b(old|new) (auid|ses)=")
+_NUMBER = re.compile(r"\d{1,5}")
+_WORD = re.compile(r"a(\d{1,7})(?:\[\d{1,7}\])?")
+_HEX = re.compile(r"(?:[0-9A-F]{2}){1,65536}")
+# What the kernel or a program writes as an "untrusted string".
+_ENCODED: Final = frozenset(
+    ("acct", "cmd", "comm", "cwd", "data", "dir", "exe", "file", "grp", "key", "name", "new_group", "ocomm", "path",
+     "proctitle", "vm", "watch")
+)  # fmt: skip
+_NOTHING: Final = frozenset(("", "?", "(null)", "(none)"))
+UNSET: Final = frozenset(("4294967295", "-1", "unset"))
+
+
+class Record(NamedTuple):
+    """A record with its values decoded. What says nothing is left out."""
+
+    kind: str  # "SYSCALL"
+    values: dict[str, str]
+    words: tuple[tuple[int, bytes], ...] = ()  # of EXECVE: position and bytes, a long word in several pieces
+
+
+def kind_named(kind: str) -> str:
+    """The name of a record type that may be written as a number."""
+    if kind[0].isdecimal() or kind[0] in "<U":
+        number = _NUMBER.search(kind)
+        return TYPES.get(number[0], f"UNKNOWN[{number[0]}]") if number else kind
+    return kind
+
+
+def record_of(kind: str, body: str) -> Record:
+    """The record whose text behind the colon is `body`."""
+    if kind == "EXECVE":
+        return _execve(body)
+    at = body.find("msg='")
+    if at >= 0:
+        end = body.rfind("'")
+        end = end if end > at + 4 else len(body)
+        inner, outer = body[at + 5 : end], body[:at]
+        pairs = _PAIR.findall(inner) + _PAIR.findall(body, end + 1) + _PAIR.findall(outer)
+    elif kind == "LOGIN" and " new " in body:
+        pairs = _PAIR.findall(_OLD_NAMES.sub(lambda found: f"{found[1]}-{found[2]}=".removeprefix("new-"), body))
+    else:
+        pairs = _PAIR.findall(body)
+    values = dict[str, str]()
+    if kind.endswith("AVC") and (found := _AVC.search(body)):
+        values["avc"] = f"{found[1]} {found[2]}"  # "denied getattr"
+    for name, value in pairs:
+        if value in _NOTHING:
+            continue
+        first = value[0]
+        if first == '"':
+            values[name] = value.strip('"')
+        elif name in _ENCODED and _HEX.fullmatch(value):
+            values[name] = decoded(bytes.fromhex(value))
+        elif first == "{":
+            values |= {inner: word.strip('"') for inner, word in _PAIR.findall(value[1:-1])}
+        else:
+            values[name] = value
+    if special := _SPECIAL.get(kind):
+        special(values)
+    return Record(kind, values)
+
+
+def _execve(body: str) -> Record:
+    words = list[tuple[int, bytes]]()
+    for name, value in _PAIR.findall(body):
+        if found := _WORD.fullmatch(name):
+            if value[:1] == '"':
+                word = value.strip('"').encode()
+            else:
+                word = bytes.fromhex(value) if _HEX.fullmatch(value) else b"" if value in _NOTHING else value.encode()
+            words.append((int(found[1]), word))
+    return Record("EXECVE", {}, tuple(words))
+
+
+def _socket_address(values: dict[str, str]) -> None:
+    if "saddr_fam" not in values:
+        values |= address_of(values.get("saddr", ""))
+    values.pop("saddr", None)
+
+
+def address_of(text: str) -> dict[str, str]:
+    """What a struct sockaddr in hexadecimal digits says, under the names audit has for it."""
+    if not _HEX.fullmatch(text):
+        return {}
+    data = bytes.fromhex(text)
+    family = data[0] | (data[1] << 8 if len(data) > 1 else 0)  # of the machine's byte order: little-endian
+    if family == 2 and len(data) >= 8:
+        address, port = str(ipaddress.IPv4Address(data[4:8])), int.from_bytes(data[2:4], "big")
+        return {"saddr_fam": "inet", "laddr": address, "lport": str(port)}
+    if family == 10 and len(data) >= 24:
+        six = ipaddress.IPv6Address(data[8:24])
+        address, port = str(six.ipv4_mapped or six), int.from_bytes(data[2:4], "big")
+        return {"saddr_fam": "inet6", "laddr": address, "lport": str(port)}
+    if family == 1:
+        name = data[2:]
+        abstract = name[:1] == b"\0"  # a name that is no file; ss writes it with "@"
+        return {"saddr_fam": "local", "path": ("@" if abstract else "") + decoded(name[abstract:].split(b"\0")[0])}
+    return {"saddr_fam": {16: "netlink", 17: "packet", 0: "unspec"}.get(family, str(family))}
+
+
+def _filter_table(values: dict[str, str]) -> None:
+    if "table" in values:  # "nat:85": behind the colon the generation of the rules
+        values["table"] = values["table"].partition(":")[0]
+
+
+_SPECIAL: Final[dict[str, Callable[[dict[str, str]], None]]] = {
+    "SOCKADDR": _socket_address,
+    "NETFILTER_CFG": _filter_table,
+}
