@@ -35,3 +35,4 @@ class HostFinding(Struct, frozen=True):
     addresses: tuple[str, ...] = ()  # hosts it fetched from or works for, without port; never whom it scans
     containers: tuple[str, ...] = ()  # all containers concerned, in order of appearance
     commands: tuple[str, ...] = ()  # what was run, in order, each once; hostile
+    user: str = ""  # who did it, where that is told and `process` is None

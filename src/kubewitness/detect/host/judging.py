@@ -17,6 +17,7 @@ from kubewitness.detect.host.miner import miner_configuration, miner_process
 from kubewitness.detect.host.persistence import authorized_keys, cron_persistence, ld_preload, unit_persistence
 from kubewitness.detect.host.programs import hidden_program_running, kernel_thread_forged
 from kubewitness.detect.host.scanner import scanner_process
+from kubewitness.detect.host.sigma import HostRules
 from kubewitness.detect.host.wiping import history_wiped
 from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES
@@ -43,8 +44,9 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
 )
 
 
-def judge(host: Host) -> list[HostFinding]:
-    """What is suspect about a machine, the worst first; same evidence, same list."""
+def judge(host: Host, sigma: HostRules | None = None) -> list[HostFinding]:
+    """What is suspect about a machine, the worst first; same evidence, same list. `sigma`: rules that are data."""
     found = [finding for rule in RULES for finding in rule(host)]
+    found += sigma.findings(host) if sigma else ()
     found.sort(key=lambda finding: (-SEVERITIES.index(finding.severity), finding.rule, finding.first, finding.subject))
     return found
