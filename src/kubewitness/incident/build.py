@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from kubewitness.correlate.links import edge
 from kubewitness.detect.collect import Collector
 from kubewitness.detect.run import Scan
 from kubewitness.incident.advice import advice
 from kubewitness.incident.blast import Touched, exposed, lives
-from kubewitness.incident.cascade import Effect, cascades, roots_of
+from kubewitness.incident.cascade import Effect, cascades, entity_of, roots_of
 from kubewitness.incident.cause import entry_point, opens, root_causes
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.requests import Request, credential_ids, requests_of
@@ -19,7 +20,7 @@ from kubewitness.incident.story import headline, status, story
 from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.incident.verdict import verdict
 from kubewitness.model.event import Event
-from kubewitness.model.incident import Actor, Incident, ObjectName, Step
+from kubewitness.model.incident import Actor, Edge, Entity, Incident, ObjectName, Step
 from kubewitness.model.judgement import SEVERITIES, Confidence
 from kubewitness.model.text import Text
 from kubewitness.rules.attack import technique
@@ -29,6 +30,7 @@ from kubewitness.sources.duplicates import repeated_keys
 
 _ROUNDS = 4  # of growth over credentials; each joins at least one accessor
 _OBJECTS = 30  # named in one step
+_EDGES = 2_000  # from requests to what they wrote
 _KUBELET_COMMAND = re.compile(r"/proxy/(?:run|exec|attach|portForward)/([^/]+)/([^/]+)")  # kubelet's own API
 
 
@@ -116,7 +118,32 @@ def build(scan: Scan, matcher: Matcher, chain: Chain, caused: Sequence[Event], *
         ),
         limitations=_limitations(requests, accustomed),
         audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),
+        edges=(*_edges(requests, citer), *(one for effect in effects.values() for one in effect.edges(citer))),
     )
+
+
+def _edges(requests: Sequence[Request], citer: Citer) -> list[Edge]:
+    """From requests to the objects that they wrote and the pods that they entered."""
+    out = dict[tuple[str, Entity], Edge]()
+    for request in requests:
+        if len(out) >= _EDGES:
+            break
+        if not request.audit_id or not (request.succeeded or request.resource == "nodes"):
+            continue
+        source, place = Entity("request", request.audit_id), citer.place(request.final.place, request.audit_id)
+        for pod in _touched_pods((request,)):
+            if request.subresource:
+                keys = {"namespace": pod.namespace, "pod": pod.name}
+                out[request.audit_id, entity_of(pod)] = edge(
+                    "request_enters_pod", source, entity_of(pod), keys, (place,)
+                )
+        if request.verb in ("create", "update", "patch") and request.name and not request.subresource:
+            name = request.object
+            keys = {"resource": name.kind, "namespace": name.namespace, "name": name.name}
+            out[request.audit_id, entity_of(name)] = edge(
+                "request_names_object", source, entity_of(name), keys, (place,)
+            )
+    return list(out.values())
 
 
 def _confidence(cluster: Cluster) -> Confidence:

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from kubewitness.correlate.links import edge
 from kubewitness.detect.collect import Needle, search
 from kubewitness.detect.run import Scan
+from kubewitness.incident.citing import Citer
 from kubewitness.incident.deeds import WORKLOADS
 from kubewitness.incident.steps import StepDraft
 from kubewitness.model.event import Event, parse_time
-from kubewitness.model.incident import ObjectName
+from kubewitness.model.incident import Edge, Entity, ObjectName
 from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name
 
@@ -31,6 +33,19 @@ class Effect:
         self.events: list[Event] = []
         self.pods: dict[ObjectName, None] = {}
         self.nodes: dict[str, None] = {}
+        self.joins: dict[tuple[str, Entity, Entity], Event] = {}  # link, from, to → the event that tells it
+
+    def edges(self, citer: Citer) -> tuple[Edge, ...]:
+        """What ties the workload to its pods and these to their nodes; each tie once, by its surest link."""
+        best = dict[tuple[Entity, Entity], Edge]()
+        for (link, source, target), event in self.joins.items():
+            place = citer.place(event.place, event.audit_id)
+            keys = {str(source.kind): source.name, str(target.kind): target.name}
+            one = edge(link, source, target, keys, (place,))
+            known = best.get((source, target))
+            if known is None or known.confidence < one.confidence:
+                best[source, target] = one
+        return tuple(best.values())
 
     def texts(self) -> tuple[Text, ...]:
         """The effect in words, empty if there was none."""
@@ -74,7 +89,7 @@ def effects_of(scan: Scan, roots: Sequence[Root]) -> list[Event]:
 
     def wanted(event: Event) -> bool:
         near = by_namespace.get(event.namespace)
-        return near is not None and _by_cluster(event) and any(_descends(event, root) for root in near)
+        return near is not None and _by_cluster(event) and any(_descent(event, root) for root in near)
 
     needles = {Needle(root.name.name, root.name.namespace, root.time, root.until): None for root in roots}
     return search(scan, list(needles), wanted)
@@ -87,9 +102,10 @@ def cascades(found: Sequence[Event], steps: Sequence[StepDraft], roots: Sequence
     for event in found:
         if event.audit_id in own:
             continue
-        home = next((root for root in roots if _descends(event, root)), None)
-        if home is not None:
-            _note(effects.setdefault(home.step, Effect()), event, home.name)
+        found_home = next(((root, link) for root in roots if (link := _descent(event, root))), None)
+        if found_home is not None:
+            home, link = found_home
+            _note(effects.setdefault(home.step, Effect()), event, home.name, link)
     return effects
 
 
@@ -103,22 +119,25 @@ def _by_cluster(event: Event) -> bool:
     return writes and event.stage != "RequestReceived" and kind_of_name(event.identity) in _CLUSTER
 
 
-def _descends(event: Event, made: Root) -> bool:
-    """Whether the event is about `made` or what grew from it: by owner where the body shows it, by name otherwise."""
+def _descent(event: Event, made: Root) -> str:
+    """The link by which the event is about `made` or what grew from it, "" if it is not.
+
+    By owner where the body shows it, by name otherwise.
+    """
     root = made.name
     if event.namespace != root.namespace or not made.time <= event.record.requestReceivedTimestamp <= made.until:
-        return False
+        return ""
     if event.resource == "events":
-        return _concerns(event, root.name)
+        return "generated_name" if _concerns(event, root.name) else ""
     body = event.request_object if event.verb == "create" else None
     owners = body.get("metadata", {}).get("ownerReferences") if isinstance(body, dict) else None
     if isinstance(owners, list) and owners:
         named = [owner.get("name") for owner in owners if isinstance(owner, dict)]
-        return any(name == root.name or str(name).startswith(root.name + "-") for name in named)
+        owned = any(name == root.name or str(name).startswith(root.name + "-") for name in named)
+        return "owner_reference" if owned else ""
     name = event.name or _generated(body)
-    if event.resource in WORKLOADS:
-        return name.startswith(root.name + "-") or (name == root.name and event.resource == root.kind)
-    return False
+    after = name.startswith(root.name + "-") or (name == root.name and event.resource == root.kind)
+    return "generated_name" if event.resource in WORKLOADS and after else ""
 
 
 def _concerns(event: Event, name: str) -> bool:
@@ -133,20 +152,32 @@ def _generated(body: object) -> str:
     return str(meta.get("generateName", "")) if isinstance(meta, dict) else ""
 
 
-def _note(effect: Effect, event: Event, root: ObjectName) -> None:
+def _note(effect: Effect, event: Event, root: ObjectName, link: str) -> None:
     effect.events.append(event)
     if event.resource != "pods":
         return
     name = event.name
     if not name and isinstance(body := event.response_object, dict) and isinstance(body.get("metadata"), dict):
         name = str(body["metadata"].get("name", ""))
+    pod = Entity("pod", f"{event.namespace}/{name}")
     if name and event.verb != "delete" and (name != root.name or root.kind == "pods"):
         effect.pods[ObjectName("pods", event.namespace, name)] = None
-    node = ""
+        if root.kind != "pods":
+            effect.joins.setdefault((link, entity_of(root), pod), event)
+    node, told = "", "node_writes_status"
     if event.subresource == "binding" and isinstance(body := event.request_object, dict):
         target = body.get("target")
-        node = str(target.get("name", "")) if isinstance(target, dict) else ""
+        node, told = str(target.get("name", "")) if isinstance(target, dict) else "", "scheduler_binding"
     elif kind_of_name(event.identity) == "node":
         node = event.identity.removeprefix("system:node:")
     if node:
         effect.nodes[node] = None
+        if name:
+            effect.joins.setdefault((told, pod, Entity("node", node)), event)
+
+
+def entity_of(name: ObjectName) -> Entity:
+    """The entity of an object; a pod, by whatever subresource it was reached, is the pod."""
+    if name.kind.partition("/")[0] == "pods":
+        return Entity("pod", f"{name.namespace}/{name.name}")
+    return Entity("object", "/".join(filter(None, (name.kind.partition("/")[0], name.namespace, name.name))))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from kubewitness.detect.descriptions import descriptions
 from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
 from kubewitness.model.evidence import EvidenceItem
-from kubewitness.model.incident import Coverage, Gap
+from kubewitness.model.incident import ClockSkew, Coverage, Gap
 from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
 from kubewitness.sources.host.hosts import HostEvidence
@@ -19,9 +20,13 @@ _NAMED = 5
 
 
 def coverage(
-    scan: Scan, rules: RuleSet, machines: HostEvidence | None = None, read: Sequence[EvidenceItem] = ()
+    scan: Scan,
+    rules: RuleSet,
+    machines: HostEvidence | None = None,
+    read: Sequence[EvidenceItem] = (),
+    clocks: Mapping[str, ClockSkew] = MappingProxyType({}),
 ) -> Coverage:
-    """The statement of coverage. `read` are the items that `machines` were read from."""
+    """The statement of coverage. `read`: the items that `machines` were read from, `clocks`: theirs."""
     machines = machines or HostEvidence()
     levels: Counter[str] = Counter()
     stages: Counter[str] = Counter()
@@ -47,7 +52,8 @@ def coverage(
         formats=dict(sorted(formats.items())),
         items=(*scan.items, *read),
         gaps=gaps,
-        limitations=(*_limitations(scan, levels, stages, gaps), *_of_nodes(machines)),
+        limitations=(*_limitations(scan, levels, stages, gaps), *_of_nodes(machines), *_of_clocks(clocks)),
+        clocks=tuple(clock for clock in clocks.values() if clock.pairs),
         notes=tuple([*scan.notes, *machines.notes][:200]),
         rules_loaded=len(rules.rules)
         + len(rules.correlations)
@@ -197,4 +203,29 @@ def _of_nodes(machines: HostEvidence) -> list[Text]:
                 f"看到了 {len(listed)} 台机器（{names}）在某一时刻的进程：在此之前已结束的进程以及其他机器不在其中。",
             )
         )
+    return out
+
+
+def _of_clocks(clocks: Mapping[str, ClockSkew]) -> list[Text]:
+    out = list[Text]()
+    for clock in clocks.values():
+        if clock.low is not None and clock.high is not None and clock.low > clock.high + 1:
+            out.append(
+                Text(
+                    f"The clock of {clock.node} was set while this evidence was written: its times cannot be compared "
+                    "with the audit log's to the second.",
+                    f"{clock.node} 的时钟在证据记录期间被调整过：其时间无法与审计日志精确到秒地对照。",
+                )
+            )
+        elif clock.moved:
+            en, zh = ("ahead of", "快") if clock.moved > 0 else ("behind", "慢")
+            seconds = f"{abs(clock.moved):.1f}"
+            out.append(
+                Text(
+                    f"The clock of {clock.node} is about {seconds} s {en} the API server's ({clock.pairs} pairs of "
+                    "times): what was found on it is told in the API server's time. Quoted lines keep their own.",
+                    f"{clock.node} 的时钟比 API server 约{zh} {seconds} 秒（对照 {clock.pairs} 组时间）："
+                    "其上的发现均按 API server 的时间叙述，引用的原文保持原有时间。",
+                )
+            )
     return out

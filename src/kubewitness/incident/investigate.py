@@ -25,7 +25,7 @@ from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.model.document import SCHEMA_VERSION, Document
 from kubewitness.model.event import parse_time
 from kubewitness.model.evidence import EvidenceItem
-from kubewitness.model.incident import Accessor, Finding, Incident
+from kubewitness.model.incident import Accessor, ClockSkew, Finding, Incident
 from kubewitness.model.judgement import SEVERITIES
 from kubewitness.model.text import Text
 from kubewitness.rules.compile import Matcher
@@ -99,13 +99,18 @@ def investigate(
     gathered = gather(first_pass, suspects, suspects.clusters())
     incidents = _incidents(first_pass, matcher, gathered, citer)
     on_nodes = tuple[Finding, ...]()
+    clocks = dict[str, ClockSkew]()
     if machines.hosts:
-        from kubewitness.incident.nodes import look_at_nodes, node_findings, with_nodes  # noqa: PLC0415 -- a tenth of a
-        # start, for evidence that is often an audit log alone
+        from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
+        from kubewitness.incident import node_view, nodes  # noqa: PLC0415 -- often an audit log alone
 
-        views = look_at_nodes(machines)
-        incidents, incident_of_finding = with_nodes(incidents, views, hashes)
-        on_nodes = node_findings(views, incidents, incident_of_finding, hashes)
+        views = nodes.look_at_nodes(machines)
+        if incidents:
+            first, last = min(one.first for one in incidents), max(one.last for one in incidents)
+            clocks = compare(first_pass, [view.lineage for view in views], first, last)
+            views = node_view.by_one_clock(views, clocks)
+        incidents, incident_of_finding = nodes.with_nodes(incidents, views, hashes)
+        on_nodes = nodes.node_findings(views, incidents, incident_of_finding, hashes)
     incident_of = _membership(found, gathered, incidents)
     known = {request.audit_id: request.final for _, requests in gathered for request in requests}
     listed = numbered((*findings(found, incident_of, citer, known), *on_nodes))
@@ -123,7 +128,7 @@ def investigate(
         incidents=tuple(incidents),
         findings=listed,
         accessors=_accessors(first_pass, gathered, incidents),
-        coverage=coverage(first_pass, rules, machines, read),
+        coverage=coverage(first_pass, rules, machines, read, clocks),
         parse_failures=(*first_pass.failures, *machines.failures)[:_FAILURES],
         parse_failures_total=first_pass.failures_total + len(machines.failures),
         complete=not first_pass.failures_total and not machines.failures and not skipped,

@@ -3,28 +3,27 @@
 A pod that the intruder made is theirs with all that runs in it. A pod that they entered was somebody else's before:
 what ran there before they came is not told as theirs, and what began later is inferred to be, unless the command is
 the one that they asked for. A file is theirs if their command writes it. What else began on a node after they got out
-of a container onto it may be theirs. A thing that began before the act it should have come of is never tied to it.
+of a container onto it may be theirs, and so may what came from their address. A thing that began before the act it
+should have come of is never tied to it. The links are data: `content/links`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from kubewitness.correlate.lineage import Lineage
+from kubewitness.correlate.links import links, said
 from kubewitness.detect.host.commands import READERS
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.incident.when import moment
 from kubewitness.model.event import parse_time
-from kubewitness.model.host import Host
-from kubewitness.model.incident import Incident, ObjectName, Step
+from kubewitness.model.incident import Entity, Incident, ObjectName, Step
 from kubewitness.model.text import Text
+from kubewitness.rules.features.address import scope_of
 
-PROVEN: Final = 0.9  # below that a link is inferred and drawn so
 _SLACK: Final = timedelta(seconds=5)  # clocks of two machines, and the seconds `ps` rounds away
-_SANDBOX = re.compile(r"PodSandboxMetadata\{Name:([^,]+),Uid:([^,]+),Namespace:([^,]+),")
-_POD_LOG = re.compile(r"/pods/([^_/]+)_([^_/]+)_([0-9a-f-]{32,36})/")
 _ENTERED: Final = ("pods/exec", "pods/attach", "pods/portforward")
 _WORD = re.compile(r"[\w./-]+")
 _NOWHERE = re.compile(r"\d?>+\s{0,4}(?:/dev/null|&\d)")
@@ -34,43 +33,37 @@ _CHANGES: Final = frozenset(
 )
 
 
-class Link(NamedTuple):
+class Tie(NamedTuple):
     """Why a finding on a node belongs to an incident of the audit log."""
 
+    link: str  # name in `content/links`
     pod: ObjectName | None
     why: Text
     confidence: float
     time: str = ""  # of the act that it came of, for findings that have no time
+    source: Entity | None = None  # the request or address it came of
+    path: str = ""  # of the file
 
 
-def pods_of(host: Host) -> dict[str, ObjectName]:
-    """Pods that ran on the host, by uid, as its container logs' paths and its runtime's log name them."""
-    found = dict[str, ObjectName]()
-    for item in host.sources:
-        if match := _POD_LOG.search(item):
-            found[match[3]] = ObjectName("pods", match[1], match[2])
-    for line in host.logs:
-        if match := _SANDBOX.search(line.message):
-            found[match[2]] = ObjectName("pods", match[3], match[1])
-    return found
-
-
-def link_of(incident: Incident, host: Host, pods: Mapping[str, ObjectName], finding: HostFinding) -> Link | None:
-    """What ties a finding to the incident: its pod, its file's name in a command, or the run of the node."""
-    pod = pods.get(finding.pod_uid)
+def tie_of(incident: Incident, lineage: Lineage, finding: HostFinding) -> Tie | None:
+    """What ties a finding to the incident: its pod, its file's name in a command, an address, the run of the node."""
+    uid = finding.pod_uid or (lineage.uid_of(finding.process) if finding.process else "")
+    pod = lineage.names.get(uid)
     if pod is not None:
         return _by_pod(incident, pod, finding) if pod in incident.pods else None
-    if finding.pod_uid or finding.process is not None:
+    if uid or finding.container:
         return None
-    return _by_file(incident, host, pods, finding) or _by_run(incident, host, finding)
+    if finding.process is not None:
+        return _by_run(incident, lineage, finding) if finding.kind == "intrusion" and finding.first else None
+    return _by_file(incident, lineage, finding) or by_address(incident, finding) or _by_run(incident, lineage, finding)
 
 
-def told_apart(incident: Incident, pods: Mapping[str, ObjectName], finding: HostFinding) -> Text | None:
+def told_apart(incident: Incident, lineage: Lineage, finding: HostFinding) -> Text | None:
     """A sentence on a finding in a pod of the incident that was there before the intruder was."""
-    pod = pods.get(finding.pod_uid)
+    pod = lineage.names.get(finding.pod_uid)
     if pod is None or pod not in incident.pods:
         return None
-    _, touched = _touch(incident, pod)
+    _, touched, _ = _touch(incident, pod)
     if not _earlier(finding.first, touched):
         return None
     name, since, came = f"{pod.namespace}/{pod.name}", moment(finding.first), moment(touched)
@@ -82,27 +75,41 @@ def told_apart(incident: Incident, pods: Mapping[str, ObjectName], finding: Host
     )
 
 
-def _by_pod(incident: Incident, pod: ObjectName, finding: HostFinding) -> Link | None:
-    made, touched = _touch(incident, pod)
+def by_address(incident: Incident, finding: HostFinding) -> Tie | None:
+    """The intruder's own address, seen on the machine; private ones are shared by too many."""
+    theirs = {address for actor in incident.actors for address in actor.addresses if scope_of(address) == "public"}
+    shared = next((address for address in finding.addresses if address in theirs), "")
+    if not shared:
+        return None
+    window = timedelta(seconds=links()["same_address"].window)
+    seen, first, last = (parse_time(time) for time in (finding.first, incident.first, incident.last))
+    if seen is None or first is None or last is None or not first - window <= seen <= last + window:
+        return None
+    source = Entity("address", shared)
+    return _tie("same_address", None, finding.first, source, address=shared, when=moment(incident.first))
+
+
+def _tie(
+    link: str, pod: ObjectName | None, time: str = "", source: Entity | None = None, path: str = "", **values: str
+) -> Tie:
+    if pod is not None:
+        values["pod"] = f"pod {pod.namespace}/{pod.name}"
+    found = links()[link]
+    return Tie(link, pod, said(link, **values, path=path), found.confidence, time, source, path)
+
+
+def _by_pod(incident: Incident, pod: ObjectName, finding: HostFinding) -> Tie | None:
+    made, touched, source = _touch(incident, pod)
     if _earlier(finding.first, touched):
         return None
-    name, came = f"{pod.namespace}/{pod.name}", moment(touched)
     if made:
-        en, zh = f"It is in pod {name}, which the intruder made.", f"位于入侵者创建的 Pod {name}。"
-        return Link(pod, Text(en, zh), 0.95)
-    if any(
-        _enters(step, pod) and len(finding.subject) > 5 and finding.subject in step.command for step in incident.steps
-    ):
-        en = f"The intruder asked for this very command in pod {name}."
-        zh = f"入侵者曾要求在 Pod {name} 中执行这条命令。"
-        return Link(pod, Text(en, zh), 0.95)
+        return _tie("pod_of_the_intruder", pod, source=source)
+    for step in incident.steps:
+        if _enters(step, pod) and len(finding.subject) > 5 and finding.subject in step.command:
+            return _tie("exec_command", pod, source=_request(step))
     if not finding.first:
-        en = f"It is in pod {name}, which the intruder entered at {came}; when it began is not known: inferred."
-        zh = f"位于入侵者于 {came} 进入的 Pod {name}；其开始时间未知，归因属推断。"
-        return Link(pod, Text(en, zh), 0.6, touched)
-    en = f"It began in pod {name} after the intruder entered that pod ({came}): that it is theirs is inferred."
-    zh = f"它在入侵者进入 Pod {name}（{came}）之后开始，归因属推断。"
-    return Link(pod, Text(en, zh), 0.85)
+        return _tie("pod_entered_unknown_time", pod, touched, source, came=moment(touched))
+    return _tie("pod_entered", pod, source=source, came=moment(touched))
 
 
 def _enters(step: Step, pod: ObjectName) -> bool:
@@ -114,21 +121,31 @@ def _enters(step: Step, pod: ObjectName) -> bool:
     )
 
 
-def _touch(incident: Incident, pod: ObjectName) -> tuple[bool, str]:
-    """Whether the intruder made the pod, themselves or through a controller; since when it is or was in their hands."""
+def _touch(incident: Incident, pod: ObjectName) -> tuple[bool, str, Entity | None]:
+    """Whether the intruder made the pod, themselves or through a controller; since when, and by what request."""
     if pod in incident.created:
-        made = (step.time for step in incident.steps if step.act == "create" and pod in step.objects)
-        return True, min(made, default=incident.first)
-    entered = [step.time for step in incident.steps if _enters(step, pod)]
-    return (False, min(entered)) if entered else (True, incident.first)
+        made = min(
+            (step for step in incident.steps if step.act == "create" and pod in step.objects),
+            key=lambda step: step.time,
+            default=None,
+        )
+        return True, made.time if made else incident.first, _request(made) if made else None
+    entered = min((step for step in incident.steps if _enters(step, pod)), key=lambda step: step.time, default=None)
+    return (False, entered.time, _request(entered)) if entered else (True, incident.first, None)
 
 
-def _by_file(incident: Incident, host: Host, pods: Mapping[str, ObjectName], finding: HostFinding) -> Link | None:
+def _request(step: Step) -> Entity | None:
+    audit_id = next((one.audit_id for one in step.evidence if one.audit_id), "")
+    return Entity("request", audit_id) if audit_id else None
+
+
+def _by_file(incident: Incident, lineage: Lineage, finding: HostFinding) -> Tie | None:
+    host = lineage.host
     item = finding.places[0][0].item if finding.places else ""
     path = next((file.path for file in host.files if file.place.item == item), "")
     if not path:
         return None
-    here = host.name in incident.nodes or any(pod in incident.pods for pod in pods.values())
+    here = host.name in incident.nodes or any(pod in incident.pods for pod in lineage.names.values())
     whole = re.compile(re.escape(path) + r"(?![\w./-])")
     for step in incident.steps:
         if path not in step.command or not whole.search(step.command):
@@ -137,28 +154,20 @@ def _by_file(incident: Incident, host: Host, pods: Mapping[str, ObjectName], fin
         changes = ">" in _NOWHERE.sub("", step.command) or not words.isdisjoint(_CHANGES)
         if not changes and not words.isdisjoint(_LOOKS):
             continue  # who only looks at a file did not write it
-        when = moment(step.time)
-        en = f"The intruder's command of {when} names this very file ({path})."
-        zh = f"入侵者 {when} 的命令中写明了该文件（{path}）。"
-        if not here:
-            en = f"{en[:-1]}; that it ran on {host.name} is inferred."
-            zh = f"{zh[:-1]}；该命令是否在 {host.name} 上执行属推断。"
-        return Link(None, Text(en, zh), 0.95 if here and changes else 0.6, step.time)
+        link = "command_names_file" if here and changes else "command_names_file_elsewhere"
+        return _tie(link, None, step.time, _request(step), path, when=moment(step.time), node=host.name)
     return None
 
 
-def _by_run(incident: Incident, host: Host, finding: HostFinding) -> Link | None:
-    if host.name not in incident.nodes:
+def _by_run(incident: Incident, lineage: Lineage, finding: HostFinding) -> Tie | None:
+    node = lineage.host.name
+    if node not in incident.nodes:
         return None
     for step in incident.steps:
         if any(one.id == "T1611" for one in step.techniques) and step.succeeded:
             if _earlier(finding.first, step.time):
                 return None
-            en = (
-                f"The intruder had the run of {host.name} from {moment(step.time)} on; that this is theirs is inferred."
-            )
-            zh = f"自 {moment(step.time)} 起入侵者可任意操作 {host.name}；归因于其属推断。"
-            return Link(None, Text(en, zh), 0.7, step.time)
+            return _tie("run_of_the_node", None, step.time, _request(step), when=moment(step.time), node=node)
     return None
 
 

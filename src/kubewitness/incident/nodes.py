@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from kubewitness.correlate.lineage import Lineage
+from kubewitness.correlate.links import PROVEN
+from kubewitness.correlate.paths import path_to
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.judging import judge
 from kubewitness.incident.node_advice import advice
-from kubewitness.incident.node_links import PROVEN, Link, link_of, pods_of, told_apart
+from kubewitness.incident.node_edges import MOST, edges_of, entities_of, once
+from kubewitness.incident.node_links import Tie, tie_of, told_apart
 from kubewitness.incident.node_story import (
     COMMANDS,
     SUBJECT,
@@ -33,10 +36,12 @@ from kubewitness.incident.node_story import (
     verdict_of,
     why_together,
 )
+from kubewitness.incident.node_view import NodeView
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import Host
 from kubewitness.model.incident import (
     Actor,
+    Edge,
     Finding,
     Incident,
     ObjectLife,
@@ -49,22 +54,13 @@ from kubewitness.model.text import Text
 from kubewitness.posture.exposed import ANONYMOUS
 from kubewitness.posture.exposed import judge as exposures
 from kubewitness.posture.exposure import Exposure
-from kubewitness.posture.kubelet import KubeletConfiguration, effective
+from kubewitness.posture.kubelet import effective
 from kubewitness.rules.attack import technique
 from kubewitness.sources.host.hosts import HostEvidence
 
 _SHOWN = 8  # places cited for a step or finding
 _APART = 5  # sentences about findings that are not told as an intruder's
 _TOLD = ("intrusion", "activity")
-
-
-class NodeView(NamedTuple):
-    """A machine with what was found on it."""
-
-    host: Host
-    findings: tuple[HostFinding, ...]
-    exposures: tuple[Exposure, ...]
-    settings: KubeletConfiguration | None
 
 
 def with_nodes(
@@ -77,23 +73,27 @@ def with_nodes(
     out, taken = list[Incident](), dict[int, str]()
     apart = dict[int, list[tuple[int, Text]]]()  # findings that were there before the intruder was
     for number, incident in enumerate(incidents):
-        added, nodes = list[Step](), set(incident.nodes)
+        tied, nodes = list[tuple[NodeView, Tie, list[HostFinding]]](), set(incident.nodes)
         for view in views:
-            pods = pods_of(view.host)
-            groups = dict[tuple[Link, str], list[HostFinding]]()
+            groups = dict[tuple[Tie, str], list[HostFinding]]()
             for finding in view.findings:
                 if finding.kind not in _TOLD:
                     continue
-                if note := told_apart(incident, pods, finding):
+                if note := told_apart(incident, view.lineage, finding):
                     apart.setdefault(id(finding), []).append((number, note))
-                link = link_of(incident, view.host, pods, finding)
-                if link is not None and id(finding) not in taken:
+                tie = tie_of(incident, view.lineage, finding)
+                if tie is not None and id(finding) not in taken:
                     subject = finding.subject if finding.process else finding.rule
-                    groups.setdefault((link, subject), []).append(finding)
+                    groups.setdefault((tie, subject), []).append(finding)
                     taken[id(finding)] = incident.id
-            added += [_step(view.host, group, link, hashes) for (link, _), group in groups.items()]
+            tied += [(view, tie, group) for (tie, _), group in groups.items()]
             nodes |= {view.host.name} if groups else set()
-        grown = replace(incident, nodes=tuple(sorted(nodes)))
+        edges = [*incident.edges]
+        for view, tie, group in tied:
+            edges += edges_of(view, tie, group, hashes)
+        edges = list(once(edges))
+        added = [_step(view, group, tie, hashes, edges) for view, tie, group in tied]
+        grown = replace(incident, nodes=tuple(sorted(nodes)), edges=tuple(edges))
         out.append(_renumbered(grown, (*incident.steps, *added)) if added else incident)
     for number, incident in enumerate(out):
         notes = [note for key, said in apart.items() if key not in taken for at, note in said if at == number]
@@ -114,7 +114,7 @@ def look_at_nodes(machines: HostEvidence) -> tuple[NodeView, ...]:
     """What rules and settings say about each machine, by name."""
     hosts = sorted(machines.hosts, key=lambda host: host.name)
     return tuple(
-        NodeView(host, tuple(judge(host)), tuple(exposures(host, settings)), settings)
+        NodeView(host, tuple(judge(host)), tuple(exposures(host, settings)), settings, Lineage(host))
         for host, settings in zip(hosts, map(effective, hosts), strict=True)
     )
 
@@ -125,7 +125,7 @@ def node_findings(
     """Findings on hosts, not yet numbered; `homes` says in which incident they are told."""
     out = list[Finding]()
     for view in views:
-        pods = pods_of(view.host)
+        pods = view.lineage.names
         for finding in view.findings:
             if finding.kind == "context":
                 continue
@@ -180,7 +180,7 @@ def node_findings(
 
 
 def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) -> Incident:
-    host, pods = view.host, pods_of(view.host)
+    host, pods = view.host, view.lineage.names
     told = sorted((f for f in view.findings if f.kind in _TOLD), key=lambda f: (f.first or "~", f.rule))
     groups = dict[tuple[str, str, str], list[HostFinding]]()
     for finding in told:
@@ -193,7 +193,8 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
     per_day[day] += 1
     causes = tuple(_cause(exposure, hashes) for exposure in view.exposures if _opens(exposure))
     theirs = {name for finding in sure for name in finding.containers} | {_pid(finding) for finding in sure}
-    steps = [_step(host, tuple(group), _alone(group, theirs), hashes) for group in groups.values()]
+    edges = list(once(one for group in groups.values() for one in edges_of(view, None, group, hashes)))
+    steps = [_step(view, tuple(group), _alone(group, theirs), hashes, edges) for group in groups.values()]
     commands = [f for f in sure if f.rule in COMMANDS]
     entry = commands[0] if commands else sure[0]
     named = sorted({pods[f.pod_uid] for f in told if f.pod_uid in pods})
@@ -225,6 +226,7 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
         verdict=verdict_of(commands),
         actions=advice(host, sure, view.exposures, named),
         limitations=(*limitations_of(commands, causes, _closed(view)), *harmless_if(sure)),
+        edges=tuple(edges),
     )
     return _renumbered(incident, steps)
 
@@ -233,7 +235,7 @@ def _pid(finding: HostFinding) -> str:
     return f"pid {finding.process.pid}" if finding.process else ""
 
 
-def _alone(group: Sequence[HostFinding], theirs: set[str]) -> Link | None:
+def _alone(group: Sequence[HostFinding], theirs: set[str]) -> Tie | None:
     """What is no intrusion by itself is inferred to be part of this one; surely only where commands were put.
 
     Args:
@@ -246,14 +248,17 @@ def _alone(group: Sequence[HostFinding], theirs: set[str]) -> Link | None:
         return None  # another rule knows the same process for the intruder's
     if any(finding.process is None and not theirs.isdisjoint(finding.containers) for finding in group):
         en, zh = "It was asked for in a container that the intruder reached.", "它出现在入侵者触及的容器中。"
-        return Link(None, Text(en, zh), PROVEN)
+        return Tie("", None, Text(en, zh), PROVEN)
     en = "It may be somebody else's: nothing but the machine ties it to the rest."
-    return Link(None, Text(en, "可能与入侵无关：它与其余发现的关联仅在于同一台机器。"), 0.5)
+    return Tie("", None, Text(en, "可能与入侵无关：它与其余发现的关联仅在于同一台机器。"), 0.5)
 
 
-def _step(host: Host, group: Sequence[HostFinding], link: Link | None, hashes: Mapping[str, str]) -> Step:
+def _step(
+    view: NodeView, group: Sequence[HostFinding], link: Tie | None, hashes: Mapping[str, str], edges: Sequence[Edge]
+) -> Step:
     worst = max(group, key=lambda finding: SEVERITIES.index(finding.severity))
-    pods = pods_of(host)
+    host, pods = view.host, view.lineage.names
+    entities = tuple(dict.fromkeys(e for f in group for e in entities_of(view, f, link.path if link else "")))
     objects = tuple(dict.fromkeys(pods[uid] for f in group for uid in _uids(host, f) if uid in pods))
     times = sorted(f.first for f in group if f.first) or [link.time if link else ""]
     count = len({f.process.pid for f in group if f.process}) or sum(f.count for f in group)
@@ -285,6 +290,8 @@ def _step(host: Host, group: Sequence[HostFinding], link: Link | None, hashes: M
         rules=tuple(dict.fromkeys(f.rule for f in group)),
         command=worst.process.command[:SUBJECT] if worst.process else "",
         evidence=tuple(evidence[:_SHOWN]),
+        entities=entities[:MOST],
+        path=path_to(entities[0], edges),
     )
 
 

@@ -51,6 +51,28 @@ class ObjectName(Struct, frozen=True, order=True):
     group: str = ""
 
 
+class Entity(Struct, frozen=True, order=True):
+    """Something that the chain runs through, one name the world over."""
+
+    # "request" (auditID), "object" (resource/namespace/name), "pod" (namespace/name), "node", "container" (node/id),
+    # "process" (node/pid), "socket" (node/protocol local → peer), "file" (node:path), "address"
+    kind: Literal["request", "object", "pod", "node", "container", "process", "socket", "file", "address"]
+    name: str
+
+
+class Edge(Struct, frozen=True):
+    """Two entities joined by a link: the link, the values that joined them, and the evidence of them."""
+
+    link: str  # "links/cgroup_process"
+    source: Entity
+    target: Entity
+    keys: dict[str, str]
+    confidence: float
+    why: Text
+    inferred: bool = False
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Actor(Struct, frozen=True):
     """Who acted in an incident: every address, identity, credential and agent attributed to the same intruder."""
 
@@ -118,6 +140,8 @@ class Step(Struct, frozen=True):
     effect_events: int = 0
     command: str = ""  # decoded exec command
     evidence: tuple[Evidence, ...] = ()
+    entities: tuple[Entity, ...] = ()  # processes, containers and files of a node that the step is about
+    path: tuple[Entity, ...] = ()  # over `Incident.edges`, from the intruder's request to the first of `entities`
 
 
 class ObjectLife(Struct, frozen=True):
@@ -193,6 +217,7 @@ class Incident(Struct, frozen=True):
     limitations: tuple[Text, ...] = ()
     findings: tuple[str, ...] = ()  # ids of findings that belong to it
     audit_ids: tuple[str, ...] = ()  # every auditID attributed to the intruder, and no other
+    edges: tuple[Edge, ...] = ()  # what joins requests, objects, pods, nodes, containers, processes and sockets
 
 
 class Finding(Struct, frozen=True):
@@ -242,6 +267,16 @@ class Gap(Struct, frozen=True):
     seconds: float
 
 
+class ClockSkew(Struct, frozen=True):
+    """How far a node's clock is ahead of the API server's, in seconds: at least `low`, at most `high`."""
+
+    node: str
+    low: float | None  # None: nothing tells
+    high: float | None
+    pairs: int  # of times that were compared
+    moved: float = 0.0  # what was taken from times of this node before they were put in order with the audit log's
+
+
 class Coverage(Struct, frozen=True):
     """What was looked at, and what could not be seen."""
 
@@ -257,6 +292,7 @@ class Coverage(Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()
     limitations: tuple[Text, ...] = ()  # what the evidence cannot show, and what it would have shown
     notes: tuple[Note, ...] = ()
+    clocks: tuple[ClockSkew, ...] = ()
     rules_loaded: int = 0
     rules_failed: tuple[str, ...] = ()  # "path:line: reason"
 

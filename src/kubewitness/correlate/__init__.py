@@ -1,0 +1,1 @@
+"""Stage 5: what is tied to what, by which link, and how surely."""

@@ -1,0 +1,125 @@
+"""Links: the ways in which one thing is tied to another. Data, one a file in `content/links`.
+
+A link says what it joins (`from`, `to`), by which values (`keys`), how sure that is (`confidence`), within what time
+(`window`, seconds, where time matters) and why, in words. The code that looks for a link calls it by its name; what is
+surer than `PROVEN` is told as fact, the rest as inferred and drawn so. Nothing is tied together by nearness in time
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from string import Formatter
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from kubewitness.model.errors import ContentError
+from kubewitness.model.incident import Edge, Entity, Evidence
+from kubewitness.model.text import Text
+from kubewitness.rules.cache import remembered
+from kubewitness.rules.loader import content_folder
+
+PROVEN: Final = 0.9  # below that a link is inferred and drawn so
+
+
+class Link(Struct, frozen=True):
+    """One link as its file gives it."""
+
+    id: str  # "links/cgroup_process"
+    title: Text
+    source: str  # kind of entity
+    target: str
+    keys: tuple[str, ...]
+    confidence: float
+    why: Text  # with {places} for values
+    window: int = 0  # seconds; 0: time does not matter
+
+
+class _Words(Struct, forbid_unknown_fields=True):
+    title: str
+    why: str
+
+
+class _File(Struct, forbid_unknown_fields=True, rename={"source": "from", "target": "to"}):
+    title: str
+    source: str
+    target: str
+    keys: list[str]
+    confidence: float
+    why: str
+    references: list[str]
+    zh: _Words
+    window: int = 0
+
+
+@cache
+def links() -> Mapping[str, Link]:
+    """All links by name.
+
+    Raises:
+        ContentError: a shipped file is wrong.
+    """
+    paths = sorted((content_folder() / "links").glob("*.yml"))
+    read = remembered(paths, "links", tuple[Link, ...], lambda: tuple(map(_read, paths)), ())
+    return MappingProxyType({path.stem: link for path, link in zip(paths, read, strict=True)})
+
+
+def edge(
+    name: str,
+    source: Entity,
+    target: Entity,
+    keys: Mapping[str, str],
+    evidence: Iterable[Evidence] = (),
+    *,
+    confidence: float | None = None,
+    **values: str,
+) -> Edge:
+    """The edge that link `name` makes of two entities. `values` fill what the link's words leave open."""
+    link = links()[name]
+    sure = link.confidence if confidence is None else confidence
+    return Edge(
+        link=link.id,
+        source=source,
+        target=target,
+        keys=dict(keys),
+        confidence=sure,
+        why=said(name, source=source.name, target=target.name, **values),
+        inferred=sure < PROVEN,
+        evidence=tuple(evidence),
+    )
+
+
+def said(name: str, **values: str) -> Text:
+    """Why two things are tied together, in words; values in it are hostile."""
+    why = links()[name].why
+    return Text(*(_filled(text, values) for text in (why.en, why.zh)))
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return "".join(said + (values.get(name, "?") if name else "") for said, name, _, _ in Formatter().parse(text))
+
+
+def _read(path: Path) -> Link:
+    (document,) = import_module("kubewitness.rules.documents").read_documents(path)  # brings the YAML reader
+    try:
+        file = msgspec.convert(document.value, _File)
+    except msgspec.ValidationError as error:
+        raise document.error(str(error)) from error
+    if not 0 < file.confidence <= 1:
+        raise ContentError("confidence is not between 0 and 1", path, document.line("confidence"))
+    return Link(
+        id=f"links/{path.stem}",
+        title=Text(file.title, file.zh.title),
+        source=file.source,
+        target=file.target,
+        keys=tuple(file.keys),
+        confidence=file.confidence,
+        why=Text(file.why, file.zh.why),
+        window=file.window,
+    )

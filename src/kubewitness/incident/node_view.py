@@ -1,0 +1,40 @@
+"""A machine with what was found on it, in the API server's time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from kubewitness.correlate.clocks import moved_by
+from kubewitness.correlate.lineage import Lineage
+from kubewitness.detect.host.finding import HostFinding
+from kubewitness.model.host import Host
+from kubewitness.model.incident import ClockSkew
+from kubewitness.posture.exposure import Exposure
+from kubewitness.posture.kubelet import KubeletConfiguration
+
+
+class NodeView(NamedTuple):
+    """A machine with what was found on it."""
+
+    host: Host
+    findings: tuple[HostFinding, ...]
+    exposures: tuple[Exposure, ...]
+    settings: KubeletConfiguration | None
+    lineage: Lineage
+
+
+def by_one_clock(views: Sequence[NodeView], clocks: Mapping[str, ClockSkew]) -> tuple[NodeView, ...]:
+    """The views with the times of their findings as the API server's clock would have said them."""
+    out = list[NodeView]()
+    for view in views:
+        clock = clocks.get(view.host.name)
+        seconds = clock.moved if clock else 0.0
+        moved = tuple(
+            replace(f, first=moved_by(f.first, seconds), last=moved_by(f.last, seconds)) if seconds else f
+            for f in view.findings
+        )
+        out.append(view._replace(findings=moved))
+    return tuple(out)
