@@ -1,7 +1,7 @@
 """One line of logfmt, as containerd and dockerd (logrus) write their logs.
 
 `time="2024-11-29T18:13:10.764041708Z" level=info msg="RunPodSandbox for …" key=value`: strings are quoted as Go
-quotes them. Times carry the offset of the machine's zone.
+quotes them. Times carry the offset of the machine's zone. CRI-O writes the same with a blank instead of the T.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from kubewitness.sources.host.klog import pairs
 
-HEAD = re.compile(r"time=\"?\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)\"? level=[a-z]+ msg=")
-_LEVELS: Final = {
+HEAD = re.compile(r"time=\"?\d{4}-\d\d-\d\d[T ][\d:.]{8,20}(?:Z|[+-]\d\d:\d\d)\"? level=[a-z]+ msg=")
+LEVELS: Final = {
     "trace": "info", "debug": "info", "info": "info", "warning": "warning", "warn": "warning", "error": "error",
-    "fatal": "fatal", "panic": "fatal",
+    "fatal": "fatal", "panic": "fatal", "dpanic": "fatal",
 }  # fmt: skip
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)")
 
@@ -39,7 +39,7 @@ def parse(text: str) -> Entry | None:
     fields = pairs(text)
     time, level, message = (fields.pop(name, "") for name in ("time", "level", "msg"))
     moment = instant(time)
-    return Entry(_LEVELS.get(level, "info"), moment, moment.utcoffset() if moment else None, message, fields)
+    return Entry(LEVELS.get(level, "info"), moment, moment.utcoffset() if moment else None, message, fields)
 
 
 def instant(text: str) -> datetime | None:
