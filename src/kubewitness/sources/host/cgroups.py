@@ -1,4 +1,4 @@
-"""What is known about single processes besides the list: their control groups and their executables.
+"""What is known about single processes besides the list: their control groups, executables and open sockets.
 
 `PID N:controller:/path` is a line of /proc/PID/cgroup with the PID in front; `ps -axo pid,user,cgroup` prints the
 same in columns. The path names pod and container, in the ways of both cgroup drivers (cgroupfs:
@@ -10,7 +10,7 @@ it is gone from the disk.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -45,6 +45,14 @@ class Executable(Struct, frozen=True):
     pid: int
     path: str
     place: Place
+
+
+class Descriptors(Struct, frozen=True):
+    """The sockets a process holds open, by inode."""
+
+    pid: int
+    name: str
+    inodes: tuple[int, ...]
 
 
 def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Membership | ParseFailure]:
@@ -87,7 +95,7 @@ def _facts(
 def _membership(place: Place, line: str) -> Membership | bool:
     found = GROUP.match(line)
     if found:
-        path = max((part.split(":", 2)[-1] for part in re.split(r"[;,](?=\d+:)", found[2])), key=_weight)
+        path = heaviest(re.split(r"[;,](?=\d+:)", found[2]))
         return Membership(int(found[1]), path, *owner(path), place)
     return _NO_GROUP.match(line) is not None  # the headings of ps, a process without a group, one that had just ended
 
@@ -97,6 +105,11 @@ def _executable(place: Place, line: str) -> Executable | bool:
     if found and found[2]:
         return Executable(int(found[1]), found[2], place)
     return found is not None or line.startswith(("ls: ", "l", "total "))  # kernel threads have no executable
+
+
+def heaviest(groups: Iterable[str]) -> str:
+    """Of "N:controller:/path" in several hierarchies the path that tells most, "" for none."""
+    return max((group.split(":", 2)[-1] for group in groups), key=_weight, default="")
 
 
 def owner(path: str) -> tuple[str, str]:

@@ -9,8 +9,10 @@ already known belongs to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from kubewitness.sources.host.collected import below
 
 _GROUPS: Final = frozenset(("nodes", "hosts"))
 _PATHS = re.compile(
@@ -93,17 +95,19 @@ def folder_of(name: str) -> str:
     return folder
 
 
-def grouped(kinds: Mapping[str, str]) -> dict[str, str]:
+def grouped(kinds: Mapping[str, str], tops: Sequence[str] = ()) -> dict[str, str]:
     """Each item's machine as the folder of it.
 
     What lies below another machine's folder belongs to it, unless both have a process list: then they are two.
 
     Args:
         kinds: What each item is, by its name.
+        tops: Top folders of our own archives: all that is below one belongs to it.
     """
-    own = {name: folder_of(name) for name in kinds}
+    homes = _homes(tops)
+    own = {name: next((homes[top] for top in tops if below(name, top)), folder_of(name)) for name in kinds}
     listed = {own[name] for name, kind in kinds.items() if kind == "processes"}
-    customary = {folder for name, folder in own.items() if _known(name) is not None}
+    customary = {folder for name, folder in own.items() if _known(name) is not None or folder in homes.values()}
     loose = set(own.values()) - customary
     copied = sorted(
         {folder for name, folder in own.items() if folder in loose and folder and machine_path(name)}, key=len
@@ -118,6 +122,13 @@ def grouped(kinds: Mapping[str, str]) -> dict[str, str]:
         name: inside.get(folder, folder) if folder in customary else _outer(folder, known, listed)
         for name, folder in own.items()
     }
+
+
+def _homes(tops: Sequence[str]) -> dict[str, str]:
+    """The machine's folder of each archive: what lies beside it below `nodes/` is of the same one, if it is alone."""
+    customary = {top: _known(top + "live_response/") or top for top in tops}
+    folders = list(customary.values())
+    return {top: folder if folders.count(folder) == 1 else top for top, folder in customary.items()}
 
 
 def _outer(folder: str, folders: set[str], listed: set[str]) -> str:

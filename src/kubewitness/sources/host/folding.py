@@ -8,14 +8,17 @@ machine is bounded, because an intruder chooses command lines; what comes behind
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from kubewitness.model.host import HostEvent, Process
+from kubewitness.model.host import HostEvent, Process, Socket
+from kubewitness.sources.host.cgroups import Descriptors
 
 MAX_EVENTS: Final = 100_000
+MAX_DESCRIPTORS: Final = 2_000_000
+_HOLDERS: Final = 64
 _CHARACTERS: Final = 256 * 1024 * 1024
 
 
@@ -74,7 +77,12 @@ def merged(processes: Iterable[Process]) -> list[Process]:
                 break
         else:
             same.append(process)
-    return [process for same in out.values() for process in same]
+    return [_named(process) for same in out.values() for process in same]
+
+
+def _named(process: Process) -> Process:
+    """A process of which no source shows the command goes by its name."""
+    return process if process.command else replace(process, command=process.name or process.executable or "?")
 
 
 def _agree(one: Process, other: Process) -> bool:
@@ -88,7 +96,8 @@ def _agree(one: Process, other: Process) -> bool:
 def _joined(one: Process, other: Process) -> Process:
     """Both tellings in one; where they differ, the one that knows more."""
     best, rest = (one, other) if len(one.command) >= len(other.command) else (other, one)
-    started = next((p.started for p in (best, rest) if p.started.endswith("Z")), best.started or rest.started)
+    dated = [p.started for p in (best, rest) if p.started.endswith("Z")]
+    started = max(dated, default=best.started or rest.started)  # of a minute and a second in it, the second
     return replace(
         best,
         ppid=best.ppid if best.ppid >= 0 else rest.ppid,
@@ -109,3 +118,69 @@ def _joined(one: Process, other: Process) -> Process:
         visible=best.visible and rest.visible,
         truncated=best.truncated and rest.truncated,
     )
+
+
+class Owners:
+    """Who holds which socket, as the open descriptors of processes tell."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[tuple[str, int]]] = {}
+        self._room = MAX_DESCRIPTORS
+
+    def add(self, fact: Descriptors) -> None:
+        """Remember a process's sockets."""
+        for inode in fact.inodes[: self._room]:
+            holders = self._of.setdefault(inode, [])
+            if len(holders) < _HOLDERS and (fact.name, fact.pid) not in holders:
+                holders.append((fact.name, fact.pid))
+        self._room = max(0, self._room - len(fact.inodes))
+
+    def joined(self, sockets: Sequence[Socket], processes: Iterable[Process]) -> list[Socket]:
+        """The sockets with their owners, each once.
+
+        `ss` lists those of the network namespace it runs in, the machine's own, which is that of process 1; the
+        kernel's table of the same namespace tells of them again.
+        """
+        if not any(socket.inode for socket in sockets):
+            return list(sockets)
+        owned = [
+            replace(socket, owners=tuple(self._of[socket.inode]))
+            if socket.inode in self._of and not socket.owners
+            else socket
+            for socket in sockets
+        ]
+        home = next((dict(one.namespaces).get("net", "") for one in processes if one.pid == 1 and one.namespaces), "")
+        tables: dict[tuple[object, ...], list[Socket]] = {}
+        for socket in owned:
+            if socket.inode and socket.namespace in ("", home):
+                tables.setdefault(_ends(socket), []).append(socket)
+        told = set[int]()
+        out = []
+        for socket in owned:
+            if socket.inode or socket.namespace:
+                out.append(socket)
+                continue
+            same = [one for one in tables.get(_ends(socket), ()) if id(one) not in told]
+            if not same:
+                out.append(socket)
+                continue
+            # Several of one address (SO_REUSEPORT): the one with the same owner, if it has any.
+            best = next((one for one in same if set(one.owners) & set(socket.owners)), same[0])
+            told.add(id(best))
+            out.append(
+                replace(
+                    socket, owners=socket.owners or best.owners, inode=best.inode, namespace=best.namespace,
+                )
+            )  # fmt: skip
+        return [socket for socket in out if id(socket) not in told]
+
+
+def _ends(socket: Socket) -> tuple[object, ...]:
+    """What a socket is told by in `ss` and in the kernel's table alike; `ss` writes "*" for any address."""
+    local, peer = (
+        "" if text in {"*", "0.0.0.0", "::"} else text.partition("%")[0]  # noqa: S104 (compared, not bound)
+        for text in (socket.local_address, socket.peer_address)
+    )
+    six = ":" in socket.local_address or socket.local_address == "*"
+    wild = socket.peer_port == 0 and not local
+    return (socket.protocol, socket.state, local, socket.local_port, peer, socket.peer_port, six if wild else None)

@@ -19,6 +19,7 @@ import msgspec
 
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
+from kubewitness.model.collection import MANIFEST, PROCESSES
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.model.host import (
     Component,
@@ -33,11 +34,13 @@ from kubewitness.model.host import (
     Process,
     Socket,
 )
-from kubewitness.sources.host import cgroups, iptables, logs, nft, processes, recognise, sockets
-from kubewitness.sources.host.cgroups import Executable, Membership
+from kubewitness.sources.host import cgroups, collected, iptables, logs, nft, processes, recognise, sockets
+from kubewitness.sources.host.cgroups import Descriptors, Executable, Membership
+from kubewitness.sources.host.collected import Collection
+from kubewitness.sources.host.commands import apply
 from kubewitness.sources.host.context import Clock, Context, Room
 from kubewitness.sources.host.folders import grouped, machine_path, name_of
-from kubewitness.sources.host.folding import Events, merged
+from kubewitness.sources.host.folding import Events, Owners, merged
 from kubewitness.sources.host.formats import BY_KIND
 from kubewitness.sources.host.interface import Fact, Reader
 from kubewitness.sources.host.lines import Lines, decoded, is_binary
@@ -59,6 +62,7 @@ _READERS: Final[dict[str, Reader]] = {
     **dict.fromkeys(_LOGS, logs.read),
     **{one.kind: one.read for one in BY_KIND.values()},
 }
+_OF_ONE: Final = frozenset(("processes", collected.RECORDS))  # a list of one machine at one moment
 # What tells the clock, before the rest.
 _FIRST: Final = (*(one.kind for one in BY_KIND.values() if one.first), "containerd log", "processes")
 _OVERRIDE = re.compile(r"(?:^|[\s\"'])--hostname-override[= ]\"?([A-Za-z0-9.-]{1,253})")
@@ -85,15 +89,26 @@ class HostEvidence:
 
 def kind_of_source(source: Source) -> str:
     """What a source is as host evidence, "" if it is none."""
+    head = _head(source)
+    return "" if head is None else recognise.kind_of(source.name, head)
+
+
+def _head(source: Source) -> bytes | None:
+    """The first bytes; None if it cannot be read or is an archive."""
     if source.kind in {"tar", "gzip", "zstd"} or source.is_archive:
-        return ""
+        return None
     head = b""
-    stream = source.open()
-    for chunk in stream:
+    for chunk in source.open():
         head += chunk
         if len(head) >= recognise.HEAD:
             break
-    return "" if source.error and not head else recognise.kind_of(source.name, head[: recognise.HEAD])
+    return None if source.error and not head else head[: recognise.HEAD]
+
+
+def _of_archive(source: Source) -> str:
+    """What something is that nobody reads, but that our own archive holds: known and hashed."""
+    head = _head(source)
+    return "" if head is None or recognise.holds_audit_events(head) else "other file"
 
 
 def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
@@ -103,17 +118,27 @@ def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
         sources: Everything that was given; the rest is left alone.
         year: The year taken for logs without one, where nothing else of the machine tells it.
     """
-    found = [(source, kind) for source in sources if (kind := kind_of_source(source))]
+    sources = list(sources)
+    kinds = [kind_of_source(source) for source in sources]
+    tops = collected.tops({source.name: kind for source, kind in zip(sources, kinds, strict=True) if kind})
+    found = [
+        (source, named)
+        for source, kind in zip(sources, kinds, strict=True)
+        if (named := kind or (_of_archive(source) if any(collected.below(source.name, top) for top in tops) else ""))
+    ]
     result = HostEvidence(items={source.name: kind for source, kind in found})
-    folders = grouped(result.items)
+    folders = grouped(result.items, tops)
     machines: dict[str, list[tuple[Source, str]]] = {}
     for source, kind in found:
         machines.setdefault(folders[source.name], []).append((source, kind))
     kept = dict[str, frozenset[str]]()
     for folder, members in machines.items():
-        host = _Machine(name_of(folder), year, result).read(members)
+        machine = _Machine(name_of(folder), year, result)
+        host = machine.read(members)
+        for collection in machine.collections:
+            _verify(collection, [source for source in sources if collected.below(source.name, collection.top)], result)
         # A process list or a log is of one machine alone; unit files are the same on many.
-        hashes = frozenset(one.sha256 for one, kind in members if one.size and (kind in _LOGS or kind == "processes"))
+        hashes = frozenset(one.sha256 for one, kind in members if one.size and (kind in _LOGS or kind in _OF_ONE))
         twin = next((other for other, known in kept.items() if hashes and hashes <= known), None)
         if twin is None:
             kept[folder] = hashes
@@ -122,8 +147,20 @@ def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
         else:
             text = f"the same machine as {twin or 'the files beside it'}, byte for byte: counted once"
             result.notes.append(Note(Place(members[0][0].name, 0, 0), text))
+    for top in tops:
+        if result.items.get(top + MANIFEST) != collected.KIND:
+            reason = "no manifest beside it: the archive was cut off or its manifest removed, nothing could be verified"
+            result.failures.append(unreadable(Place(top + PROCESSES, 0, 0), reason))
     _name_apart(result.hosts, list(kept))
     return result
+
+
+def _verify(collection: Collection, sources: list[Source], result: HostEvidence) -> None:
+    for fact in (*collected.said(collection), *collected.verified(collection, sources)):
+        if isinstance(fact, Note):
+            result.notes.append(fact)
+        else:
+            result.failures.append(fact)
 
 
 def _name_apart(hosts: list[Host], folders: list[str]) -> None:
@@ -142,6 +179,9 @@ class _Machine:
         self._clock, self._room, self._files = Clock(year), Room(), _FILES
         self._result = result
         self._events = Events()
+        self._printed: list[HostFile] = []
+        self._owners = Owners()
+        self.collections: list[Collection] = []
         self._groups: dict[int, Membership] = {}
         self._programs: dict[int, Executable] = {}
 
@@ -159,11 +199,17 @@ class _Machine:
                 self._file(source, kind)
             if source.failure is not None:
                 self._result.failures.append(source.failure)
+        copied = {file.path for file in self._host.files}  # a file itself says more than a listing that shows it
+        self._host.files += (file for file in self._printed if file.path not in copied)
+        for collection in self.collections:
+            self._result.notes += apply(collection, self._host)
+        self._host.sockets = self._owners.joined(self._host.sockets, self._host.processes)
         self._host.processes = merged(self._joined(process) for process in self._host.processes)
         self._host.events, left_out = self._events.kept()
         if left_out:
             self._result.notes.append(Note(Place(members[0][0].name, 0, 0), left_out))
-        self._host.name = _own_name(self._host) or self._host.name
+        named = next((one.header.host for one in self.collections if _HOST_NAME.fullmatch(one.header.host)), "")
+        self._host.name = _own_name(self._host, named) or self._host.name
         return self._host
 
     def _listing(self, source: Source, kind: str) -> list[Fact]:
@@ -211,7 +257,11 @@ class _Machine:
         elif isinstance(fact, KernelModule):
             host.modules.append(fact)
         elif isinstance(fact, HostFile):
-            host.files.append(fact)
+            self._printed.append(fact)
+        elif isinstance(fact, Descriptors):
+            self._owners.add(fact)
+        elif isinstance(fact, Collection):
+            self.collections.append(fact)
         elif isinstance(fact, Membership):
             known = self._groups.get(fact.pid)
             if known is None or (fact.container and not known.container):
@@ -248,6 +298,8 @@ class _Machine:
             self._result.notes.append(Note(place, reason))
             return
         self._files -= size
+        if kind == "other file" and not machine_path(source.name):
+            return  # what a command of the collector printed: no file of the machine
         path = machine_path(source.name) or "/" + re.split("[/!]", source.name)[-1]
         self._host.files.append(HostFile(path, decoded(bytes(data)), place))
 
@@ -258,8 +310,11 @@ def _started(fact: Fact) -> datetime | None:
     return datetime.fromisoformat(fact.started.replace("Z", "+00:00"))
 
 
-def _own_name(host: Host) -> str:
-    """What the machine calls itself: the running kubelet's override, its log, the host name file."""
+def _own_name(host: Host, collected: str) -> str:
+    """What the machine calls itself: the running kubelet's override, its log, the collector's word, the host name file.
+
+    The kubelet's word comes first because the API server and its audit log know the node by that name.
+    """
     for process in host.processes:
         words = process.command.split(None, 1)
         if (
@@ -271,6 +326,8 @@ def _own_name(host: Host) -> str:
     for line in host.logs:
         if line.component == "kubelet" and (found := _NODE_NAME.search(line.fields.get("nodeConfig", ""))):
             return found[1]
+    if collected:
+        return collected
     for file in host.files:
         if file.path == "/etc/hostname" and (name := _HOST_NAME.match(file.text)):
             return name[1]

@@ -18,7 +18,8 @@ from kubewitness.model.host import (
     Process,
     Socket,
 )
-from kubewitness.sources.host.cgroups import Executable, Membership
+from kubewitness.sources.host.cgroups import Descriptors, Executable, Membership
+from kubewitness.sources.host.collected import Collection
 from kubewitness.sources.host.context import Context
 
 Fact = (
@@ -28,6 +29,8 @@ Fact = (
     | LogLine
     | Membership
     | Executable
+    | Descriptors
+    | Collection
     | HostEvent
     | FileEntry
     | CronEntry

@@ -12,7 +12,17 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from kubewitness.sources.host import cgroups, containerd, iptables, klog, logs, processes, sockets
+from kubewitness.sources.host import (
+    cgroups,
+    containerd,
+    iptables,
+    klog,
+    logs,
+    manifest,
+    proc_records,
+    processes,
+    sockets,
+)
 from kubewitness.sources.host.folders import is_collected, machine_path
 from kubewitness.sources.host.formats import FORMATS
 from kubewitness.sources.host.lines import decoded, is_binary
@@ -43,6 +53,7 @@ _CONTROL_SOURCES = re.compile(
 _RUNTIME = re.compile(
     r"io\.containerd\.|RunPodSandbox|containerd|dockerd|namespace=(?:k8s\.io|moby)|StartContainer for"
 )
+_OURS: Final = (*manifest.FORMATS, *proc_records.FORMATS)
 _STALE: Final = ("/etc/", "/root/", "/home/", "/var/lib/", "/usr/", "/lib/")  # files of the machine, no state of it
 
 
@@ -56,12 +67,12 @@ def kind_of(name: str, head: bytes) -> str:
     path = machine_path(name)
     if head.startswith(ELF):
         return "executable"
-    text = "" if is_binary(head) else decoded(head[:HEAD].removeprefix(b"\xef\xbb\xbf"))
-    if len(head) >= HEAD:  # the last line may be cut in two
-        text = text.rpartition("\n")[0] or text
-    lines = [line for line in re.split(r"\r?\n", text)[:_LINES] if line.strip()]
+    text, lines = _beginning(head)
     if not lines:
         return _by_path(path, name, empty=not head.strip())
+    for one in _OURS:  # before anything else: a command line that names an audit event hides no process list
+        if one.looks_like(lines, name):
+            return one.kind
     if lines[0].lstrip()[:1] in {"{", "["} and _AUDIT.search(text):
         return ""
     for one in FORMATS:
@@ -70,6 +81,22 @@ def kind_of(name: str, head: bytes) -> str:
     if log := _log(lines, name):
         return "" if any(map(_is_audit_event, lines)) else log  # an API server may write both into one stream
     return _of_text(text, lines, path) or _by_path(path, name, empty=False, lines=lines)
+
+
+def holds_audit_events(head: bytes) -> bool:
+    """Kubernetes audit events are among the first lines."""
+    text, lines = _beginning(head)
+    return bool(lines) and (
+        (lines[0].lstrip()[:1] in {"{", "["} and _AUDIT.search(text) is not None) or any(map(_is_audit_event, lines))
+    )
+
+
+def _beginning(head: bytes) -> tuple[str, list[str]]:
+    """The text and its first lines."""
+    text = "" if is_binary(head) else decoded(head[:HEAD].removeprefix(b"\xef\xbb\xbf"))
+    if len(head) >= HEAD:  # the last line may be cut in two
+        text = text.rpartition("\n")[0] or text
+    return text, [line for line in re.split(r"\r?\n", text)[:_LINES] if line.strip()]
 
 
 def _of_text(text: str, lines: list[str], path: str) -> str:

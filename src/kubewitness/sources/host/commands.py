@@ -1,0 +1,60 @@
+"""What follows from the commands a collector ran: which ended how, and which packet filter really is empty.
+
+`iptables-save` prints nothing where no table was ever made, and nothing where it failed. Its exit code tells them
+apart: silence after success is an empty packet filter, silence or half a dump after a failure says nothing. Standard
+error may warn that the other back end has tables, as the dump itself may.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from kubewitness.model.collection import Command
+from kubewitness.model.evidence import Note, Place
+from kubewitness.model.host import Firewall, Host
+from kubewitness.sources.host.collected import Collection
+
+_SAVE = re.compile(r"ip(6?)tables(?:-legacy|-nft)?-save")
+_OTHER_BACKEND: Final = "tables present"
+
+
+def apply(collection: Collection, host: Host) -> list[Note]:
+    """Tell the machine what its collector knows; returns what is to be said of it."""
+    header = collection.header
+    host.kernel, host.boot_id, host.collected = header.kernel, header.boot_id, header.started
+    for command, _ in collection.commands:
+        host.commands[" ".join(command.argv)[:1000]] = -1 if command.timed_out else command.exit_code
+    return list(_filters(collection, host))
+
+
+def _filters(collection: Collection, host: Host) -> Iterator[Note]:
+    known = {dump.place.item for dump in host.firewalls}
+    for command, place in collection.commands:
+        program = command.argv[0].rpartition("/")[2] if command.argv else ""
+        save = _SAVE.fullmatch(program)
+        if not save and not (program == "nft" and "ruleset" in command.argv):
+            continue
+        item = collection.top + command.path if command.path else ""
+        cut = collection.items[command.path].cut if command.path in collection.items else 0
+        if command.exit_code or command.timed_out or cut:
+            host.firewalls = [dump for dump in host.firewalls if not item or dump.place.item != item]
+            yield Note(
+                place, f"{' '.join(command.argv)[:100]}: {_how(command)}, so it says nothing about the packet filter"
+            )
+        elif save and item not in known:
+            host.firewalls.append(_empty(command, "ip" + save[1], place))
+
+
+def _how(command: Command) -> str:
+    if command.timed_out:
+        return "took too long"
+    if command.exit_code == 127:
+        return "not on this machine"
+    said = f" ({command.error.strip()[:120]})" if command.error.strip() else ""
+    return f"ended with exit code {command.exit_code}{said}" if command.exit_code else "only a part was kept"
+
+
+def _empty(command: Command, family: str, place: Place) -> Firewall:
+    return Firewall(family, "iptables-save", place, other_backend=_OTHER_BACKEND in command.error)
