@@ -25,7 +25,7 @@ from kubewitness.sources.host.folding import Events
 from kubewitness.sources.host.interface import Format
 from kubewitness.sources.host.linux_audit_events import AuditEvent, events_of
 from kubewitness.sources.host.linux_audit_gaps import Gaps
-from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, record_of
+from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, parsed, record_of
 from kubewitness.sources.host.logs import SYSLOG
 
 _WINDOW: Final = 2  # seconds
@@ -35,10 +35,13 @@ _FOLLOWS: Final = frozenset(
     ("EXECVE", "CWD", "PATH", "PROCTITLE", "SOCKADDR", "SOCKETCALL", "BPRM_FCAPS", "CAPSET", "MMAP", "FD_PAIR",
      "OBJ_PID", "OPENAT2", "EOE")
 )  # fmt: skip
+_LAST: Final = frozenset(("EOE", "PROCTITLE"))
+_OWN: Final = frozenset(("CONFIG_CHANGE", "DAEMON_START", "DAEMON_END", "DAEMON_ABORT"))  # about the audit itself
 _ALONE = re.compile(r"USER_|USYS_|CRED_|SERVICE_|SYSTEM_|DAEMON_|ADD_|DEL_|GRP_|ACCT_|CRYPTO_|VIRT_|SOFTWARE_")
 _LOST = re.compile(
     r"audit_lost=(\d{1,12})|backlog limit exceeded|(?:hold|retry|auditd) queue overflow|rate limit exceeded"
 )
+_NONE: Final[dict[str, str]] = {}
 _Key = tuple[str, str, str]
 
 
@@ -123,11 +126,13 @@ class Joining:
             event = AuditEvent(self._time(second, fraction), place, node)
             self._open[key] = event
             self._times[key] = moment
+            self._gaps.at(event.time)
         if kind != "EOE":
-            record = record_of(kind, line[found.end() :])
+            record = Record(kind, _NONE, (), line[found.end() :])
             event.add(record)
-            self._about(place, event.time, record)
-        if kind in ("EOE", "PROCTITLE") or _ALONE.match(kind):
+            if kind in _OWN:
+                self._gaps.see(place, event.time, parsed(record))
+        if kind in _LAST or _ALONE.match(kind):
             self._finish(key)
         return True
 
@@ -155,12 +160,6 @@ class Joining:
         if self._left_out:
             text = f"{self._left_out} more records than are kept of one linux_audit event"
             self._context.note(Place(self._context.item, 0, 0), text)
-
-    def _about(self, place: Place, time: str, record: Record) -> None:
-        if record.kind in ("CONFIG_CHANGE", "DAEMON_START", "DAEMON_END", "DAEMON_ABORT"):
-            self._gaps.see(place, time, record)
-        else:
-            self._gaps.at(time)
 
     def _finish(self, key: _Key) -> None:
         self._done.append(self._open.pop(key))
@@ -193,7 +192,10 @@ class Joining:
             self._bare = AuditEvent(self._printed(prefix), place)
         record = record_of(kind, line[found.end() :])
         self._bare.add(record)
-        self._about(place, self._bare.time, record)
+        if kind in _OWN:
+            self._gaps.see(place, self._bare.time, record)
+        else:
+            self._gaps.at(self._bare.time)
         if kind == "PROCTITLE":
             self._done.append(self._bare)
             self._bare = None

@@ -31,7 +31,7 @@ from kubewitness.model.evidence import Place
 from kubewitness.model.host import EventCategory, HostEvent
 from kubewitness.sources.host.lines import decoded
 from kubewitness.sources.host.linux_audit_names import call_name
-from kubewitness.sources.host.linux_audit_records import UNSET, Record
+from kubewitness.sources.host.linux_audit_records import UNSET, Record, parsed
 
 MAX_RECORDS: Final = 200  # of one event that are kept
 _MAX_WORDS: Final = 64 * 1024  # bytes of one command line that are kept
@@ -64,8 +64,8 @@ _FLEETING: Final = frozenset(
 )  # fmt: skip
 _LOGINS: Final = frozenset(("USER_LOGIN", "USER_AUTH", "USER_START"))
 _CLOCKWORK: Final = ("/cron", "/crond", "/atd", "/systemd", "/anacron")
-_MESSAGE: Final = ("op", "avc", "acct", "unit", "audit_enabled", "old", "list", "key", "cmd", "name", "exe", "comm", "table",
-                   "res")  # fmt: skip
+_MESSAGE: Final = ("op", "avc", "acct", "unit", "audit_enabled", "old", "list", "key", "cmd", "name", "exe", "comm",
+                   "table", "res")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -122,26 +122,27 @@ class _Merged:
         self.first = event.records[0]
         self.alone: Record | None = None
         self._call: dict[str, str] = {}
-        self._paths: list[dict[str, str]] = []
         self._more: dict[str, str] = {}  # SOCKADDR, CWD, OPENAT2
         self._title = event.title
         kinds = dict[str, None]()
         words = list[tuple[int, bytes]]()
+        paths = list[Record]()
+        titles = list[Record]()
         for record in event.records:
-            kind, values = record.kind, record.values
+            kind = record.kind
             kinds[kind] = None
             if kind == "SYSCALL":
-                self._call = values
+                self._call = parsed(record).values
             elif kind == "PATH":
-                self._paths.append(values)
+                paths.append(record)
             elif kind == "EXECVE":
-                words += record.words
+                words += parsed(record).words
             elif kind == "PROCTITLE":
-                self._title = self._title or values.get("proctitle", "").rstrip("\0").replace("\0", " ")
+                titles.append(record)
             elif kind in _PARTS:
-                self._more |= values
+                self._more |= parsed(record).values
             else:
-                self.alone = self.alone or record
+                self.alone = self.alone or parsed(record)
         kinds.pop("EOE", None)
         self._kinds = ",".join(kinds)
         self.argv = _argv(words)
@@ -149,6 +150,9 @@ class _Merged:
         self._name = name
         self._succeeded = _succeeded(self._call)
         self.executed = self._succeeded is not False and ("EXECVE" in kinds or name in _EXECUTIONS)
+        if not self._title and not self.argv and titles:
+            self._title = parsed(titles[0]).values.get("proctitle", "").rstrip("\0").replace("\0", " ")
+        self._paths = [parsed(record).values for record in (paths[:1] if self.executed else paths)]
         self.connected = name in _CONNECTIONS and self._more.get("saddr_fam") in ("inet", "inet6")
 
     def execution(self) -> HostEvent:

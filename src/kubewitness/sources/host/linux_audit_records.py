@@ -21,6 +21,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from kubewitness.sources.host.lines import decoded
@@ -44,6 +45,8 @@ _ENCODED: Final = frozenset(
     ("acct", "cmd", "comm", "cwd", "data", "dir", "exe", "file", "grp", "key", "name", "new_group", "ocomm", "path",
      "proctitle", "vm", "watch")
 )  # fmt: skip
+_PLAIN: Final = frozenset(("SYSCALL", "PATH", "CWD", "PROCTITLE"))
+_MEMORABLE: Final = 400  # characters
 _NOTHING: Final = frozenset(("", "?", "(null)", "(none)"))
 UNSET: Final = frozenset(("4294967295", "-1", "unset"))
 
@@ -54,6 +57,7 @@ class Record(NamedTuple):
     kind: str  # "SYSCALL"
     values: dict[str, str]
     words: tuple[tuple[int, bytes], ...] = ()  # of EXECVE: position and bytes, a long word in several pieces
+    body: str = ""  # not read yet: most records of an execution are never asked for anything
 
 
 def kind_named(kind: str) -> str:
@@ -64,23 +68,37 @@ def kind_named(kind: str) -> str:
     return kind
 
 
+def parsed(record: Record) -> Record:
+    """The record with its values, if they were not read yet."""
+    return record_of(record.kind, record.body) if record.body else record
+
+
 def record_of(kind: str, body: str) -> Record:
     """The record whose text behind the colon is `body`."""
     if kind == "EXECVE":
         return _execve(body)
+    if kind in _PLAIN:
+        values = _known_values(body) if len(body) < _MEMORABLE and kind != "SYSCALL" else _plain_values(body)
+        return Record(kind, _values(_PAIR.findall(body)) if values is None else values)
     at = body.find("msg='")
     if at >= 0:
         end = body.rfind("'")
         end = end if end > at + 4 else len(body)
-        inner, outer = body[at + 5 : end], body[:at]
-        pairs = _PAIR.findall(inner) + _PAIR.findall(body, end + 1) + _PAIR.findall(outer)
+        values = _values(_PAIR.findall(body[at + 5 : end]) + _PAIR.findall(body, end + 1) + _PAIR.findall(body[:at]))
     elif kind == "LOGIN" and " new " in body:
-        pairs = _PAIR.findall(_OLD_NAMES.sub(lambda found: f"{found[1]}-{found[2]}=".removeprefix("new-"), body))
+        body = _OLD_NAMES.sub(lambda found: f"{found[1]}-{found[2]}=".removeprefix("new-"), body)
+        values = _values(_PAIR.findall(body))
     else:
-        pairs = _PAIR.findall(body)
+        values = _values(_PAIR.findall(body))
+    if kind.endswith("AVC") and (avc := _AVC.search(body)):
+        values["avc"] = f"{avc[1]} {avc[2]}"  # "denied getattr"
+    if special := _SPECIAL.get(kind):
+        special(values)
+    return Record(kind, values)
+
+
+def _values(pairs: list[tuple[str, str]]) -> dict[str, str]:
     values = dict[str, str]()
-    if kind.endswith("AVC") and (found := _AVC.search(body)):
-        values["avc"] = f"{found[1]} {found[2]}"  # "denied getattr"
     for name, value in pairs:
         if value in _NOTHING:
             continue
@@ -93,9 +111,31 @@ def record_of(kind: str, body: str) -> Record:
             values |= {inner: word.strip('"') for inner, word in _PAIR.findall(value[1:-1])}
         else:
             values[name] = value
-    if special := _SPECIAL.get(kind):
-        special(values)
-    return Record(kind, values)
+    return values
+
+
+def _plain_values(body: str) -> dict[str, str] | None:
+    """The same for a record in which no value has a space, three times as fast; None where it is not so."""
+    values = dict[str, str]()
+    for pair in body.split():  # 0x1D is white space too
+        name, _, value = pair.partition("=")
+        if value in _NOTHING:
+            continue
+        first = value[0]
+        if first == '"':
+            if value.find('"', 1) != len(value) - 1:
+                return None
+            values[name] = value[1:-1]
+        elif first in "{(":  # an address in words; (null) with what auditd added glued to it
+            return None
+        elif name in _ENCODED and _HEX.fullmatch(value):
+            values[name] = decoded(bytes.fromhex(value))
+        else:
+            values[name] = value
+    return values
+
+
+_known_values = lru_cache(4096)(_plain_values)  # of the same file PATH says the same
 
 
 def _execve(body: str) -> Record:
