@@ -44,6 +44,7 @@ def brief(socket: Socket) -> tuple[object, ...]:
         ("tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 600/sshd: /usr/sbin", ("tcp", "LISTEN", "0.0.0.0", 22, "0.0.0.0", 0)),
         ("tcp6 0 0 ::1:25 :::* LISTEN -", ("tcp", "LISTEN", "::1", 25, "::", 0)),
         ("udp 0 0 0.0.0.0:68 0.0.0.0:* 903/dhclient", ("udp", "UNCONN", "0.0.0.0", 68, "0.0.0.0", 0)),
+        ("ESTAB 0 0 [fe80::1%eth0]:22 [fe80::2]:51234", ("tcp", "ESTAB", "fe80::1%eth0", 22, "fe80::2", 51234)),
         ("tcp 0 0 1.2.3.4:ssh 5.6.7.8:1 TIME_WAIT -", ("tcp", "TIME-WAIT", "1.2.3.4", 22, "5.6.7.8", 1)),
     ],
 )
@@ -60,6 +61,15 @@ def test_owners_are_all_of_them() -> None:
     assert busy.owners == (("a b", 1489),)
     [hidden] = read("ESTAB 0 0 10.0.0.5:1 10.0.0.6:2")
     assert hidden.owners == ()
+
+
+def test_the_inode_is_told_where_it_was_asked_for() -> None:
+    [ss] = read('tcp LISTEN 0 5 *:80 *:* users:(("nginx",pid=12,fd=6)) uid:33 ino:1578 sk:1 cgroup:/x <->')
+    [netstat] = read("tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 0 18438 600/sshd")
+    [udp] = read("udp 0 0 0.0.0.0:68 0.0.0.0:* root 23569 903/dhclient")
+    [hostile] = read('tcp LISTEN 0 5 *:80 *:* users:(("ino:77",pid=12,fd=6))')
+    [none] = read("udp 0 0 0.0.0.0:68 0.0.0.0:* 903/dhclient")
+    assert [one.inode for one in (ss, netstat, udp, hostile, none)] == [1578, 18438, 23569, 0, 0]
 
 
 def test_headings_details_and_other_families_are_passed_over() -> None:

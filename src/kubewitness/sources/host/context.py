@@ -41,6 +41,7 @@ class Clock:
     year: int
     latest: datetime | None = None
     zone: timedelta | None = None
+    collected: datetime | None = None  # when the evidence was gathered, as a collector or `date` beside it says
 
     def see(self, moment: datetime | None, zone: timedelta | None = None) -> None:
         """Learn from a time that is certain."""

@@ -91,6 +91,7 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Colle
     if manifest.over:
         context.note(manifest.place, f"{manifest.over} more items than are verified")
     context.clock.see(moment(header.started), _offset(header.zone))
+    context.clock.collected = context.clock.collected or moment(header.started)
     yield Collection(
         header, manifest.place, manifest.items, tuple(manifest.commands), manifest.omitted, manifest.end,
         manifest.end_place,

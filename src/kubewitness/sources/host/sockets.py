@@ -24,7 +24,7 @@ STATES: Final = frozenset(
     ("LISTEN", "ESTAB", "TIME-WAIT", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "LAST-ACK",
      "CLOSING", "UNCONN", "CLOSED")
 )  # fmt: skip
-_NETSTAT: Final = {
+STATE_NAMES: Final = {
     "ESTABLISHED": "ESTAB", "SYN_SENT": "SYN-SENT", "SYN_RECV": "SYN-RECV", "FIN_WAIT1": "FIN-WAIT-1",
     "FIN_WAIT2": "FIN-WAIT-2", "TIME_WAIT": "TIME-WAIT", "CLOSE": "CLOSED", "CLOSE_WAIT": "CLOSE-WAIT",
     "LAST_ACK": "LAST-ACK", "LISTEN": "LISTEN", "CLOSING": "CLOSING",
@@ -34,7 +34,10 @@ _OTHERS: Final = frozenset(
     ("nl", "u_str", "u_dgr", "u_seq", "p_raw", "p_dgr", "raw", "raw6", "unix", "icmp6", "v_str", "v_dgr", "ti_sd",
      "ti_st", "ti_rd", "ti_dg", "mptcp", "sctp", "xdp", "udplite", "udplite6", "dccp", "???")
 )  # fmt: skip
-_HEADINGS: Final = ("Netid", "State", "Recv-Q", "Proto", "Active ", "(", "Netstat", "Total:", "Cannot open netlink")
+_HEADINGS: Final = (
+    "Netid", "State", "Recv-Q", "Proto", "Active ", "(", "Netstat", "Total:", "Cannot open netlink", "netstat: ",
+    "RTNETLINK",
+)  # fmt: skip
 # Names of ports, for lists made without -n (IANA service names).
 _PORTS: Final = {
     "ssh": 22, "smtp": 25, "domain": 53, "bootps": 67, "bootpc": 68, "http": 80, "kerberos": 88, "sunrpc": 111,
@@ -45,6 +48,8 @@ _HEADER = re.compile(r"Active Internet connections|Proto +Recv-Q|(?:Netid +)?Sta
 _OWNERS = re.compile(r"users:\(\((.*?)\)\)")
 _OWNER = re.compile(r'"(.{0,64}?)",(?:pid=)?(\d{1,9}),(?:fd=)?\d{1,9}')
 _PROGRAM = re.compile(r"(?:^|\s)(\d{1,9})/(\S.*)$")
+_INODE = re.compile(r" ino:(\d{1,10})(?= |$)")
+_USER_INODE = re.compile(r"\S{1,64}\s+(\d{1,10})(?=\s|$)")  # netstat -e: what stands between State and PID/Program
 _TIMER = re.compile(r"\s+(?:off|on|on\d|keepalive|timewait|probe) \([\d./]+\)$")
 _MAPPED = re.compile(r"(?i)::ffff:(\d{1,3}(?:\.\d{1,3}){3})")
 
@@ -104,27 +109,30 @@ def _ss(words: list[str], line: str, place: Place) -> Socket | None:
     words = words[1:] if protocol else line.split(None, 5)
     if len(words) < 5 or words[0] not in STATES:
         return None
-    local, peer = _address(words[3]), _address(words[4])
+    local, peer = address(words[3]), address(words[4])
     if local is None or peer is None:
         return None
     found = _OWNERS.search(line)
     owners = tuple((name, int(pid)) for name, pid in _OWNER.findall(found[1])) if found else ()
-    return Socket(protocol, words[0], *local, *peer, place, owners)
+    inode = _INODE.search(line)
+    return Socket(protocol, words[0], *local, *peer, place, owners, int(inode[1]) if inode else 0)
 
 
 def _netstat(line: str, place: Place) -> Socket | None:
     protocol, _, _, here, there, *more = line.split(None, 5)
     rest = more[0] if more else ""
-    state = _NETSTAT.get(rest.split(None, 1)[0], "") if rest else ""
-    local, peer = _address(here), _address(there)
+    state = STATE_NAMES.get(rest.split(None, 1)[0], "") if rest else ""
+    local, peer = address(here), address(there)
     if local is None or peer is None or (not state and _PROTOCOLS[protocol] == "tcp"):
         return None
     found = _PROGRAM.search(_TIMER.sub("", rest.rstrip()))
     owners = ((found[2], int(found[1])),) if found else ()
-    return Socket(_PROTOCOLS[protocol], state or "UNCONN", *local, *peer, place, owners)
+    inode = _USER_INODE.match(rest.removeprefix(rest.split(None, 1)[0]).lstrip() if state else rest)
+    told = (*local, *peer, place, owners, int(inode[1]) if inode else 0)
+    return Socket(_PROTOCOLS[protocol], state or "UNCONN", *told)
 
 
-def _address(text: str) -> tuple[str, int] | None:
+def address(text: str) -> tuple[str, int] | None:
     """Address and port; zone identifiers (`%eth0`) stay with the address."""
     host, colon, port = text.rpartition(":")
     if not colon:

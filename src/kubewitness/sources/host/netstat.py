@@ -1,7 +1,0 @@
-"""netstat and lsof."""
-
-from __future__ import annotations
-
-from kubewitness.sources.host.interface import Format
-
-FORMATS: tuple[Format, ...] = ()
