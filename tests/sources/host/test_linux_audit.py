@@ -266,7 +266,7 @@ def test_a_record_beside_a_call_is_told_with_it() -> None:
         "Jul  7 08:57:41 n1 kernel: audit: type=1300 audit(1783414661.335:1): arch=c000003e syscall=101 pid=9",
         "Jul  7 08:57:41 n1 kernel: [ 12.5] audit: type=1300 audit(1783414661.335:1): arch=c000003e syscall=101 pid=9",
         "[   12.500000] audit: type=1300 audit(1783414661.335:1): arch=c000003e syscall=101 success=yes pid=9",
-        "2026-07-07T08:57:41.335Z n1 audispd: type=SYSCALL msg=audit(1783414661.335:1): arch=c000003e syscall=101 pid=9",
+        "2026-07-07T08:57:41Z n1 audispd: type=SYSCALL msg=audit(1783414661.335:1): arch=c000003e syscall=101 pid=9",
         "2026-07-07T08:57:41.335000+00:00 n1 audit[9]: SYSCALL arch=c000003e syscall=101 success=yes pid=9 comm=\"x\"",
     ],
 )  # fmt: skip

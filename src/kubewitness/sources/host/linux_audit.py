@@ -24,7 +24,7 @@ from kubewitness.sources.host.context import Context, Misfits, month, stamp
 from kubewitness.sources.host.folding import Events
 from kubewitness.sources.host.interface import Format
 from kubewitness.sources.host.linux_audit_events import AuditEvent, events_of
-from kubewitness.sources.host.linux_audit_gaps import Gaps
+from kubewitness.sources.host.linux_audit_gaps import ABOUT_AUDIT, Gaps
 from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, parsed, record_of
 from kubewitness.sources.host.logs import SYSLOG
 
@@ -36,7 +36,6 @@ _FOLLOWS: Final = frozenset(
      "OBJ_PID", "OPENAT2", "EOE")
 )  # fmt: skip
 _LAST: Final = frozenset(("EOE", "PROCTITLE"))
-_OWN: Final = frozenset(("CONFIG_CHANGE", "DAEMON_START", "DAEMON_END", "DAEMON_ABORT"))  # about the audit itself
 _ALONE = re.compile(r"USER_|USYS_|CRED_|SERVICE_|SYSTEM_|DAEMON_|ADD_|DEL_|GRP_|ACCT_|CRYPTO_|VIRT_|SOFTWARE_")
 _LOST = re.compile(
     r"audit_lost=(\d{1,12})|backlog limit exceeded|(?:hold|retry|auditd) queue overflow|rate limit exceeded"
@@ -130,7 +129,7 @@ class Joining:
         if kind != "EOE":
             record = Record(kind, _NONE, (), line[found.end() :])
             event.add(record)
-            if kind in _OWN:
+            if kind in ABOUT_AUDIT:
                 self._gaps.see(place, event.time, parsed(record))
         if kind in _LAST or _ALONE.match(kind):
             self._finish(key)
@@ -192,7 +191,7 @@ class Joining:
             self._bare = AuditEvent(self._printed(prefix), place)
         record = record_of(kind, line[found.end() :])
         self._bare.add(record)
-        if kind in _OWN:
+        if kind in ABOUT_AUDIT:
             self._gaps.see(place, self._bare.time, record)
         else:
             self._gaps.at(self._bare.time)

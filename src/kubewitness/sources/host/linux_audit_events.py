@@ -157,7 +157,7 @@ class _Merged:
 
     def execution(self) -> HostEvent:
         words = {f"a{number}": word for number, word in enumerate(self.argv[:_SHOWN_WORDS])}
-        return self._made("process_creation", self._main(), {**words, **self._named(0)})
+        return self._made("process_creation", "SYSCALL" if self._call else "EXECVE", {**words, **self._named(0)})
 
     def connection(self) -> HostEvent:
         if self._name == "connect" and self._call.get("exit") == _EINPROGRESS:

@@ -9,6 +9,7 @@ from typing import Final
 from kubewitness.model.evidence import Place
 from kubewitness.sources.host.linux_audit_records import Record
 
+ABOUT_AUDIT: Final = frozenset(("CONFIG_CHANGE", "DAEMON_START", "DAEMON_END", "DAEMON_ABORT"))
 _TOLD: Final = 20
 _RESTART: Final = 5  # seconds that a restart of auditd may take
 
