@@ -54,13 +54,17 @@ PS = "USER PID PPID COMMAND\nroot 1 0 /sbin/init\n"
         ),
         ("config", '{\n "kind": "KubeletConfiguration"\n}', "kubelet configuration"),
         ("x.json", '{"kubeletconfig":{"port":10250}}', "kubelet configuration"),
-        ("nodes/n/etc/cron.d/x", "* * * * * root id\n", "other file"),
+        ("nodes/n/etc/cron.d/x", "* * * * * root id\n", "crontab"),
         ("copy/etc/ld.so.preload", "/lib/x.so\n", "other file"),
         ("uac-n-linux-20240323150000.tar.gz![root]/opt/x.sh", "id\n", "other file"),
         ("/root/case/notes.txt", "id\n", ""),
         ("/home/me/.cache/notes.txt", "id\n", ""),
         ("notes.txt", "We saw this:\nLISTEN 0 4096 *:10250 *:*\nand then\nthat.\nOdd.\n", ""),
-        ("top.txt", "PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n1 root 20 0 1 1 1 S 0 0 0:01.1 init\n", ""),
+        (
+            "top.txt",
+            "PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n1 root 20 0 1 1 1 S 0 0 0:01.1 init\n",
+            "processes",
+        ),
         ("pods.json", '{"kind":"PodList","items":[]}', ""),
         ("x", "", ""),
     ],
@@ -92,7 +96,7 @@ def test_an_audit_log_is_never_host_evidence(name: str, text: str) -> None:
 def test_the_words_of_an_audit_event_do_not_hide_a_listing() -> None:
     hidden = PS + 'root 66 1 ./.system {"auditID":"x"}\n{"auditID": "y"}\n'
     assert kind_of("ps.txt", hidden.encode()) == "processes"
-    assert kind_of("nodes/n/etc/cron.d/x", b'# {"auditID":"x"}\n* * * * * root id\n\0\n') == "other file"
+    assert kind_of("nodes/n/etc/cron.d/x", b'# {"auditID":"x"}\n* * * * * root id\n\0\n') == "crontab"
 
 
 def test_a_stored_rule_file_is_no_live_firewall() -> None:
