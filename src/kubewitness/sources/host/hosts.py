@@ -42,7 +42,7 @@ from kubewitness.sources.host.context import Clock, Context, Room
 from kubewitness.sources.host.folders import grouped, machine_path, name_of
 from kubewitness.sources.host.folding import Events, Owners, merged
 from kubewitness.sources.host.formats import BY_KIND
-from kubewitness.sources.host.interface import Fact, Reader
+from kubewitness.sources.host.interface import Fact, Frames, Reader
 from kubewitness.sources.host.lines import Lines, decoded, is_binary
 
 MAX_FILE: Final = 1024 * 1024
@@ -188,7 +188,8 @@ class _Machine:
     def read(self, members: list[tuple[Source, str]]) -> Host:
         """The machine these items are of."""
         facts: dict[str, list[Fact]] = {}
-        for source, kind in sorted(members, key=lambda member: _FIRST.index(member[1]) if member[1] in _FIRST else 9):
+        order = {kind: number for number, kind in enumerate(_FIRST)}
+        for source, kind in sorted(members, key=lambda member: order.get(member[1], len(order))):
             if kind in _READERS:
                 facts[source.name] = self._listing(source, kind)
         for source, kind in members:
@@ -215,7 +216,10 @@ class _Machine:
     def _listing(self, source: Source, kind: str) -> list[Fact]:
         component = _LOGS.get(kind, "other")
         context = Context(source.name, self._clock, component, self._room)
-        if one := BY_KIND.get(kind):
+        lines: Frames
+        if (one := BY_KIND.get(kind)) and one.frames:
+            lines = one.frames(source)
+        elif one:
             lines = Lines(source, one.max_line, one.wanted)
         elif kind == "nft":
             lines = Lines(source, nft.MAX_DOCUMENT)

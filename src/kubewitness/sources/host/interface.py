@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from msgspec import Struct
 
+from kubewitness.evidence.opening import Source
 from kubewitness.model.evidence import ParseFailure, Place
 from kubewitness.model.host import (
     CronEntry,
@@ -37,6 +39,18 @@ Fact = (
     | KernelModule
     | HostFile
 )
+
+
+class Frames(Protocol):
+    """The pieces of a source, as `lines.Lines` gives them."""
+
+    passed: int  # pieces that nobody wanted
+    cut: ParseFailure | None  # the first piece that was too long
+    junk: ParseFailure | None  # pieces that are no text
+
+    def __iter__(self) -> Iterator[tuple[Place, str]]: ...
+
+
 Reader = Callable[[Iterator[tuple[Place, str]], Context], Iterator[Fact | ParseFailure]]
 
 
@@ -51,6 +65,7 @@ class Format(Struct, frozen=True):
         max_line: Bytes of a line that are read; the rest is cut, and told.
         whole: The file's text is kept as a `HostFile` too, for those who judge files.
         first: Read before the rest because it tells the machine's clock.
+        frames: Cuts a source itself, where lines are no frame of the format.
     """
 
     kind: str
@@ -60,3 +75,4 @@ class Format(Struct, frozen=True):
     max_line: int = 64 * 1024
     whole: bool = False
     first: bool = False
+    frames: Callable[[Source], Frames] | None = None
