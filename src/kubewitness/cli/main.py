@@ -25,6 +25,7 @@ FINDINGS, USAGE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
 # Name → module that has a click command of that name (dashes as underscores).
 COMMANDS: Final = {
     "investigate": "kubewitness.cli.investigate",
+    "collect": "kubewitness.cli.collect",
     "demo": "kubewitness.cli.demo",
     "rules": "kubewitness.cli.rules",
     "completion": "kubewitness.cli.completion",
@@ -111,6 +112,7 @@ Examples:
   kubewitness demo
   kubewitness investigate /var/log/kubernetes/audit/
   kubewitness investigate audit.log.gz --case case-1 --lang zh
+  sudo kubewitness collect
 
 \b
 Exit codes: 0 nothing found, 1 findings, 2 wrong call, 3 could not be completed

@@ -23,6 +23,7 @@ from typing import Final
 from msgspec import Struct
 
 FORMAT: Final = "kubewitness-node/1"
+FORMAT_CLUSTER: Final = "kubewitness-cluster/1"  # the answers of an API server, in `cluster/<group>/<resource>.json`
 MANIFEST: Final = "manifest.jsonl"
 PROCESSES: Final = "live_response/process/processes.jsonl"
 NET: Final = "live_response/network/net"
@@ -56,6 +57,8 @@ class Item(Struct, frozen=True, tag="item", tag_field="record", omit_defaults=Tr
     sha256: str
     origin: str = ""  # the file or the source it was made of
     cut: int = 0  # bytes of the original that were left out
+    redacted: int = 0  # secret values that were overwritten; the copy keeps its length and its lines
+    original_sha256: str = ""  # of the original, where values were overwritten and it was read whole
     modified: str = ""  # of the original
     mode: str = ""
     owner: str = ""
