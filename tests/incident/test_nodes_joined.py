@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,87 @@ def test_a_process_that_one_rule_is_sure_of_is_not_called_somebody_elses_by_anot
     steps = on_node(only(looked_at(tmp_path, rules)))
     assert {rule for step in steps for rule in step.rules} == {"host/scanner_process", "host/hidden_program_running"}
     assert not [step.why.en for step in steps if step.inferred]
+
+
+def sandbox(folder: Path, at: str) -> None:
+    """The runtime's log of pod shop/web-0, by the node's clock."""
+    meta = f"&PodSandboxMetadata{{Name:web-0,Uid:{UID},Namespace:shop,Attempt:0,}}"
+    (folder / "nodes/node-a/containerd.log").write_text(
+        f'time="{at}" level=info msg="RunPodSandbox for {meta}"\n'
+        f'time="{at}" level=info msg="RunPodSandbox for {meta} returns sandbox id \\"{"5a" * 32}\\""\n'
+    )
+
+
+def bound(log: Log, at: str) -> None:
+    """The scheduler binds shop/web-0."""
+    log.request("create", "pods", subresource="binding", namespace="shop", name="web-0", at=at,
+                by="system:kube-scheduler", address="10.0.0.10", agent="kube-scheduler/v1.31.0", code=201)  # fmt: skip
+
+
+@pytest.mark.parametrize(("runtime", "theirs"), [("2026-03-02T09:00:01Z", True), ("2026-03-02T08:30:01Z", False)])
+def test_a_clock_that_runs_behind_does_not_hide_what_came_after(
+    runtime: str, theirs: bool, tmp_path: Path, rules: RuleSet
+) -> None:
+    """The miner began at 13:10:09 by the node's clock, the intruder entered at 13:10 (or 13:39:50) by the server's."""
+    log = Log()
+    log.quiet_day()
+    open_the_door(log)
+    entered_at = "13:10" if theirs else "13:39:50"
+    log.request("create", "pods", subresource="exec", namespace="shop", name="web-0", at=entered_at,
+                query="?command=sh", code=101, by="system:anonymous", address="203.0.113.77", agent="curl/8",
+                reason=DOOR)  # fmt: skip
+    bound(log, "09:00:00")
+    log.write(tmp_path / "audit.log")
+    machine(tmp_path, AFTER, MINER)
+    sandbox(tmp_path, runtime)
+    document = looked_at(tmp_path, rules)
+    (step,) = on_node(of_the_log(document))
+    (clock,) = [one for one in document.coverage.clocks if one.node == "node-a"]
+    assert step.inferred
+    if theirs:
+        assert clock.moved == 0
+        assert step.time.startswith("2026-03-02T13:10:09")
+    else:
+        assert clock.high is not None
+        assert -1800 <= clock.moved <= -1798
+        assert step.time.startswith("2026-03-02T13:40:08")
+        assert any("node-a" in text.en and "behind" in text.en for text in document.coverage.limitations)
+
+
+def test_one_chain_leads_from_the_request_to_the_process(tmp_path: Path, rules: RuleSet) -> None:
+    entered(tmp_path, MINER)
+    machine(tmp_path, AFTER, MINER)
+    incident = of_the_log(looked_at(tmp_path, rules))
+    (step,) = on_node(incident)
+    assert [one.kind for one in step.path] == ["request", "pod", "node", "container", "process"]
+    assert step.path[0].name in incident.audit_ids
+    known = {(one.source, one.target) for one in incident.edges}
+    without_node = [one for one in step.path if one.kind != "node"]
+    assert set(pairwise(without_node)) <= known
+    assert all(one.evidence and one.why.en and one.why.zh for one in incident.edges)
+
+
+AUTH = "Mar  2 13:{minute}:00 node-a sshd[99]: {what} for root from {address} port 50111 ssh2\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "what", "severity"),
+    [
+        ("203.0.113.77", "Accepted publickey", "high"),
+        ("203.0.113.77", "Failed password", "low"),
+        ("203.0.113.78", "Accepted publickey", ""),
+        ("10.0.0.9", "Accepted publickey", ""),
+    ],
+)
+def test_a_login_from_the_intruders_address_is_told(
+    address: str, what: str, severity: str, tmp_path: Path, rules: RuleSet
+) -> None:
+    entered(tmp_path)
+    machine(tmp_path, BEFORE, "/app/web")
+    auth = tmp_path / "nodes/node-a/var/log/auth.log"
+    auth.parent.mkdir(parents=True, exist_ok=True)
+    auth.write_text("".join(AUTH.format(minute=20 + n, what=what, address=address) for n in range(3)))
+    document = looked_at(tmp_path, rules)
+    found = [step for step in on_node(of_the_log(document)) if "host/login_from_intruder" in step.rules]
+    assert [step.severity for step in found] == ([severity] if severity else [])
+    assert all(step.inferred and "inferred" in step.why.en for step in found)

@@ -103,13 +103,15 @@ def investigate(
     if machines.hosts:
         from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
         from kubewitness.incident import node_view, nodes  # noqa: PLC0415 -- often an audit log alone
+        from kubewitness.incident.node_asked import asked_by  # noqa: PLC0415
+        from kubewitness.incident.node_sightings import with_sightings  # noqa: PLC0415
 
         views = nodes.look_at_nodes(machines)
         if incidents:
             first, last = min(one.first for one in incidents), max(one.last for one in incidents)
             clocks = compare(first_pass, [view.lineage for view in views], first, last)
-            views = node_view.by_one_clock(views, clocks)
-        incidents, incident_of_finding = nodes.with_nodes(incidents, views, hashes)
+            views = node_view.by_one_clock(with_sightings(views, incidents), clocks)
+        incidents, incident_of_finding = nodes.with_nodes(incidents, views, hashes, asked_by(found, hashes))
         on_nodes = nodes.node_findings(views, incidents, incident_of_finding, hashes)
     incident_of = _membership(found, gathered, incidents)
     known = {request.audit_id: request.final for _, requests in gathered for request in requests}

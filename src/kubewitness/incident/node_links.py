@@ -23,6 +23,7 @@ from kubewitness.model.incident import Entity, Incident, ObjectName, Step
 from kubewitness.model.text import Text
 from kubewitness.rules.features.address import scope_of
 
+SIGHTED: Final = ("host/login_from_intruder", "host/connection_with_intruder")
 _SLACK: Final = timedelta(seconds=5)  # clocks of two machines, and the seconds `ps` rounds away
 _ENTERED: Final = ("pods/exec", "pods/attach", "pods/portforward")
 _WORD = re.compile(r"[\w./-]+")
@@ -49,6 +50,8 @@ def tie_of(incident: Incident, lineage: Lineage, finding: HostFinding) -> Tie | 
     """What ties a finding to the incident: its pod, its file's name in a command, an address, the run of the node."""
     uid = finding.pod_uid or (lineage.uid_of(finding.process) if finding.process else "")
     pod = lineage.names.get(uid)
+    if finding.rule in SIGHTED:
+        return by_address(incident, finding)
     if pod is not None:
         return _by_pod(incident, pod, finding) if pod in incident.pods else None
     if uid or finding.container:
@@ -83,7 +86,7 @@ def by_address(incident: Incident, finding: HostFinding) -> Tie | None:
         return None
     window = timedelta(seconds=links()["same_address"].window)
     seen, first, last = (parse_time(time) for time in (finding.first, incident.first, incident.last))
-    if seen is None or first is None or last is None or not first - window <= seen <= last + window:
+    if seen and first and last and not first - window <= seen <= last + window:
         return None
     source = Entity("address", shared)
     return _tie("same_address", None, finding.first, source, address=shared, when=moment(incident.first))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from kubewitness.correlate.paths import path_to
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.judging import judge
 from kubewitness.incident.node_advice import advice
+from kubewitness.incident.node_asked import said_of
 from kubewitness.incident.node_edges import MOST, edges_of, entities_of, once
 from kubewitness.incident.node_links import Tie, tie_of, told_apart
 from kubewitness.incident.node_story import (
@@ -64,11 +66,15 @@ _TOLD = ("intrusion", "activity")
 
 
 def with_nodes(
-    incidents: Sequence[Incident], views: Sequence[NodeView], hashes: Mapping[str, str]
+    incidents: Sequence[Incident],
+    views: Sequence[NodeView],
+    hashes: Mapping[str, str],
+    asked: Mapping[str, Sequence[Edge]] = MappingProxyType({}),
 ) -> tuple[list[Incident], dict[int, str]]:
     """The incidents with what nodes show of them as steps at their time, and those that only nodes show.
 
-    Also which incident each finding on a node is told in: `id()` of the finding → id of the incident.
+    Also which incident each finding on a node is told in: `id()` of the finding → id of the incident. `asked`: what the
+    audit log tells of calls to a node's kubelet without a credential (see `asked_by`).
     """
     out, taken = list[Incident](), dict[int, str]()
     apart = dict[int, list[tuple[int, Text]]]()  # findings that were there before the intruder was
@@ -103,7 +109,7 @@ def with_nodes(
     for view in views:
         left = tuple(finding for finding in view.findings if id(finding) not in taken)
         if any(finding.kind == "intrusion" for finding in left):
-            alone = _incident(view._replace(findings=left), hashes, per_day)
+            alone = _incident(view._replace(findings=left), hashes, per_day, asked.get(view.host.name, ()))
             notes = [note for finding in left for _, note in apart.get(id(finding), ())]
             out.append(replace(alone, limitations=(*alone.limitations, *dict.fromkeys(notes[:_APART]))))
             homes |= {id(finding): alone.id for finding in left if finding.kind in _TOLD}
@@ -179,7 +185,7 @@ def node_findings(
     return tuple(out)
 
 
-def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) -> Incident:
+def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str], asked: Sequence[Edge] = ()) -> Incident:
     host, pods = view.host, view.lineage.names
     told = sorted((f for f in view.findings if f.kind in _TOLD), key=lambda f: (f.first or "~", f.rule))
     groups = dict[tuple[str, str, str], list[HostFinding]]()
@@ -193,7 +199,7 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
     per_day[day] += 1
     causes = tuple(_cause(exposure, hashes) for exposure in view.exposures if _opens(exposure))
     theirs = {name for finding in sure for name in finding.containers} | {_pid(finding) for finding in sure}
-    edges = list(once(one for group in groups.values() for one in edges_of(view, None, group, hashes)))
+    edges = list(once((*asked, *(one for group in groups.values() for one in edges_of(view, None, group, hashes)))))
     steps = [_step(view, tuple(group), _alone(group, theirs), hashes, edges) for group in groups.values()]
     commands = [f for f in sure if f.rule in COMMANDS]
     entry = commands[0] if commands else sure[0]
@@ -204,7 +210,7 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str]) 
         severity=max((severity, *(e.severity for e in view.exposures if _opens(e))), key=SEVERITIES.index),
         confidence="high" if any(f.confidence == "high" for f in sure) else "medium",
         title=title_of(host, sure, causes),
-        story=story_of(sure, causes),
+        story=(*story_of(sure, causes), *said_of(asked)),
         first=first,
         last=last,
         actors=(
