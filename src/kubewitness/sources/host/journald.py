@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -39,6 +40,7 @@ from kubewitness.sources.host.lines import decoded
 KIND: Final = "journal"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_LINE: Final = 512 * 1024  # an array of byte values takes four characters a byte
+_HEAD: Final = 512  # of a message: what tells of more than the usual says so at once
 _TRUSTED: Final = ("_COMM", "_EXE", "_SYSTEMD_UNIT")
 _REALTIME = re.compile(r'"__REALTIME_TIMESTAMP"\s?:\s?"?\d{10,20}')
 _NAME = re.compile(rb'"SYSLOG_IDENTIFIER"\s?:\s?"([^"\\]{1,64})"')
@@ -58,11 +60,10 @@ def wanted(line: bytes) -> bool:
 
 def telling(name: bytes, entry: bytes, message: re.Pattern[bytes]) -> bool:
     """The same for the entry of a program, in any form: `message` ends where the message's text begins."""
-    program = name.rpartition(b"/")[2].decode("latin-1")
-    if program in logins.PROGRAMS:
-        return True
-    if logs.component_of(program) == "other":
+    if not (asked := _asked_for(name)):
         return False
+    if asked == "always":
+        return True
     begins = message.search(entry)
     if begins is None:
         return True
@@ -71,7 +72,15 @@ def telling(name: bytes, entry: bytes, message: re.Pattern[bytes]) -> bool:
         plain = _INFO_JSON.search(entry, at) is not None
     else:
         plain = _PLAIN.match(entry, at) is not None
-    return not plain or logs.tells(entry, at)
+    return not plain or logs.tells(entry, at, at + _HEAD)
+
+
+@lru_cache(4096)
+def _asked_for(name: bytes) -> str:
+    program = logs.program_of(name.decode("latin-1"))
+    if program in logins.PROGRAMS:
+        return "always"
+    return "" if logs.component_of(program) == "other" else "if it tells"
 
 
 @dataclass

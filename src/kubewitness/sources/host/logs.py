@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from kubewitness.evidence.failures import unreadable
@@ -48,6 +49,7 @@ _STAMP = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:
 _ZONES: Final = timedelta(minutes=15)  # all offsets of the world are multiples of it
 
 
+@lru_cache(4096)
 def component_of(name: str) -> Component:
     """The component a program's or file's name speaks of, "other" if none."""
     return next((component for key, component in _COMPONENTS.items() if key in name), "other")
@@ -83,10 +85,10 @@ def wanted(line: bytes) -> bool:
     return tells(line)
 
 
-def tells(line: bytes, at: int = 0) -> bool:
+def tells(line: bytes, at: int = 0, end: int | None = None) -> bool:
     """A line of mere information says that something was run, created or asked for."""
     for word in _TELLING:  # noqa: SIM110 (a generator takes three times as long)
-        if line.find(word, at) >= 0:
+        if line.find(word, at, end) >= 0:
             return True
     return False
 
