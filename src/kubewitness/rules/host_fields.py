@@ -7,7 +7,7 @@ Three ways to look at an event, as `rules.host_sources` names them:
   known (`?/curl`), so that `endswith: /curl` speaks and nothing that asks for a folder does. `User` of number 0 is
   "root" as well.
 * as records of linux_audit: a rule's event is one record, as auditd writes it, so each selection sees the fields of
-  one type only. `audit_records` takes apart what the reader joined.
+  one type only. `audit_records` takes apart what `sources.host.linux_audit` joined.
 * as text (`*`): the line, for keywords.
 """
 
@@ -30,7 +30,7 @@ _VALUE: Final = 64 * 1024  # characters of one value that rules look at
 _PROGRAM_FIELDS: Final = ("SYSLOG_IDENTIFIER", "program", "_COMM", "comm", "UNIT", "_SYSTEMD_UNIT")
 _CALL_FIELDS: Final = ("SYSCALL", "syscall", "function_name", "function", "eventName", "event", "evt.type")
 _REMOVALS: Final = ("unlink", "unlinkat", "rmdir", "security_inode_unlink", "security_path_unlink")
-_OF_EXECVE: Final = frozenset({"argc"})
+_OF_PARTS: Final = frozenset({"argc", "proctitle", "types", "cwd"})
 _OF_PATH: Final = frozenset({"name", "nametype", "item", "mode", "ouid", "ogid", "objtype", "OUID", "OGID", "rdev"})
 
 
@@ -76,13 +76,15 @@ def initiated(event: HostEvent) -> bool | None:
 
 
 def _initiated(event: HostEvent) -> Values:
-    told = initiated(event)
+    told = initiated(event) if event.category == "network_connection" else None
     return () if told is None else ("true" if told else "false",)
 
 
 def _peer(event: HostEvent, *, destination: bool, address: bool) -> Values:
     """The other side, if it is the one asked for: who accepts a connection is its destination himself."""
-    if (initiated(event) is not False) is not destination or _is_address(event.address) is not address:
+    if not event.address or _is_address(event.address) is not address:
+        return ()
+    if (initiated(event) is not False) is not destination:
         return ()
     return _one(event.address)
 
@@ -92,9 +94,9 @@ def _port(event: HostEvent, *, destination: bool) -> Values:
 
 
 def text_of(event: HostEvent) -> str:
-    """The event as a line of text, for keywords."""
+    """The event as text, for keywords."""
     told = (event.message, event.command, event.path, event.address, *event.fields.values())
-    return "\n".join(dict.fromkeys(one[:_VALUE] for one in told if one))
+    return "\n".join(dict.fromkeys([one[:_VALUE] for one in told if one]))
 
 
 _READ: Final[dict[str, Callable[[HostEvent], Values]]] = {
@@ -134,6 +136,8 @@ def record_reader(field: str) -> Callable[[Record], Values]:
     """The same for a record of linux_audit."""
     if field == "*":
         return lambda record: (" ".join(f"{name}={value}" for name, value in record.items())[:_VALUE],)
+    if field == "key":  # an event may meet several rules of the audit
+        return lambda record: tuple(record.get(field, "").split(",")) if record.get(field) else ()
     return lambda record: _one(record.get(field, ""))
 
 
@@ -172,28 +176,26 @@ def _removes(event: HostEvent) -> bool:
 
 
 def audit_records(event: HostEvent) -> Iterator[Record]:
-    """The records that an event of linux_audit was joined from, as far as the event still tells them."""
+    """The records that an event of linux_audit was joined from, as far as the event still tells them.
+
+    Which there were, `types` says. What belongs to none of the parts (EXECVE, PATH, CWD, PROCTITLE) is of SYSCALL, and
+    of the record that stands for itself, if there is one (USER_CMD, SERVICE_STOP).
+    """
     fields = event.fields
-    call = fields.get("SYSCALL") or fields.get("syscall", "")
-    kind = fields.get("type", "")
-    if not call and kind not in ("", "SYSCALL", "EXECVE", "PATH"):
-        yield fields
-        return
-    own = {
-        name: value
-        for name, value in fields.items()
-        if name not in _OF_EXECVE and name not in _OF_PATH and name not in ("cwd", "proctitle", "type")
-        and not (event.argv and name[:1] == "a" and name[1:].isdecimal())
-    }  # fmt: skip
-    if call or own:
-        yield {"type": "SYSCALL", "syscall": call, "SYSCALL": call, **own}
-    if event.argv:
-        arguments = {f"a{number}": word for number, word in enumerate(event.argv[:_ARGUMENTS])}
-        yield {"type": "EXECVE", "argc": str(len(event.argv)), **arguments}
-    name = fields.get("name") or event.path
-    if name:
-        yield {"type": "PATH", **{one: value for one, value in fields.items() if one in _OF_PATH}, "name": name}
-    if event.cwd:
-        yield {"type": "CWD", "cwd": event.cwd}
-    if "proctitle" in fields:
-        yield {"type": "PROCTITLE", "proctitle": fields["proctitle"]}
+    kinds = [kind for kind in fields.get("types", fields.get("type", "")).split(",") if kind]
+    words = {f"a{number}": word for number, word in enumerate(event.argv[:_ARGUMENTS])}
+    for kind in dict.fromkeys(kinds):
+        match kind:
+            case "EXECVE":
+                yield {"type": kind, "argc": str(len(event.argv)), **words}
+            case "PATH":
+                yield {"type": kind, **{one: value for one, value in fields.items() if one in _OF_PATH}}
+            case "CWD":
+                yield {"type": kind, "cwd": event.cwd}
+            case "PROCTITLE":
+                yield {"type": kind, "proctitle": fields.get("proctitle") or event.command}
+            case _:
+                # "name" is of PATH only where there is one: other records have their own.
+                parts = _OF_PARTS | _OF_PATH if "PATH" in kinds else _OF_PARTS
+                own = {one: value for one, value in fields.items() if one not in parts and one not in words}
+                yield {**own, "type": kind}

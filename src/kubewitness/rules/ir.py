@@ -23,6 +23,8 @@ from kubewitness.model.text import Text
 
 RuleId = NewType("RuleId", str)  # path of the file below its content folder without suffix; linted
 
+RECORD = "*"  # the field of keyword searches: the whole original record
+
 Op = Literal[
     "eq",
     "contains",

@@ -1,25 +1,27 @@
 """Words that must occur in an event if a rule shall match it: most rules are put aside without being run.
 
-For each condition one group of literals is chosen of which at least one must occur in the event's text (all values it
-looks at, in lower case). All groups are sought at once: a literal is filed under three of its characters, and an
-event's text is cut into all its triples; only literals whose triple occurs are looked for. That is linear in the text,
-whatever it is, and needs no memory between events, so nobody can make it slow with a clever one.
+A condition gives groups of literals; of each group at least one must occur in some value of the event, in lower case.
+All are sought at once: a literal is filed under three of its characters, and a value is cut into all its triples; only
+literals whose triple occurs are looked for. That is linear in the value, so nobody can make it slow with a clever one.
 
 Sound by construction: a condition is left out only if it is false. Only ASCII is used, because there the lower case of
-a part is a part of the lower case.
+a part is a part of the lower case; and nothing across lines, so that a text of several lines may be given line by line.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from kubewitness.rules.compile import as_text
 from kubewitness.rules.ir import AllOf, Negate, Node, Predicate
 
 _TRIPLE = 3
-_ASCII = re.compile(r"[\x01-\x7f]+")
+_ASCII = re.compile(r"[\x01-\x09\x0b-\x7f]+")
+_REMEMBERED = 200  # characters
+_MEMO_LIMIT = 1 << 16
 _ESCAPED = re.compile(r"\\([*?\\])|[*?]")
 
 
@@ -27,51 +29,110 @@ class Prefilter:
     """Conditions, and which of them a text leaves possible."""
 
     def __init__(self, conditions: Sequence[Node]) -> None:
-        self._always = 0
-        literals: dict[str, int] = {}
+        groups: dict[frozenset[str], int] = {}  # each with a bit of its own
+        self._free = 0  # conditions that need no group
+        needs = list[tuple[int, tuple[frozenset[str], ...]]]()
+        common = Counter(literal for condition in conditions for literal in _all(condition))
         for number, condition in enumerate(conditions):
-            group = needed(condition)
-            if not group:
-                self._always |= 1 << number
+            found = needed(condition, common)
+            needs.append((1 << number, found))
+            self._free |= 0 if found else 1 << number
+            for group in found:
+                groups.setdefault(group, 1 << len(groups))
+        # A condition is filed under the group that says most, with the bits of all it needs.
+        self._waiting: dict[int, list[tuple[int, int]]] = {}
+        for bit, found in needs:
+            if found:
+                key = groups[max(found, key=partial(_telling, common))]
+                self._waiting.setdefault(key, []).append((bit, sum(groups[group] for group in found)))
+        literals: dict[str, int] = {}  # → the groups it serves
+        for group, bit in groups.items():
             for literal in group:
-                literals[literal] = literals.get(literal, 0) | 1 << number
+                literals[literal] = literals.get(literal, 0) | bit
         self._short = [(one, bits) for one, bits in sorted(literals.items()) if len(one) < _TRIPLE]
-        self._filed: dict[str, list[tuple[str, int]]] = {}
-        common = Counter(triple for one in literals for triple in _triples(one))
+        self._filed: dict[tuple[str, str, str], list[tuple[str, int]]] = {}
+        shared = Counter(triple for one in literals for triple in _triples(one))
         for one, bits in sorted(literals.items()):
             if len(one) >= _TRIPLE:
-                self._filed.setdefault(min(_triples(one), key=lambda t: (common[t], t)), []).append((one, bits))
-        self._triples = frozenset(self._filed)
+                self._filed.setdefault(min(_triples(one), key=lambda t: (shared[t], t)), []).append((one, bits))
+        self._keys = frozenset(self._filed)
 
-    def possible(self, text: str) -> int:
-        """A bit for each condition that an event with this text (in lower case) may meet."""
-        mask = self._always
-        for literal, bits in self._short:
-            if literal in text:
-                mask |= bits
-        for triple in self._triples.intersection(_triples(text)):
-            for literal, bits in self._filed[triple]:
-                if mask & bits != bits and literal in text:
-                    mask |= bits
+        self._memo: dict[str, int] = {}
+
+    def possible(self, values: Iterable[str]) -> int:
+        """A bit for each condition that an event with these values may meet, as far as literals tell."""
+        found = 0
+        for value in values:
+            known = self._memo.get(value)
+            found |= self._groups_in(value) if known is None else known
+        mask, left = self._free, found
+        while left:
+            group = left & -left
+            left ^= group
+            for bit, required in self._waiting.get(group, ()):
+                if required & found == required:
+                    mask |= bit
         return mask
 
+    def _groups_in(self, value: str) -> int:
+        """The groups of which a literal occurs in a value. Short values are remembered: most are always the same."""
+        text, found = value.lower(), 0
+        for literal, bits in self._short:
+            if literal in text:
+                found |= bits
+        for triple in self._keys.intersection(zip(text, text[1:], text[2:], strict=False)):
+            for literal, bits in self._filed[triple]:
+                if found & bits != bits and literal in text:
+                    found |= bits
+        if len(value) <= _REMEMBERED:
+            if len(self._memo) >= _MEMO_LIMIT:
+                self._memo.clear()
+            self._memo[value] = found
+        return found
 
-def needed(node: Node) -> frozenset[str]:
-    """Literals of which one must occur in the lower case of the values if `node` is true; empty: none must."""
+
+def needed(node: Node, common: Mapping[str, int]) -> tuple[frozenset[str], ...]:
+    """Groups of literals; if `node` is true, of each group one occurs in the lower case of the values.
+
+    Args:
+        node: A condition.
+        common: How often each literal stands in the conditions: what many name ("EXECVE") says little.
+    """
+    if isinstance(node, AllOf):
+        return tuple(dict.fromkeys(group for part in node.parts for group in needed(part, common)))
+    group = _one_of(node, common)
+    return (group,) if group else ()
+
+
+def _one_of(node: Node, common: Mapping[str, int]) -> frozenset[str]:
+    """Literals of which one must occur; empty: none must."""
     if isinstance(node, Predicate):
         literal = _literal(node)
         return frozenset((literal,)) if literal else frozenset()
     if isinstance(node, Negate):
         return frozenset()
-    groups = [needed(part) for part in node.parts]
     if isinstance(node, AllOf):
-        # The group whose weakest literal is longest says most.
-        return max(filter(None, groups), key=lambda group: (min(map(len, group)), -len(group)), default=frozenset())
+        return max(needed(node, common), key=partial(_telling, common), default=frozenset())
+    groups = [_one_of(part, common) for part in node.parts]
     return frozenset().union(*groups) if groups and all(groups) else frozenset()
 
 
-def _triples(text: str) -> set[str]:
-    return {text[at : at + _TRIPLE] for at in range(len(text) - _TRIPLE + 1)}
+def _telling(common: Mapping[str, int], group: frozenset[str]) -> tuple[int, int, int]:
+    """How much it says that one of the group occurs; the more, the greater."""
+    return -max(common.get(one, 0) for one in group), min(map(len, group)), -len(group)
+
+
+def _all(node: Node) -> Iterator[str]:
+    """Every literal of a condition, as often as it stands there."""
+    if isinstance(node, Predicate):
+        yield _literal(node)
+    else:
+        for part in (node.part,) if isinstance(node, Negate) else node.parts:
+            yield from _all(part)
+
+
+def _triples(text: str) -> set[tuple[str, str, str]]:
+    return set(zip(text, text[1:], text[2:], strict=False))
 
 
 def _literal(part: Predicate) -> str:

@@ -77,6 +77,7 @@ from kubewitness.rules.documents import Document
 from kubewitness.rules.fields import ALIASES, is_known
 from kubewitness.rules.host_sources import field_of
 from kubewitness.rules.ir import (
+    RECORD,
     AllOf,
     AnyOf,
     CorrelationType,
@@ -85,8 +86,6 @@ from kubewitness.rules.ir import (
     Op,
     Predicate,
 )
-
-RECORD = "*"  # the field of keyword searches: the whole original record
 
 _COMPARISONS: dict[CompareOperators, Op] = {
     CompareOperators.LT: "lt",

@@ -10,7 +10,9 @@ Like matches are one finding: the same rule, container and command. Rules of oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -19,12 +21,22 @@ from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.stating import MAX_PLACES, is_time, one_line, quoted
 from kubewitness.model.host import Host, HostEvent, LogLine, Process, Socket
 from kubewitness.model.text import Text
-from kubewitness.rules.compile import Reader, compile_node
+from kubewitness.rules.compile import compile_node
 from kubewitness.rules.features.interface import Values
-from kubewitness.rules.host_fields import audit_records, event_reader, image_of, log_sources_of, record_reader, text_of
+from kubewitness.rules.host_fields import (
+    Record,
+    audit_records,
+    event_reader,
+    image_of,
+    log_sources_of,
+    record_reader,
+    text_of,
+)
 from kubewitness.rules.host_sources import AUDIT
-from kubewitness.rules.ir import Rule, RuleId
+from kubewitness.rules.ir import RECORD, AllOf, Negate, Node, Predicate, Rule, RuleId
 from kubewitness.rules.literals import Prefilter
+
+Seen = Mapping[str, Values]  # the fields of an event, or of a record of it, that rules look at
 
 _MAX_GROUPS: Final = 200  # findings of one rule; the last counts all the rest
 _SHOWN: Final = 6  # fields told as the reason
@@ -36,75 +48,93 @@ class HostRules:
     """Rules about machines, compiled once for all of them."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        groups: dict[str, list[Rule]] = {}
-        for rule in rules:
-            groups.setdefault(rule.log_source, []).append(rule)
-        self._engines = {
-            source: _Engine(members, record_reader if source == AUDIT else event_reader)
-            for source, members in groups.items()
-        }
-
-    def match(self, event: HostEvent) -> list[tuple[Rule, tuple[Text, ...]]]:
-        """The rules that an event meets, with what they saw; by log source, then in their order."""
-        found = list[tuple[Rule, tuple[Text, ...]]]()
-        for source in log_sources_of(event):
-            engine = self._engines.get(source)
-            if engine is None:
-                continue
-            if source == AUDIT:
-                seen = dict[RuleId, tuple[Rule, tuple[Text, ...]]]()
-                for record in audit_records(event):
-                    for rule, why in engine.match(record):
-                        seen.setdefault(rule.id, (rule, why))
-                found += seen.values()
+        self._rules = tuple(sorted(rules, key=lambda rule: (rule.log_source, rule.id)))
+        self._prefilter = Prefilter([_sought(rule) for rule in self._rules])
+        self._sources: dict[str, int] = {}  # log source → the bits of its rules
+        self._readers: dict[str, Callable[[HostEvent], Values]] = {}  # of all that rules look at in whole events
+        self._tests = list[Callable[[Any], bool]]()
+        for number, rule in enumerate(self._rules):
+            self._sources[rule.log_source] = self._sources.get(rule.log_source, 0) | 1 << number
+            if rule.log_source == AUDIT:
+                self._tests.append(compile_node(rule.condition, record_reader))
             else:
-                found += engine.match(event)
+                self._tests.append(compile_node(rule.condition, itemgetter))
+                self._readers |= {name: event_reader(name) for name in rule.fields}
+
+    def match(self, event: HostEvent) -> list[tuple[Rule, Seen]]:
+        """The rules that an event meets, with what they saw, in their order."""
+        sources = [source for source in log_sources_of(event) if source in self._sources]
+        if not sources:
+            return []
+        records = list(audit_records(event)) if AUDIT in sources else []
+        values = {name: read(event) for name, read in self._readers.items()}
+        mask = self._prefilter.possible(_texts(event.command, values, records))
+        mask &= sum(self._sources[source] for source in sources)
+        found = list[tuple[Rule, Seen]]()
+        while mask:
+            bit = mask & -mask
+            mask ^= bit
+            number = bit.bit_length() - 1
+            rule, test = self._rules[number], self._tests[number]
+            if rule.log_source != AUDIT:
+                if test(values):
+                    found.append((rule, values))
+            elif (record := next((one for one in records if test(one)), None)) is not None:
+                found.append((rule, {name: record_reader(name)(record) for name in rule.fields}))
         return found
 
     def findings(self, host: Host) -> Iterator[HostFinding]:
         """What the rules say about a machine."""
-        if not self._engines:
+        if not self._rules:
             return
         groups = dict[RuleId, dict[tuple[str, str], _Group]]()
         for event, process in happenings(host):
-            for rule, why in self.match(event):
-                _file(groups.setdefault(rule.id, {}), rule, event, process, why)
+            for rule, seen in self.match(event):
+                _file(groups.setdefault(rule.id, {}), rule, event, process, seen)
         pods = {process.container: process.pod_uid for process in host.processes if process.pod_uid}
         for members in groups.values():
             for group in members.values():
                 yield group.finding(host.name, pods)
 
 
-class _Engine:
-    """The rules of one log source."""
+def _texts(command: str, values: Mapping[str, Values], records: Iterable[Record]) -> Iterator[str]:
+    """All that any rule may look at in an event, each once: a literal that is not in here is nowhere in it."""
+    texts = dict.fromkeys(str(text) for name, found in values.items() if name != RECORD for text in found)
+    for text in values.get(RECORD, ()):
+        texts.update(dict.fromkeys(str(text).split("\n")))
+    for record in records:
+        texts.update(dict.fromkeys(record))
+        texts.update(dict.fromkeys(record.values()))
+    yield command
+    yield from (text for text in texts if text not in command)
 
-    def __init__(self, rules: Sequence[Rule], reader: Reader) -> None:
-        self._rules = tuple(rules)
-        self._tests = tuple(compile_node(rule.condition, reader) for rule in rules)
-        self._prefilter = Prefilter([rule.condition for rule in rules])
-        names = sorted({field for rule in rules for field in rule.fields})
-        self._readers: dict[str, Callable[[Any], Values]] = {name: reader(name) for name in names}
 
-    def match(self, seen: Any) -> Iterator[tuple[Rule, tuple[Text, ...]]]:
-        """The rules that an event (or record) meets."""
-        text = "\n".join(str(value) for read in self._readers.values() for value in read(seen)).lower()
-        mask = self._prefilter.possible(text)
-        while mask:
-            bit = mask & -mask
-            mask ^= bit
-            number = bit.bit_length() - 1
-            if self._tests[number](seen):
-                yield self._rules[number], self._why(self._rules[number], seen)
+def _sought(rule: Rule) -> Node:
+    """The condition as `rules.literals` may look at it: literals lie in single values."""
+    return _in_words(rule.condition) if rule.log_source == AUDIT else rule.condition
 
-    def _why(self, rule: Rule, seen: Any) -> tuple[Text, ...]:
-        """What the rule looked at."""
-        told = list[Text]()
-        for name in rule.fields:
-            values = self._readers[name](seen) if name != "*" else ()
-            if values and len(told) < _SHOWN:
-                value = one_line(str(values[0]), _SHOWN_VALUE)
-                told.append(Text(f"{name}: {value}", f"{name}：{value}"))
-        return tuple(told)
+
+def _in_words(node: Node) -> Node:
+    """A condition on records that follows from `node`: of a keyword, which may lie across values, each word occurs."""
+    if isinstance(node, Negate):
+        return node
+    if not isinstance(node, Predicate):
+        return type(node)(tuple(map(_in_words, node.parts)))
+    if node.field != RECORD:
+        return node
+    if node.op != "contains" or not isinstance(node.value, str):
+        return AllOf(())
+    return AllOf(tuple(Predicate(RECORD, "contains", word, node.cased) for word in re.split("[ =]", node.value)))
+
+
+def _why(rule: Rule, seen: Seen) -> tuple[Text, ...]:
+    """What the rule looked at."""
+    told = list[Text]()
+    for name in rule.fields:
+        if name != RECORD and seen[name] and len(told) < _SHOWN:
+            value = one_line(str(seen[name][0]), _SHOWN_VALUE)
+            told.append(Text(f"{name}: {value}", f"{name}：{value}"))
+    return tuple(told)
 
 
 class _Group(Struct):
@@ -162,7 +192,7 @@ class _Group(Struct):
 
 
 def _file(
-    groups: dict[tuple[str, str], _Group], rule: Rule, event: HostEvent, process: Process | None, why: tuple[Text, ...]
+    groups: dict[tuple[str, str], _Group], rule: Rule, event: HostEvent, process: Process | None, seen: Seen
 ) -> None:
     """Count a match where its like are; how many kinds of matches one rule has is somebody's choice."""
     key = (event.container, subject_of(event))
@@ -170,7 +200,7 @@ def _file(
         key = next(reversed(groups))
     group = groups.get(key)
     if group is None:
-        group = groups[key] = _Group(rule, event, process, why)
+        group = groups[key] = _Group(rule, event, process, _why(rule, seen))
     group.add(event)
 
 
