@@ -143,8 +143,10 @@ class Owners:
         """
         if not any(socket.inode for socket in sockets):
             return list(sockets)
+        processes = list(processes)
+        names = {one.pid: one.name or one.command.partition(" ")[0].rpartition("/")[2] for one in processes}
         owned = [
-            replace(socket, owners=tuple(self._of[socket.inode]))
+            replace(socket, owners=tuple((name or names.get(pid, ""), pid) for name, pid in self._of[socket.inode]))
             if socket.inode in self._of and not socket.owners
             else socket
             for socket in sockets

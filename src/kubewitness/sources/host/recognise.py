@@ -19,6 +19,7 @@ from kubewitness.sources.host import (
     klog,
     logs,
     manifest,
+    proc_files,
     proc_records,
     processes,
     sockets,
@@ -202,6 +203,8 @@ def _component(name: str, sample: str) -> str:
 
 
 def _by_path(path: str, name: str, empty: bool, lines: list[str] | None = None) -> str:
+    if not empty and proc_files.of_process(path):  # words ended by NUL look like no text
+        return proc_files.KIND
     if path or is_collected(name):
         if lines and _most(lines, _is_audit_event):
             return ""
