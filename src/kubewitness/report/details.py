@@ -26,6 +26,7 @@ from kubewitness.report.blocks import (
     place,
     span,
 )
+from kubewitness.report.chain import way
 from kubewitness.report.citation import cite, object_words
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import short_path
@@ -96,7 +97,7 @@ def _incident(incident: Incident, language: Language, *, originals: bool) -> Ite
             )
             yield from _citations(cause.evidence, language, originals=originals)
     for step in incident.steps:
-        yield from _step(step, language, originals=originals)
+        yield from _step(step, incident, language, originals=originals)
     yield from _blast_radius(incident, language)
     if incident.limitations:
         yield Heading(3, line(words.NOT_SEEN.in_(language)))
@@ -109,7 +110,7 @@ def _incident(incident: Incident, language: Language, *, originals: bool) -> Ite
             yield from _action(number, action, language)
 
 
-def _step(step: Step, language: Language, *, originals: bool) -> Iterator[Block]:
+def _step(step: Step, incident: Incident, language: Language, *, originals: bool) -> Iterator[Block]:
     title = f"{step.number}  {words.GLYPH[step.act]} {words.ACT[step.act].in_(language)}  "
     yield Heading(3, line(span(title, step.severity), step.description.in_(language)))
     zh = language == "zh"
@@ -141,6 +142,8 @@ def _step(step: Step, language: Language, *, originals: bool) -> Iterator[Block]
         why += f"（推断，置信度 {step.confidence:.2f}）" if zh else f" (inferred, confidence {step.confidence:.2f})"
     if why:
         rows.append((words.WHY.in_(language), line(why)))
+    if said := way(step, incident).in_(language):
+        rows.append((words.PATH.in_(language), line(span(said, "code", 400))))
     yield Facts(tuple(rows))
     yield from _citations(step.evidence, language, originals=originals)
 

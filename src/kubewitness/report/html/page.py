@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kubewitness.model.text import Language, Text
+from kubewitness.report.chain import edges_along, entity_words, way
 from kubewitness.report.document import Document
 from kubewitness.report.html import amounts, views, words
 from kubewitness.report.html.glyphs import badge
@@ -65,6 +66,9 @@ def _environment() -> Environment:
         object_word=object_word,
         object_list=views.object_list,
         anchor=views.anchor,
+        way=way,
+        edges_along=edges_along,
+        entity_words=entity_words,
         level_bar=level_bar,
         ordered_levels=ordered_levels,
     )

@@ -205,6 +205,8 @@ WORDS: dict[str, Text] = {
     "records_n": Text("{n} [record|records]", "{n} 条证据"),
     "requests_n": Text("{n} [request|requests]", "{n} 次请求"),
     "requests_ok": Text("{n} [request|requests], {ok} carried out", "{n} 次请求，成功 {ok} 次"),
+    "path": Text("Path", "路径"),
+    "path_why": Text("why each arrow", "每一环的依据"),
     "why_here": Text("Why it is here", "入链依据"),
     "from_address": Text("from", "来自"),
     "agent": Text("agent", "客户端"),
