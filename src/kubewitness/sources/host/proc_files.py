@@ -34,7 +34,7 @@ _FILE = re.compile(r"/proc/(\d{1,9})/(.{1,200})$", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z_][\w.-]{0,200}=")
 _STATUS = re.compile(r"(Name|PPid|Uid|CapEff):\s(.{0,200})$")
 _MAP = re.compile(
-    r"[0-9a-f]{1,16}-[0-9a-f]{1,16} ([r-][w-][x-][sp]) [0-9a-f]{1,16} [0-9a-f]+:[0-9a-f]+ \d{1,20}(?: +(\S.*))?$"
+    r"[0-9a-f]{1,16}-[0-9a-f]{1,16} ([r-][w-][x-][sp]) [0-9a-f]{1,16} [0-9a-f]+:[0-9a-f]+ \d{1,20}(?: +(\S.*)| *)$"
 )
 _GROUP = re.compile(r"\d{1,9}:[\w,=.-]{0,200}:/")
 _DESCRIPTOR = re.compile(r"l[rwx-]{9}.{1,200} \d{1,10} -> (?:socket:\[(\d{1,18})\]|.*)$")
