@@ -93,7 +93,7 @@ def _total(count: int, language: Language) -> str:
 def _every(loaded: RuleSet) -> list[Rule | CorrelationRule]:
     """Rules, correlations and what rules written in code say about themselves."""
     in_code = [rule for folder in ("detectors", "host") for rule in descriptions(folder).values()]
-    return sorted((*loaded.rules, *loaded.correlations, *in_code), key=lambda rule: rule.id)
+    return sorted((*loaded.rules, *loaded.host_rules, *loaded.correlations, *in_code), key=lambda rule: rule.id)
 
 
 def _within(technique_id: str, wanted: str) -> bool:
@@ -150,7 +150,7 @@ def lint_rules(folder: Path, pack: bool) -> int:
     complaints = [str(issue) for issue in lint_pack(own)] if pack else [str(error) for error in own.errors]
     lines = [inert(complaint) for complaint in complaints]
     lines += [inert(f"{path}: skipped: {reason}") for path, reason in own.skipped]
-    loaded = sum(rule.path.is_relative_to(folder) for rule in own.rules)
+    loaded = sum(rule.path.is_relative_to(folder) for rule in (*own.rules, *own.host_rules))
     loaded += sum(rule.path.is_relative_to(folder) for rule in own.correlations)
     bad = len(complaints)
     lines.append(

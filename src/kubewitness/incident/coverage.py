@@ -57,6 +57,7 @@ def coverage(
         notes=tuple([*scan.notes, *machines.notes][:200]),
         rules_loaded=len(rules.rules)
         + len(rules.correlations)
+        + (len(rules.host_rules) if machines.hosts else 0)
         + sum(len(descriptions(one)) for one in ("detectors", *(["host"] if machines.hosts else []))),
         rules_failed=tuple(str(error) for error in rules.errors),
     )

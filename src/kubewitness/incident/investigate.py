@@ -106,7 +106,7 @@ def investigate(
         from kubewitness.incident.node_asked import asked_by  # noqa: PLC0415
         from kubewitness.incident.node_sightings import with_sightings  # noqa: PLC0415
 
-        views = nodes.look_at_nodes(machines)
+        views = nodes.look_at_nodes(machines, rules.host_rules)
         if incidents:
             first, last = min(one.first for one in incidents), max(one.last for one in incidents)
             clocks = compare(first_pass, [view.lineage for view in views], first, last)

@@ -9,7 +9,7 @@ incident made or entered is told as what came of that incident.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from kubewitness.correlate.links import PROVEN
 from kubewitness.correlate.paths import path_to
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.judging import judge
+from kubewitness.detect.host.sigma import HostRules
 from kubewitness.incident.node_advice import advice
 from kubewitness.incident.node_asked import said_of
 from kubewitness.incident.node_edges import MOST, edges_of, entities_of, once
@@ -58,6 +59,7 @@ from kubewitness.posture.exposed import judge as exposures
 from kubewitness.posture.exposure import Exposure
 from kubewitness.posture.kubelet import effective
 from kubewitness.rules.attack import technique
+from kubewitness.rules.ir import Rule
 from kubewitness.sources.host.hosts import HostEvidence
 
 _SHOWN = 8  # places cited for a step or finding
@@ -116,11 +118,12 @@ def with_nodes(
     return out, homes
 
 
-def look_at_nodes(machines: HostEvidence) -> tuple[NodeView, ...]:
-    """What rules and settings say about each machine, by name."""
+def look_at_nodes(machines: HostEvidence, rules: Iterable[Rule] = ()) -> tuple[NodeView, ...]:
+    """What rules and settings say about each machine, by name. `rules`: those of log sources of Linux."""
     hosts = sorted(machines.hosts, key=lambda host: host.name)
+    sigma = HostRules(rules)
     return tuple(
-        NodeView(host, tuple(judge(host)), tuple(exposures(host, settings)), settings, Lineage(host))
+        NodeView(host, tuple(judge(host, sigma)), tuple(exposures(host, settings)), settings, Lineage(host))
         for host, settings in zip(hosts, map(effective, hosts), strict=True)
     )
 
@@ -356,7 +359,8 @@ def _rests_on(incident: Incident, places: set[Place]) -> bool:
 
 def _who(host: Host, finding: HostFinding) -> str:
     """Who acted, as far as a node tells: the owner of the process, or nobody but the node."""
-    return f"{finding.process.user or 'uid?'}@{host.name}" if finding.process else f"kubelet of {host.name}"
+    user = finding.process.user or "uid?" if finding.process else finding.user
+    return f"{user}@{host.name}" if user else f"kubelet of {host.name}"
 
 
 def _closed(view: NodeView) -> bool:
