@@ -52,7 +52,7 @@ class Running:
 
     def __iter__(self) -> Iterator[bytes]:
         """Its standard output, secrets overwritten."""
-        redactor = Redactor(configuration=self.argv[0] == "systemctl")
+        redactor = Redactor(configuration=self.argv[0] in {"systemctl", "ps"})
         yield from redactor.chunks(self._raw())
         self.redacted = redactor.count
 

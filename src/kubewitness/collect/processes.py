@@ -205,16 +205,20 @@ class Proc:
         except OSError:
             return ""
 
-    def _redact(self, data: bytes) -> bytes:
-        redactor = Redactor(configuration=False)
+    def _redact(self, data: bytes, *, configuration: bool = False) -> bytes:
+        redactor = Redactor(configuration=configuration)
         data = redactor.whole(data)
         self.redacted += redactor.count
         return data
 
     def _argv(self, pid: int) -> tuple[str, ...]:
-        data = self._redact(self._bytes(pid, "cmdline", _ARGUMENTS))
+        data = self._bytes(pid, "cmdline", _ARGUMENTS)
         if not data.strip(b"\0"):
             return ()
+        # A flag and its value are two words: `--token abc`. Overwriting keeps the length, so words can be told again.
+        kept = self._redact(data.replace(b"\0", b" "), configuration=True)
+        if kept != data.replace(b"\0", b" "):
+            data = bytes(now if was else 0 for now, was in zip(kept, data, strict=True))
         return tuple(word.decode("utf-8", "backslashreplace") for word in data.removesuffix(b"\0").split(b"\0"))
 
     def _environ(self, pid: int) -> tuple[str, ...]:

@@ -91,8 +91,10 @@ class Root:
             return ""
 
     def matching(self, pattern: str) -> list[str]:
-        """Paths of the machine that match a pattern, in order; `**` is any depth, and no folder behind a link."""
+        """Paths of the machine that match a pattern, in order; `**` is any depth, never behind a link."""
         parts = [part for part in pattern.split("/") if part]
+        if parts[-1] == "**":
+            parts.append("*")
         found: list[str] = []
         room = [_ENTRIES]
         self._walk("", parts, found, room)

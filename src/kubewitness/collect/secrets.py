@@ -41,7 +41,7 @@ _SETTING: Final = re.compile(
     rb"""(?<![\w.-])(-{0,2})([A-Za-z_][\w.-]{0,100})["']?(\s{0,4}[:=]\s{0,4}|\s{1,4})("[^"\n]{1,4000}"|'[^'\n]{1,4000}'|[^\s"',;#}\]]{1,4000})"""
 )
 _HARMLESS: Final = re.compile(
-    rb"(?i)[\"']?(?:/[^\s]*|file:.*|\$.*|%.*|true|false|yes|no|none|null|nil|on|off|[|>][+-]?|[\[{].*|\d{1,2}"
+    rb"(?i)[\"']?(?:/[^\s]*|file:.*|--.*|\$.*|%.*|true|false|yes|no|none|null|nil|on|off|[|>][+-]?|[\[{].*|\d{1,2}"
     rb"|(?:\d{1,6}(?:\.\d{1,6})?(?:ns|us|ms|s|m|h|d)){1,4}"
     rb"|REDACTED-.*)?[\"']?$"
 )
