@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from kubewitness.detect.host.audit_stopped import audit_stopped
 from kubewitness.detect.host.downloads import download_and_run, environment_sent
 from kubewitness.detect.host.fan_out import exec_download, kubelet_exec_fan_out
 from kubewitness.detect.host.finding import HostFinding
@@ -23,6 +24,7 @@ from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES
 
 RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
+    audit_stopped,
     authorized_keys,
     cron_persistence,
     download_and_run,
