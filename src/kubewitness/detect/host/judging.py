@@ -15,6 +15,7 @@ from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.firewall import firewall_not_evaluated, firewall_unprotected
 from kubewitness.detect.host.listeners import kubelet_port_open_to_all, kubelet_read_only_port
 from kubewitness.detect.host.miner import miner_configuration, miner_process
+from kubewitness.detect.host.miner_output import miner_output
 from kubewitness.detect.host.persistence import authorized_keys, cron_persistence, ld_preload, unit_persistence
 from kubewitness.detect.host.programs import hidden_program_running, kernel_thread_forged
 from kubewitness.detect.host.scanner import scanner_process
@@ -40,6 +41,7 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
     kubelet_read_only_port,
     ld_preload,
     miner_configuration,
+    miner_output,
     miner_process,
     scanner_process,
     unit_persistence,
