@@ -5,36 +5,39 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import re2
 
 from kubewitness.model.event import Event
+from kubewitness.rules.compile import Reader
 from kubewitness.rules.fields import Scalar, getter
 from kubewitness.rules.ir import AllOf, AnyOf, Negate, Node, Predicate, Rule
 
 
-def matches(node: Node, event: Event) -> bool:
+def matches(node: Node, event: Any, read: Reader = getter) -> bool:
+    """Whether an audit event, or whatever `read` reads from, meets a condition."""
     if isinstance(node, AllOf):
-        return all(matches(part, event) for part in node.parts)
+        return all(matches(part, event, read) for part in node.parts)
     if isinstance(node, AnyOf):
-        return any(matches(part, event) for part in node.parts)
+        return any(matches(part, event, read) for part in node.parts)
     if isinstance(node, Negate):
-        return not matches(node.part, event)
-    return holds(node, getter(node.field)(event), event)
+        return not matches(node.part, event, read)
+    return holds(node, read(node.field)(event), event, read)
 
 
 def matching(rules: Sequence[Rule], event: Event) -> list[Rule]:
     return [rule for rule in rules if matches(rule.condition, event)]
 
 
-def holds(predicate: Predicate, values: Sequence[Scalar], event: Event) -> bool:
+def holds(predicate: Predicate, values: Sequence[Scalar], event: Any, read: Reader = getter) -> bool:
     match predicate.op:
         case "exists":
             return (len(values) > 0) == predicate.value
         case "null":
             return len(values) == 0 or None in values
         case "fieldeq":
-            others = getter(str(predicate.value))(event)
+            others = read(str(predicate.value))(event)
             return any(equal(one, other, predicate.cased) for one, other in product(values, others))
         case _:
             return any(satisfies(value, predicate) for value in values)
