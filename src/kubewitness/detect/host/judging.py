@@ -13,14 +13,18 @@ from kubewitness.detect.host.downloads import download_and_run, environment_sent
 from kubewitness.detect.host.fan_out import exec_download, kubelet_exec_fan_out
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.firewall import firewall_not_evaluated, firewall_unprotected
+from kubewitness.detect.host.hidden_file import hidden_file
 from kubewitness.detect.host.listeners import kubelet_port_open_to_all, kubelet_read_only_port
 from kubewitness.detect.host.miner import miner_configuration, miner_process
 from kubewitness.detect.host.miner_output import miner_output
 from kubewitness.detect.host.persistence import authorized_keys, cron_persistence, ld_preload, unit_persistence
 from kubewitness.detect.host.programs import hidden_program_running, kernel_thread_forged
 from kubewitness.detect.host.scanner import scanner_process
+from kubewitness.detect.host.sensor_alert import sensor_alert
 from kubewitness.detect.host.sigma import HostRules
-from kubewitness.detect.host.wiping import history_wiped
+from kubewitness.detect.host.ssh_bruteforce import ssh_bruteforce_success
+from kubewitness.detect.host.typed_commands import typed_commands
+from kubewitness.detect.host.wiping import history_wiped, logs_emptied
 from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES
 
@@ -33,6 +37,7 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
     exec_download,
     firewall_not_evaluated,
     firewall_unprotected,
+    hidden_file,
     hidden_program_running,
     history_wiped,
     kernel_thread_forged,
@@ -40,10 +45,14 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
     kubelet_port_open_to_all,
     kubelet_read_only_port,
     ld_preload,
+    logs_emptied,
     miner_configuration,
     miner_output,
     miner_process,
     scanner_process,
+    sensor_alert,
+    ssh_bruteforce_success,
+    typed_commands,
     unit_persistence,
 )
 

@@ -10,7 +10,7 @@ Sources: ld.so(8) on /etc/ld.so.preload, crontab(5), cron.d of cronie and Debian
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from posixpath import basename
 
 from kubewitness.detect.host.addresses import nature_of
@@ -20,12 +20,11 @@ from kubewitness.detect.host.paths import hiding_of
 from kubewitness.detect.host.scripts import ShellSign, shell_signs
 from kubewitness.detect.host.stating import lines_of, state
 from kubewitness.model.evidence import Place
-from kubewitness.model.host import Host, HostFile
+from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.text import Text
+from kubewitness.sources.host import crontab
 
-_CRON = re.compile(r"/etc/(?:crontab|anacrontab|cron\.[a-z]{1,10}/.+)|/var/spool/cron/.+|/etc/crontabs/.+")
-_WITH_USER = re.compile(r"/etc/(?:crontab|cron\.d/.+)")
 _SCRIPTS = re.compile(r"/etc/cron\.(?:hourly|daily|weekly|monthly)/.+")
 _UNIT = re.compile(r"/(?:etc|usr/lib|lib|run)/systemd/(?:system|user)/.+\.(?:service|conf)")
 _RUNS = re.compile(r"Exec(?:Start|StartPre|StartPost|Reload|Stop)\s*=\s*[-@:+!|]{0,4}\s*(.{1,8000})", re.DOTALL)
@@ -35,6 +34,10 @@ _TRUSTED = re.compile(
 )
 _LIBRARIES = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/$LIB/", "/usr/$LIB/", "/opt/")
 _MAX_FOUND = 200
+_CONCEALED = Text(
+    "a carriage return in the line hides what stands before it from a terminal",
+    "该行含有回车符，在终端中会掩盖其前面的内容",
+)
 
 
 def ld_preload(host: Host) -> Iterator[HostFinding]:
@@ -63,17 +66,47 @@ def ld_preload(host: Host) -> Iterator[HostFinding]:
 
 
 def cron_persistence(host: Host) -> Iterator[HostFinding]:
-    """Crontabs that fetch and run, or run what lies hidden."""
+    """Crontabs that fetch and run, or run what lies hidden, or have lines that hide."""
     number = 0
+    for path, found, command in _schedules(host):
+        signs = list(shell_signs(script_segments(command)))
+        concealed = "\r" in command.rstrip("\r")
+        if (signs or concealed) and number < _MAX_FOUND:
+            number += 1
+            reasons = [_CONCEALED] if concealed else []
+            yield _persists("cron_persistence", host, path, found, signs, more=reasons)
+
+
+def _schedules(host: Host) -> Iterator[tuple[str, tuple[Place, str], str]]:
+    """What cron starts: the table, its line with the place, and the shell text."""
+    files = {file.place.item: file for file in host.files}
+    read = {entry.place.item for entry in host.schedules}
+    known = dict[str, dict[Place, str]]()  # the lines of each file, by their place without length
+    for entry in host.schedules:
+        item, file = entry.place.item, files.get(entry.place.item)
+        if file is not None and item not in known:
+            known[item] = {_start(place): line for place, line in lines_of(file)}
+        written = f"{entry.schedule} {entry.user} {entry.command}".replace("  ", " ")
+        line = known.get(item, {}).get(_start(entry.place), written)
+        yield entry.path or (file.path if file else item), (entry.place, line), _shell_text(entry.command)
     for file in host.files:
-        if not _CRON.fullmatch(file.path):
+        script = _SCRIPTS.fullmatch(file.path)
+        if file.place.item in read or not (script or crontab.is_table(file.path)):
             continue
         for place, line in lines_of(file):
-            signs = list(shell_signs(script_segments(_cron_command(file.path, line))))
-            if signs and number < _MAX_FOUND:
-                number += 1
-                hidden = basename(file.path).startswith(".")
-                yield _persists("cron_persistence", host, file, (place, line), signs, hidden=hidden)
+            if script:
+                yield file.path, (place, line), "" if line.lstrip().startswith("#") else line[:8192].strip()
+            elif cron := crontab.entry_of(file.path, line, place):
+                yield file.path, (place, line), _shell_text(cron.command)
+
+
+def _start(place: Place) -> Place:
+    return Place(place.item, place.line, 0)
+
+
+def _shell_text(command: str) -> str:
+    """A command of a table with its input on lines of its own: after `sh%` that is a script."""
+    return re.sub(r"(?<!\\)%", "\n", command).replace("\\%", "%")
 
 
 def unit_persistence(host: Host) -> Iterator[HostFinding]:
@@ -87,7 +120,7 @@ def unit_persistence(host: Host) -> Iterator[HostFinding]:
             signs = list(shell_signs(segments_of(runs[1]))) if runs else []
             if signs and number < _MAX_FOUND:
                 number += 1
-                yield _persists("unit_persistence", host, file, (place, line), signs)
+                yield _persists("unit_persistence", host, file.path, (place, line), signs)
 
 
 def authorized_keys(host: Host) -> Iterator[HostFinding]:
@@ -111,40 +144,21 @@ def _library(path: str) -> Severity:
     return "medium"
 
 
-def _cron_command(path: str, line: str) -> str:
-    """The shell text of a line of a crontab. Carriage returns, with which lines hide from `cat`, cut words too."""
-    line = line[:8192].strip()
-    if not line or line.startswith("#"):
-        return ""
-    if _SCRIPTS.fullmatch(path):
-        return line
-    words = line.split(None, 1 if line.startswith("@") else 5)
-    if "=" in words[0] or len(words) < 2:
-        return ""
-    rest = words[-1]
-    if _WITH_USER.fullmatch(path):
-        rest = rest.partition(" ")[2] if " " in rest else rest
-    return rest
-
-
 def _persists(
-    rule: str, host: Host, file: HostFile, found: tuple[Place, str], signs: list[ShellSign], *, hidden: bool = False
+    rule: str, host: Host, path: str, found: tuple[Place, str], signs: list[ShellSign], *, more: Sequence[Text] = ()
 ) -> HostFinding:
-    severity = max((sign.severity for sign in signs), key=SEVERITIES.index)
-    reasons = [sign.reason for sign in signs]
-    if hidden:
-        reasons.append(
-            Text(
-                f"the file's name begins with a dot: {basename(file.path)[:80]}",
-                f"文件名以点开头：{basename(file.path)[:80]}",
-            )
-        )
+    severities: list[Severity] = [sign.severity for sign in signs] + (["medium"] if more else [])
+    severity = max(severities, key=SEVERITIES.index)
+    reasons = [*(sign.reason for sign in signs), *more]
+    name = basename(path)
+    if rule == "cron_persistence" and name.startswith("."):
+        reasons.append(Text(f"the file's name begins with a dot: {name[:80]}", f"文件名以点开头：{name[:80]}"))
         severity = "high" if severity == "medium" else severity
     outside = (name for sign in signs for name in sign.hosts if nature_of(name) not in ("loopback", "cluster"))
     return state(
         rule,
         host,
-        f"{file.path}: {found[1].strip()}",
+        f"{path}: {found[1].strip()}",
         [found],
         severity=severity,
         confidence="high" if severity == "high" else "medium",

@@ -20,7 +20,7 @@ from kubewitness.model.host import Host
 from kubewitness.model.text import Text
 
 _SCANNERS = frozenset({"masscan", "zmap", "zgrab", "zgrab2", "pnscan", "rustscan", "fscan", "naabu", "unicornscan"})
-_EVERYDAY = frozenset({"nmap", "nping", "hping3"})
+EVERYDAY = frozenset({"nmap", "nping", "hping3"})
 _PORTS = re.compile(r"(?:-p|--ports?=?|--target-ports?=?)(?:[TU]:)?\d{1,5}(?:[-,]\d{1,5}){0,50}")
 _PORT_LIST = re.compile(r"(?:[TU]:)?\d{1,5}(?:[-,]\d{1,5}){0,50}")
 _RATE = ("--rate", "--max-rate", "--min-rate", "-rate", "--packets-per-second", "--bandwidth")
@@ -34,8 +34,8 @@ def scanner_process(host: Host) -> Iterator[HostFinding]:
 def _suspicions(host: Host) -> Iterator[Suspicion]:
     for process in host.processes:
         for segment in segments_of(process.command):
-            reasons, sure = _signs(segment)
-            if reasons and segment.program.lower() in _EVERYDAY and not process.container:
+            reasons, sure = scan_signs(segment)
+            if reasons and segment.program.lower() in EVERYDAY and not process.container:
                 # An administrator's tool, on a host and not in a container: worth a look, no accusation.
                 yield Suspicion(process, reasons, severity="medium", confidence="low", kind="activity")
                 break
@@ -44,7 +44,8 @@ def _suspicions(host: Host) -> Iterator[Suspicion]:
                 break
 
 
-def _signs(segment: Segment) -> tuple[tuple[Text, ...], bool]:
+def scan_signs(segment: Segment) -> tuple[tuple[Text, ...], bool]:
+    """Why a simple command is a scan, and whether nothing else has its form."""
     words = segment.words[:200]
     if not words or segment.program in READERS:
         return (), False
