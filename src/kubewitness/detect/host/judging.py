@@ -24,6 +24,7 @@ from kubewitness.detect.host.sensor_alert import sensor_alert
 from kubewitness.detect.host.sigma import HostRules
 from kubewitness.detect.host.ssh_bruteforce import ssh_bruteforce_success
 from kubewitness.detect.host.typed_commands import typed_commands
+from kubewitness.detect.host.ssh_bruteforce import ssh_bruteforce_success
 from kubewitness.detect.host.wiping import history_wiped, logs_emptied
 from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES
@@ -50,6 +51,7 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
     miner_output,
     miner_process,
     scanner_process,
+    ssh_bruteforce_success,
     sensor_alert,
     ssh_bruteforce_success,
     typed_commands,
