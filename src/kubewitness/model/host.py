@@ -79,7 +79,7 @@ class Firewall(Struct, frozen=True):
     """One dump of a packet filter."""
 
     family: str  # "ip", "ip6", "inet"
-    source: str  # "iptables-save", "nft"
+    source: str  # "iptables-save", "iptables -L", "nft"
     place: Place
     policies: tuple[tuple[str, str, str], ...] = ()  # table, built-in chain, policy ("ACCEPT", "DROP")
     rules: tuple[FirewallRule, ...] = ()

@@ -2,14 +2,15 @@
 
 A dump has its tables one after another: `*filter`, `:CHAIN POLICY [packets:bytes]` (policy "-" for chains of one's
 own), `-A CHAIN …`, `COMMIT`. The two back ends of iptables see only their own tables and warn of the other's: then an
-empty dump says nothing. `-S` prints one table without naming it, policies as `-P`. An empty dump is no empty
-firewall: the command may have failed; only a dump with tables makes a `Firewall`.
+empty dump says nothing. `-S` prints one table without naming it, policies as `-P`; its built-in chains tell which, and
+only that of the filter makes a `Firewall`, because another one alone does not tell what is refused. An empty dump is
+no empty firewall: the command may have failed; only a dump with tables makes a `Firewall`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kubewitness.evidence.failures import unreadable
@@ -23,14 +24,27 @@ _TABLE = re.compile(r"\*([a-z]{1,20})\s*$")
 _CHAIN = re.compile(r":(\S{1,80}) (ACCEPT|DROP|REJECT|QUEUE|RETURN|-)(?: \[\d+:\d+\])?\s*$")
 _POLICY = re.compile(r"-P (\S{1,80}) (ACCEPT|DROP|REJECT|QUEUE|RETURN)(?: -c \d+ \d+)?\s*$")
 _RULE = re.compile(r"(?:\[\d+:\d+\] )?-A (\S{1,80})(?: |$)")
-_WARNING = re.compile(r"# Warning: ip6?tables-\w+ tables present")
+WARNING = re.compile(r"# Warning: ip6?tables-\w+ tables present")
 
 
 def looks_like(lines: list[str]) -> bool:
     """The beginning of a dump."""
     saved = any(_TABLE.match(line) for line in lines) and any(_CHAIN.match(line) for line in lines)
     listed = sum(bool(_POLICY.match(line)) for line in lines) > 1
-    return saved or listed or any(_GENERATED.match(line) or _WARNING.match(line) for line in lines)
+    return saved or listed or any(_GENERATED.match(line) or WARNING.match(line) for line in lines)
+
+
+def family_of(item: str) -> str:
+    """The family by the name of the item: `ip6tables` or `iptables`."""
+    return "ip6" if "6" in re.findall(r"ip(6?)t", re.split("[/!]", item)[-1]) else "ip"
+
+
+def table_of(chains: Iterable[str]) -> str:
+    """The table that has these built-in chains; the filter has those the others share."""
+    known = set(chains)
+    if "PREROUTING" not in known:
+        return "nat" if "POSTROUTING" in known else "filter"
+    return "mangle" if "FORWARD" in known else "nat" if "POSTROUTING" in known else "raw"
 
 
 class _Dump:
@@ -41,6 +55,7 @@ class _Dump:
         self.policies: list[tuple[str, str, str]] = []
         self.rules: list[FirewallRule] = []
         self.warned = self.tables = False
+        self.named = False  # a line said which table
         self.over = 0
 
     def take(self, table: str, line: str, place: Place) -> bool:
@@ -67,7 +82,7 @@ class _Dump:
 def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Firewall | ParseFailure]:
     """The dumps of an item: one a family, so two where both families were written into one file."""
     misfits, table = Misfits(), "filter"
-    named = "ip6" if "6" in re.findall(r"ip(6?)t", context.item.rpartition("/")[2]) else "ip"
+    named = family_of(context.item)
     dump: _Dump | None = None
     done: dict[str, _Dump] = {}
     for place, line in lines:
@@ -76,8 +91,8 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Firew
         if dump is None or dump.family != family:
             dump = done.setdefault(family, _Dump(family, place))
         if found := _TABLE.match(line):
-            table, dump.tables = found[1], True
-        elif _WARNING.match(line):
+            table, dump.tables, dump.named = found[1], True, True
+        elif WARNING.match(line):
             dump.warned = True
         elif not dump.take(table, line, place) and (
             failure := misfits.add(unreadable(place, "no line of iptables-save", line.encode()))
@@ -88,7 +103,10 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Firew
     for one in done.values():
         if one.over:
             context.note(one.place, f"{one.over} more firewall rules than are kept")
-        if one.tables or one.warned:
+        only = "filter" if one.named else table_of(chain for _, chain, _ in one.policies)
+        if only != "filter":
+            context.note(one.place, f"table {only} only: what is refused stands in the table filter")
+        elif one.tables or one.warned:
             yield one.firewall()
     if not any(one.tables for one in done.values()):
         context.note(
