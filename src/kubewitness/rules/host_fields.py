@@ -14,6 +14,7 @@ Three ways to look at an event, as `rules.host_sources` names them:
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping
 from posixpath import basename, join, normpath
 from typing import Final
@@ -27,6 +28,7 @@ Record = Mapping[str, str]
 AUDIT_SOURCES: Final = ("linux_audit", "laurel")
 _ARGUMENTS: Final = 64
 _VALUE: Final = 64 * 1024  # characters of one value that rules look at
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PROGRAM_FIELDS: Final = ("SYSLOG_IDENTIFIER", "program", "_COMM", "comm", "UNIT", "_SYSTEMD_UNIT")
 _CALL_FIELDS: Final = ("SYSCALL", "syscall", "function_name", "function", "eventName", "event", "evt.type")
 _REMOVALS: Final = ("unlink", "unlinkat", "rmdir", "security_inode_unlink", "security_path_unlink")
@@ -34,8 +36,14 @@ _OF_PARTS: Final = frozenset({"argc", "proctitle", "types", "cwd"})
 _OF_PATH: Final = frozenset({"name", "nametype", "item", "mode", "ouid", "ogid", "objtype", "OUID", "OGID", "rdev"})
 
 
+def _sound(text: str) -> str:
+    """Text of bounded length that can be written as UTF-8: halves of surrogate pairs come out of JSON."""
+    text = text[:_VALUE]
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
 def _one(text: str) -> Values:
-    return (text[:_VALUE],) if text else ()
+    return (_sound(text),) if text else ()
 
 
 def image_of(image: str, command: str, argv: tuple[str, ...] = (), cwd: str = "") -> str:
@@ -135,9 +143,9 @@ def event_reader(field: str) -> Callable[[HostEvent], Values]:
 def record_reader(field: str) -> Callable[[Record], Values]:
     """The same for a record of linux_audit."""
     if field == "*":
-        return lambda record: (" ".join(f"{name}={value}" for name, value in record.items())[:_VALUE],)
+        return lambda record: (_sound(" ".join(f"{name}={value}" for name, value in record.items())),)
     if field == "key":  # an event may meet several rules of the audit
-        return lambda record: tuple(record.get(field, "").split(",")) if record.get(field) else ()
+        return lambda record: tuple(_sound(record[field]).split(",")) if record.get(field) else ()
     return lambda record: _one(record.get(field, ""))
 
 
