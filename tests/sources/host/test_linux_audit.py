@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,11 +11,11 @@ from hypothesis import strategies as st
 from kubewitness.model.evidence import ParseFailure
 from kubewitness.model.host import HostEvent
 from kubewitness.sources.host import linux_audit
-from kubewitness.sources.host.linux_audit_events import rows
 from kubewitness.sources.host.linux_audit_records import address_of
 from kubewitness.sources.host.recognise import kind_of
 from tests.corpus import CORPUS, needs_corpus
-from tests.sources.host.reading import context, lines
+from tests.sources.host.reading import context, folder, lines
+from tests.sources.host.reading import only as machine
 
 CALL = (
     "arch=c000003e syscall={} success=yes exit={} a0=ffffff9c a1=7ffd a2={} a3=1b6 items=2 ppid=7 pid={} "
@@ -95,13 +97,22 @@ def test_an_execution_says_who_ran_what_where() -> None:
     assert (event.pid, event.ppid, event.user, event.image, event.cwd) == (9, 7, "0", "/usr/bin/x", "/root")
     assert event.time == "2026-07-07T08:57:41.335000Z"
     assert (event.fields["SYSCALL"], event.fields["a1"]) == ("execve", "-c")
-    assert {row["type"] for row in rows(event)} == {"SYSCALL", "EXECVE", "CWD", "PROCTITLE"}
+    assert (event.fields["type"], event.fields["types"]) == ("SYSCALL", "SYSCALL,EXECVE,CWD,PROCTITLE")
 
 
 def test_executions_that_differ_in_process_numbers_alone_are_counted() -> None:
     text = [line for number in range(1, 5) for line in execution(["runc", "init"], number, 1000 + number)]
     event = only(*text)
     assert (event.count, event.argv) == (4, ("runc", "init"))
+
+
+def test_the_parent_is_what_its_number_last_executed() -> None:
+    text = [*execution(["sh"], 1, 7), *execution(["nginx", "-g"], 2, 7), *execution(["id"], 3, 9)]
+    assert [event.parent_command for event in read(*text) if event.pid == 9] == ["nginx -g"]
+    [event] = [
+        event for event in read(*text, record("SYSTEM_BOOT", "pid=1", 4), *execution(["w"], 5)) if event.argv == ("w",)
+    ]
+    assert event.parent_image == ""
 
 
 def test_a_long_word_comes_in_pieces_and_records() -> None:
@@ -374,6 +385,13 @@ def test_what_the_kernel_dropped_is_told() -> None:
         f"{prefix}audit: backlog limit exceeded",
     )
     assert note == "the kernel dropped linux_audit records it could not hand on (12 in all, as it counts)"
+
+
+def test_a_log_in_a_copied_file_system_is_the_machines(tmp_path: Path) -> None:
+    text = "\n".join([*execution(["id"], 1), *execution(["id"], 2)])
+    host = machine(folder(tmp_path, {"n1/var/log/audit/audit.log": text, "n1/etc/hostname": "n1\n"}))
+    assert (host.name, [(event.command, event.count) for event in host.events]) == ("n1", [("id", 2)])
+    assert "linux_audit log" in host.sources.values()
 
 
 @needs_corpus

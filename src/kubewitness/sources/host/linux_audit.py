@@ -25,6 +25,7 @@ from kubewitness.sources.host.folding import Events
 from kubewitness.sources.host.interface import Format
 from kubewitness.sources.host.linux_audit_events import AuditEvent, events_of
 from kubewitness.sources.host.linux_audit_gaps import ABOUT_AUDIT, Gaps
+from kubewitness.sources.host.linux_audit_parents import Parents
 from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, parsed, record_of
 from kubewitness.sources.host.logs import SYSLOG
 
@@ -73,8 +74,9 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostE
         if line.startswith(_ASIDE):
             continue
         if joining.take(place, line):
-            for event in joining.complete():
-                kept.add(event)
+            if joining.done:
+                for event in joining.complete():
+                    kept.add(event)
         elif failure := misfits.add(unreadable(place, "no record of linux_audit", line[:400].encode())):
             yield failure
     for event in joining.rest():
@@ -89,16 +91,20 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostE
 
 
 class Joining:
-    """Records of events that are not complete yet."""
+    """Records of events that are not complete yet.
+
+    Attributes:
+        done: The events that are complete and were not asked for yet.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._open: dict[_Key, AuditEvent] = {}
         self._times: dict[_Key, int] = {}
-        self._done: list[AuditEvent] = []
+        self.done: list[AuditEvent] = []
         self._last: tuple[str, str] = ("", "")  # a second and how it is written
         self._bare: AuditEvent | None = None
-        self._gaps = Gaps()
+        self._gaps, self._parents = Gaps(), Parents()
         self._left_out = 0
 
     def take(self, place: Place, line: str) -> bool:
@@ -137,19 +143,18 @@ class Joining:
 
     def complete(self) -> Iterator[HostEvent]:
         """The events that are complete, which are then forgotten."""
-        if not self._done:
-            return
-        done, self._done = self._done, []
+        done, self.done = self.done, []
         for event in done:
             self._left_out += event.left_out
-            yield from events_of(event)
+            for made in events_of(event):
+                yield self._parents.told(made)
 
     def rest(self) -> Iterator[HostEvent]:
         """All events that are left at the end."""
         for key in list(self._open):
             self._finish(key)
         if self._bare is not None:
-            self._done.append(self._bare)
+            self.done.append(self._bare)
         yield from self.complete()
 
     def tell(self) -> None:
@@ -161,7 +166,7 @@ class Joining:
             self._context.note(Place(self._context.item, 0, 0), text)
 
     def _finish(self, key: _Key) -> None:
-        self._done.append(self._open.pop(key))
+        self.done.append(self._open.pop(key))
         del self._times[key]
 
     def _make_room(self, moment: int) -> None:
@@ -183,7 +188,7 @@ class Joining:
     def _take_bare(self, place: Place, found: re.Match[str], prefix: re.Match[str] | None, line: str) -> None:
         kind = kind_named(found[1])
         if self._bare is not None and (kind not in _FOLLOWS or not self._bare.records):
-            self._done.append(self._bare)
+            self.done.append(self._bare)
             self._bare = None
         if kind == "EOE":
             return
@@ -196,7 +201,7 @@ class Joining:
         else:
             self._gaps.at(self._bare.time)
         if kind == "PROCTITLE":
-            self._done.append(self._bare)
+            self.done.append(self._bare)
             self._bare = None
 
     def _printed(self, prefix: re.Match[str] | None) -> str:

@@ -16,8 +16,8 @@ PROCTITLE), or a record that stands for itself (USER_LOGIN, SERVICE_STOP, CONFIG
 it is about), `types` (all, comma between), `syscall` and `SYSCALL` (the name, also where auditd did not add it), `exe`,
 `comm`, `key` (several: comma between), `success`, `uid` …; of an execution `a0`…`a63` as words and `name` of the first
 PATH; of few calls `a0`…`a3` as hexadecimal numbers; else `name` and `nametype` of the PATH record, `name` made
-absolute. `rows` gives them as one row a record type, which is what such rules expect. What differs each time
-(process numbers, sessions, inodes, pointers, descriptors) is left out, so that like events can be counted.
+absolute. Rules about single records need them taken apart again, by `types`. What differs each time (process numbers,
+sessions, inodes, pointers, descriptors) is left out, so that like events can be counted.
 """
 
 from __future__ import annotations
@@ -89,13 +89,6 @@ class AuditEvent:
             self.records.append(record)
         else:
             self.left_out += 1
-
-
-def rows(event: HostEvent) -> Iterator[dict[str, str]]:
-    """The fields of a linux_audit event as rules about single records want them: one row a record type."""
-    kinds = event.fields.get("types", "").split(",")
-    for kind in kinds:
-        yield event.fields if kind == event.fields.get("type") else {**event.fields, "type": kind}
 
 
 def events_of(event: AuditEvent) -> Iterator[HostEvent]:

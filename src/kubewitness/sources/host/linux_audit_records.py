@@ -46,7 +46,7 @@ _ENCODED: Final = frozenset(
      "proctitle", "vm", "watch")
 )  # fmt: skip
 _PLAIN: Final = frozenset(("SYSCALL", "PATH", "CWD", "PROCTITLE"))
-_MEMORABLE: Final = 400  # characters
+_MEMORABLE: Final = 800  # characters
 _NOTHING: Final = frozenset(("", "?", "(null)", "(none)"))
 UNSET: Final = frozenset(("4294967295", "-1", "unset"))
 
@@ -78,7 +78,7 @@ def record_of(kind: str, body: str) -> Record:
     if kind == "EXECVE":
         return _execve(body)
     if kind in _PLAIN:
-        values = _known_values(body) if len(body) < _MEMORABLE and kind != "SYSCALL" else _plain_values(body)
+        values = _call_values(body) if kind == "SYSCALL" else _often_values(body)
         return Record(kind, _values(_PAIR.findall(body)) if values is None else values)
     at = body.find("msg='")
     if at >= 0:
@@ -135,7 +135,21 @@ def _plain_values(body: str) -> dict[str, str] | None:
     return values
 
 
-_known_values = lru_cache(4096)(_plain_values)  # of the same file PATH says the same
+_known_values = lru_cache(4096)(_plain_values)
+
+
+def _often_values(body: str) -> dict[str, str] | None:
+    """The same where the text is often that of another record: of a file that is opened again and again."""
+    return _known_values(body) if len(body) < _MEMORABLE else _plain_values(body)
+
+
+def _call_values(body: str) -> dict[str, str] | None:
+    """The same for a SYSCALL: numbers of the call stand first, then who called, which is often the same."""
+    at = body.find(" auid=")
+    if at < 0:
+        return _plain_values(body)
+    call, caller = _plain_values(body[:at]), _often_values(body[at:])
+    return None if call is None or caller is None else call | caller
 
 
 def _execve(body: str) -> Record:
