@@ -113,8 +113,9 @@ class Archive:
                 self._file, closefd=False, write_size=128 * 1024
             )
             self._lines = self._spool()
-        self.inode = os.fstat(self._file.fileno()).st_ino
-        self._clock = int(os.fstat(self._file.fileno()).st_mtime)
+        about = os.fstat(self._file.fileno())
+        self.identity = (about.st_dev, about.st_ino)  # so that it does not list itself
+        self._clock = int(about.st_mtime)
         self._record(header)
 
     @property

@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import IO, Final
 
 from kubewitness.collect.archive import About, Archive, harmless
@@ -31,6 +31,7 @@ _WHOLE: Final = 4 * 1024 * 1024  # up to this a file is looked at whole before a
 _CHUNK: Final = 1024 * 1024
 _LINE_START: Final = 64 * 1024
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{1,20000}-----END CERTIFICATE-----")
+_NEVER: Final = re.compile("|".join(map(translate, NEVER)))
 _KINDS: Final = {
     stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFCHR: "device", stat.S_IFBLK: "device",
     stat.S_IFSOCK: "socket",
@@ -159,7 +160,7 @@ class Files:
 
 def never(path: str) -> bool:
     """A path whose content is never copied."""
-    return any(fnmatchcase(path, pattern) for pattern in NEVER)
+    return _NEVER.match(path) is not None
 
 
 def kind_of(about: os.stat_result) -> str:

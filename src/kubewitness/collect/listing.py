@@ -40,52 +40,60 @@ class Listing:
     """Lists folders.
 
     Args:
-        own: Inodes of the archive itself.
         watched: Folders of odd processes: settings that lie there are copied, too.
     """
 
     root: Root
     archive: Archive
     files: Files
-    own: frozenset[int] = frozenset()
     watched: frozenset[str] = frozenset()
     stopped: Callable[[], bool] = lambda: False
     _entries: int = 0
     _room: int = _ALL_HASHED
     _until: float = 0.0
+    _unhashed: int = 0
     _scripts: list[str] = field(default_factory=list)
 
     def of(self, folders: Iterable[str]) -> Iterator[FileRecord]:
-        """Everything below these folders."""
+        """What lies in the watched folders, and everything below these folders."""
         self._until = time.monotonic() + _SECONDS
-        todo = deque((folder, 0) for folder in dict.fromkeys(folders))
+        flat = [folder for folder in sorted(self.watched) if not is_temporary(f"{folder}/")]
+        todo = deque([*((folder, _DEPTH) for folder in flat), *((folder, 0) for folder in dict.fromkeys(folders))])
         while todo:
             folder, depth = todo.popleft()
             if self._entries >= _ENTRIES or self.stopped():
                 self.archive.omit(Omitted(folder, "not listed: more entries than are listed, or time was up"))
                 break
-            entries = self.root.entries(folder)
+            real = self.root.resolved(folder).rstrip("/")
+            entries = self.root.entries(real or "/")
             if len(entries) > _IN_ONE:
                 self.archive.omit(Omitted(folder, f"{len(entries) - _IN_ONE} of its entries are not listed"))
             for entry in entries[:_IN_ONE]:
                 path = f"{folder.rstrip('/')}/{entry.name}"
                 with suppress(OSError):
                     about = os.lstat(self.root.outer(path))
-                    if about.st_ino in self.own:
+                    if (about.st_dev, about.st_ino) == self.archive.identity:
                         continue
                     self._entries += 1
-                    yield record_of(self.root, path, about, self._hash(path, about))
+                    yield record_of(self.root, path, about, self._hash(path, f"{real}/{entry.name}", about))
                     if stat.S_ISDIR(about.st_mode) and depth < _DEPTH:
                         todo.append((path, depth + 1))
 
     def copy_scripts(self) -> None:
         """The scripts that were met."""
+        if self._unhashed:
+            what = (
+                f"{self._unhashed} files are listed without their hash, and no script among them is copied: time was up"
+            )
+            self.archive.omit(Omitted("temporary folders", what))
         for script in self._scripts:
             self.files.take(Pick((_literal(script),), _SCRIPT))
 
-    def _hash(self, path: str, about: os.stat_result) -> str:
-        real = self.root.resolved(path)
-        if not stat.S_ISREG(about.st_mode) or never(real) or time.monotonic() > self._until:
+    def _hash(self, path: str, real: str, about: os.stat_result) -> str:
+        if not stat.S_ISREG(about.st_mode) or never(real):
+            return ""
+        if time.monotonic() > self._until:
+            self._unhashed += 1
             return ""
         with suppress(OSError), self.root.open(real) as (file, now):
             head = file.read(4096) or b""

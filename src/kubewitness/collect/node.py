@@ -11,7 +11,7 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -275,29 +275,16 @@ class _Node:
         odd = {
             folder
             for record in self.records
-            if is_odd(record.exe) and not record.exe.startswith("/memfd:") and record.root in {"", "/"}
+            if is_odd(record.exe) and record.root in {"", "/"}  # of a container's root the path means another folder
             for folder in (record.exe.rpartition("/")[0], record.cwd.removesuffix(" (deleted)"))
-            if folder.count("/") > 1 or (folder not in {"", "/"} and f"{folder}/" in ("/tmp/", "/root/"))  # noqa: S108
+            if folder.startswith("/")
         }
-        listing = Listing(
-            self.root, self.archive, self.files, frozenset((self.archive.inode,)), frozenset(odd), self.stop
-        )
+        listing = Listing(self.root, self.archive, self.files, frozenset(odd), self.stop)
         encode = msgspec.json.Encoder().encode
         with self.archive.growing(LISTING) as sink:
-            for record in listing.of((*sorted(odd), *plan.TEMPORARY, *self._loose())):
+            for record in listing.of((*plan.TEMPORARY, *plan.LOOSE)):
                 sink.write(encode(record) + b"\n")
         listing.copy_scripts()
-
-    def _loose(self) -> Iterator[str]:
-        """Places where an intruder leaves things and packages do not."""
-        yield from (
-            "/root/.ssh",
-            "/root/.config",
-            "/root/.configure",
-            "/opt/cni/bin",
-            "/usr/local/bin",
-            "/usr/local/sbin",
-        )
 
     def _listing(self) -> None:
         """Links and special files that were met, and files whose content is never copied: when they were changed."""

@@ -270,3 +270,5 @@ NEVER: Final = (
     "/sys/*", "/dev/*",
 )  # fmt: skip
 TEMPORARY: Final = ("/dev/shm", "/tmp", "/var/tmp", "/run/user", "/run/shm", "/dev/mqueue")  # noqa: S108
+# Where an intruder leaves things and packages do not
+LOOSE: Final = ("/root/.ssh", "/root/.config", "/root/.configure", "/opt/cni/bin", "/usr/local/bin", "/usr/local/sbin")

@@ -148,6 +148,6 @@ def link_target(path: str) -> str:
 def when(seconds: float) -> str:
     """RFC 3339 UTC."""
     try:
-        return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError, OSError):
         return ""
