@@ -116,7 +116,6 @@ def test_yaml_fixtures_with_placeholders_are_read_and_their_times_noted(path: Pa
         (f"{KHI}/gke_audit", "google.container.v1.ClusterManager."),
         (f"{KHI}/k8s_node", "log entry of k8s_node"),
         ("liggitt__audit2rbac/testdata/demo-policy.yaml", "audit policy"),
-        ("vmware-tanzu__sonobuoy/pkg/discovery/testdata/healthsummary/resources/ns/kube-system", "kind PodList"),
     ],
 )
 def test_other_logs_are_named_never_read_as_audit_events(path: str, reason: str) -> None:

@@ -10,11 +10,12 @@ from kubewitness.detect.descriptions import descriptions
 from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
-from kubewitness.model.evidence import EvidenceItem
+from kubewitness.model.evidence import EvidenceItem, Note
 from kubewitness.model.incident import ClockSkew, Coverage, Gap
 from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
 from kubewitness.sources.host.hosts import HostEvidence
+from kubewitness.sources.kube_objects import KIND as OBJECTS
 
 _NAMED = 5
 
@@ -25,8 +26,19 @@ def coverage(
     machines: HostEvidence | None = None,
     read: Sequence[EvidenceItem] = (),
     clocks: Mapping[str, ClockSkew] = MappingProxyType({}),
+    *,
+    notes: Sequence[Note] = (),
 ) -> Coverage:
-    """The statement of coverage. `read`: the items that `machines` were read from, `clocks`: theirs."""
+    """The statement of coverage.
+
+    Args:
+        scan: Pass 1.
+        rules: What was judged by.
+        machines: The machines among the evidence.
+        read: The items that hold no log of events: of machines, of Kubernetes objects.
+        clocks: The machines'.
+        notes: What was odd about items of Kubernetes objects.
+    """
     machines = machines or HostEvidence()
     levels: Counter[str] = Counter()
     stages: Counter[str] = Counter()
@@ -52,9 +64,14 @@ def coverage(
         formats=dict(sorted(formats.items())),
         items=(*scan.items, *read),
         gaps=gaps,
-        limitations=(*_limitations(scan, levels, stages, gaps), *_of_nodes(machines), *_of_clocks(clocks)),
+        limitations=(
+            *_limitations(scan, levels, stages, gaps),
+            *_of_nodes(machines),
+            *_of_clocks(clocks),
+            *_of_objects([*scan.items, *read]),
+        ),
         clocks=tuple(clock for clock in clocks.values() if clock.pairs),
-        notes=tuple([*scan.notes, *machines.notes][:200]),
+        notes=tuple([*scan.notes, *machines.notes, *notes][:200]),
         rules_loaded=len(rules.rules)
         + len(rules.correlations)
         + (len(rules.host_rules) if machines.hosts else 0)
@@ -230,3 +247,17 @@ def _of_clocks(clocks: Mapping[str, ClockSkew]) -> list[Text]:
                 )
             )
     return out
+
+
+def _of_objects(items: Sequence[EvidenceItem]) -> list[Text]:
+    """What lies there and nobody asked."""
+    count = sum(OBJECTS in item.format.split(" + ") for item in items)
+    if not count:
+        return []
+    return [
+        Text(
+            f"Kubernetes objects (dumps of kubectl, or of `kubewitness collect --cluster`) in {count} item"
+            f"{'s' if count > 1 else ''} were not judged.",
+            f"有 {count} 项证据是 Kubernetes 对象（kubectl 或 `kubewitness collect --cluster` 的导出），未对其作判断。",
+        )
+    ]

@@ -31,6 +31,7 @@ from kubewitness.model.text import Text
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
 from kubewitness.sources.host.hosts import read_hosts
+from kubewitness.sources.kube_objects import read_objects
 
 _ACCESSORS = 300
 _FAILURES = 1_000
@@ -81,8 +82,10 @@ def investigate(
     everything = list(walk(paths, stdin, options.exclude))
     total = sum(source.size for source in everything)
     machines = read_hosts(everything, options.now.year)
-    sources = [source for source in everything if source.name not in machines.items]
-    read = [_item(source, machines.items[source.name]) for source in everything if source.name in machines.items]
+    objects = read_objects([source for source in everything if source.name not in machines.items])
+    no_logs = {**machines.items, **objects.items}
+    sources = [source for source in everything if source.name not in no_logs]
+    read = [_item(source, no_logs[source.name]) for source in everything if source.name in no_logs]
 
     def report(done: int, events: int) -> None:
         if progress:
@@ -130,10 +133,10 @@ def investigate(
         incidents=tuple(incidents),
         findings=listed,
         accessors=_accessors(first_pass, gathered, incidents),
-        coverage=coverage(first_pass, rules, machines, read, clocks),
-        parse_failures=(*first_pass.failures, *machines.failures)[:_FAILURES],
-        parse_failures_total=first_pass.failures_total + len(machines.failures),
-        complete=not first_pass.failures_total and not machines.failures and not skipped,
+        coverage=coverage(first_pass, rules, machines, read, clocks, notes=objects.notes),
+        parse_failures=(*first_pass.failures, *machines.failures, *objects.failures)[:_FAILURES],
+        parse_failures_total=first_pass.failures_total + len(machines.failures) + len(objects.failures),
+        complete=not (first_pass.failures_total or machines.failures or objects.failures or skipped),
     )
 
 

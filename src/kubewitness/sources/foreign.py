@@ -1,4 +1,7 @@
-"""Naming what is readable but no audit event, so a person sees at once that the wrong file was given."""
+"""Naming what is readable but no audit event, so a person sees at once that the wrong file was given.
+
+Kubernetes objects are evidence of their own (`kube_objects`) and no failure.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kubewitness.evidence.plain_text import name_of_line
-from kubewitness.sources.interface import Foreign, Found
-from kubewitness.sources.values import Fields, string
+from kubewitness.sources.interface import Foreign, Found, Known
+from kubewitness.sources.kube_objects import KIND, is_objects
+from kubewitness.sources.values import UNDECODABLE, Fields, fields_of, string
 
 
 def _kubernetes_object(fields: Fields) -> str:
@@ -27,6 +31,7 @@ def _message(fields: Fields) -> str:
     return name_of_line(text.encode("utf-8", "replace")) if text else ""
 
 
+_DISCOVERY: Final = {"APIResourceList": "resources", "APIGroupList": "groups", "APIVersions": "versions"}
 # Ordered: the specific before the general.
 _OBJECTS: Final[tuple[tuple[Callable[[Fields], bool], str], ...]] = (
     (
@@ -46,23 +51,24 @@ _OBJECTS: Final[tuple[tuple[Callable[[Fields], bool], str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class KubernetesList:
-    """`kubectl get … -o json`: refused as a whole, not once per object in it."""
+    """`kubectl get … -o json`: known as a whole, its objects are not looked at."""
 
     format: str = ""
 
     def recognises(self, fields: Fields) -> bool:
-        """A kind that ends in List, except the batches of the audit webhook."""
-        kind = string(fields.get("kind"))
-        return kind.endswith("List") and "items" in fields and not (kind == "EventList" and _is_audit(fields))
+        """A kind that ends in List, except the batches of the audit webhook; discovery has members of its own."""
+        kind, version = string(fields.get("kind")), string(fields.get("apiVersion"))
+        if kind in _DISCOVERY:
+            return _DISCOVERY[kind] in fields
+        return is_objects(kind, version, fields.get("items", b""))
 
     def open(self, fields: Fields) -> Iterator[Found]:
-        """Its kind."""
-        yield Foreign(f"Kubernetes list of kind {string(fields['kind'])[:40]}, no audit events")
-
-
-def _is_audit(fields: Fields) -> bool:
-    version = string(fields.get("apiVersion"))
-    return not version or version.startswith("audit.k8s.io/")
+        """Nothing but its name; a list without a version may be anybody's."""
+        kind = string(fields["kind"])
+        if kind in _DISCOVERY or string(fields.get("apiVersion")):
+            yield Known(KIND)
+        else:
+            yield Foreign(f"Kubernetes list of kind {kind[:40]}, no audit events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +79,24 @@ class OtherLog:
 
     def recognises(self, fields: Fields) -> bool:
         """Whether it has a name."""
-        return bool(_name(fields))
+        return _is_object(fields) or bool(_name(fields))
 
     def open(self, fields: Fields) -> Iterator[Found]:
         """Its name."""
-        yield Foreign(_name(fields))
+        yield Known(KIND) if _is_object(fields) else Foreign(_name(fields))
+
+
+def _is_object(fields: Fields) -> bool:
+    """One object with a name, or what GET /version answers; a Kube Event given as a log is told instead."""
+    if {"gitVersion", "gitCommit", "goVersion", "platform"} <= fields.keys():
+        return True
+    version, kind = string(fields.get("apiVersion")), string(fields.get("kind"))
+    if not version or not kind or kind == "Event" or version.startswith("audit.k8s.io/"):
+        return False
+    try:
+        return bool(string(fields_of(fields.get("metadata", b"")).get("name")))
+    except UNDECODABLE:
+        return False
 
 
 def _name(fields: Fields) -> str:

@@ -39,11 +39,18 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Evidence of another kind: no audit event, and no failure either."""
+
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """A control message of the wrapper: neither evidence nor a failure."""
 
 
-Found = Inner | Rebuilt | Foreign | Nothing
+Found = Inner | Rebuilt | Foreign | Known | Nothing
 
 
 class Source(Protocol):

@@ -25,7 +25,7 @@ from kubewitness.model.event import Event
 from kubewitness.model.evidence import Note, ParseFailure, Place
 from kubewitness.sources import audit_event, damaged
 from kubewitness.sources.duplicates import duplicate_keys
-from kubewitness.sources.interface import Foreign, Found, Inner, Rebuilt, Source
+from kubewitness.sources.interface import Foreign, Found, Inner, Known, Rebuilt, Source
 from kubewitness.sources.registry import BEFORE_PLAIN, SOURCES
 from kubewitness.sources.values import (
     ARRAY,
@@ -204,6 +204,8 @@ class _Record:
             yield from self._event(found.fields, within.original or text, level)
         elif isinstance(found, Foreign):
             yield self._fail(found.reason, text)
+        elif isinstance(found, Known):
+            self._seen.formats[found.format] += 0  # named among the formats of the item, without events
 
     def _event(self, fields: Fields, original: bytes, level: _Level, text: bytes = b"") -> Iterator[Reading]:
         record, notes = audit_event.build(fields, level.time, text)
