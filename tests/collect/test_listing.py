@@ -66,9 +66,7 @@ def test_scripts_are_copied_and_ordinary_files_are_not(root: Path, tmp_path: Pat
     assert copied == {"/tmp/a", "/tmp/b.sh", "/tmp/c", "/tmp/.x1mr", "/tmp/[x]*.sh"}
 
 
-def test_settings_beside_an_odd_program_are_copied_and_what_lies_deeper_is_not_listed(
-    root: Path, tmp_path: Path
-) -> None:
+def test_settings_beside_an_odd_program_are_copied_and_nothing_deeper(root: Path, tmp_path: Path) -> None:
     write(root, "opt/m/config.json", '{"pools": []}\n')
     write(root, "opt/m/deep/other.json")
     found, copied, _ = listed(root, tmp_path, watched=("/opt/m",))

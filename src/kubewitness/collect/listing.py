@@ -101,7 +101,7 @@ class Listing:
             if now.st_size > (_PROGRAM if program else _HASHED) or now.st_size > self._room:
                 return ""
             self._room -= now.st_size
-            if self._is_script(path, head, now) and len(self._scripts) < _SCRIPTS:
+            if not program and self._is_script(path, head, now) and len(self._scripts) < _SCRIPTS:
                 self._scripts.append(path)
             digest = hashlib.sha256(head)
             left = now.st_size - len(head)
