@@ -18,7 +18,7 @@ from kubewitness.sources.host.interface import Format
 
 KIND: Final = "system log"
 _NAMES = re.compile(
-    r"(?:auth\.log|secure|syslog|messages|cron|cron\.log|daemon\.log|user\.log)(?:[.-]\d{1,8})?(?:\.gz|\.zst)?$"
+    r"(?:auth\.log|secure|syslog|messages|cron|cron\.log|daemon\.log|user\.log|journal(?:ctl)?(?:\.log|\.txt)?)(?:[.-]\d{1,8})?(?:\.gz|\.zst)?$"
 )
 _AUDIT = re.compile(r'auditID\\*"\s*:|stageTimestamp\\*"\s*:')
 
@@ -37,7 +37,7 @@ def looks_like(lines: list[str], name: str) -> bool:
             if klog.HEAD.match(text) or LOGFMT.match(text):
                 return False
         written += 1
-        known = known or logs.program_of(prefix[2]) in logins.PROGRAMS
+        known = known or logs.program_of(prefix[2]) in logins.PROGRAMS or prefix[2].startswith("systemd")
     return 2 * written >= len(lines) and (known or _NAMES.fullmatch(re.split("[/!]", name)[-1]) is not None)
 
 

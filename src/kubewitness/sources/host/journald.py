@@ -22,7 +22,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -60,7 +59,7 @@ def wanted(line: bytes) -> bool:
 
 def telling(name: bytes, entry: bytes, message: re.Pattern[bytes]) -> bool:
     """The same for the entry of a program, in any form: `message` ends where the message's text begins."""
-    if not (asked := _asked_for(name)):
+    if not (asked := logs.asked_for(name)):
         return False
     if asked == "always":
         return True
@@ -73,14 +72,6 @@ def telling(name: bytes, entry: bytes, message: re.Pattern[bytes]) -> bool:
     else:
         plain = _PLAIN.match(entry, at) is not None
     return not plain or logs.tells(entry, at, at + _HEAD)
-
-
-@lru_cache(4096)
-def _asked_for(name: bytes) -> str:
-    program = logs.program_of(name.decode("latin-1"))
-    if program in logins.PROGRAMS:
-        return "always"
-    return "" if logs.component_of(program) == "other" else "if it tells"
 
 
 @dataclass

@@ -42,7 +42,6 @@ _TELLING: Final = (
 )  # fmt: skip
 _PREFIX = re.compile(rb"(?:%s|%s)" % (SYSLOG.pattern.encode(), CRI.pattern.encode()))
 _KLOG = re.compile(rb"[IWEF]\d{4} ")
-_LOGINS: Final = frozenset(name.encode() for name in logins.PROGRAMS)
 _INFO_LEVELS: Final = frozenset((b"i", b"d", b"t"))
 _INFO_JSON: Final = (b'"v":', b'"level":"info"', b'"level":"debug"')
 _STAMP = re.compile(r"(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)")
@@ -60,6 +59,15 @@ def program_of(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+@lru_cache(4096)
+def asked_for(name: bytes) -> str:
+    """Of a program's lines: "always", "if it tells" or, of a program that is not read, ""."""
+    program = program_of(name.decode("latin-1"))
+    if program in logins.PROGRAMS:
+        return "always"
+    return "" if component_of(program) == "other" else "if it tells"
+
+
 def wanted(line: bytes) -> bool:
     """Whether a line is worth decoding, told from its bytes: this is done for every line of every log."""
     at = 0
@@ -69,9 +77,9 @@ def wanted(line: bytes) -> bool:
             return True
         if prefix := _PREFIX.match(line):
             at = prefix.end()
-            if (program := prefix[2]) and program.rpartition(b"/")[2] in _LOGINS:
-                return True
             entry = _KLOG.match(line, at)
+            if (program := prefix[2]) and (asked := asked_for(program)) != "if it tells":
+                return asked == "always" or (entry is not None and line[at : at + 1] != b"I")
     if entry:
         if line[at : at + 1] != b"I":
             return True
