@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -334,9 +335,16 @@ def test_no_text_of_a_record_breaks_the_reader(body: str) -> None:
         assert len(read(record(kind, body.replace("\n", "")))) <= 2
 
 
+def test_a_record_inside_a_shippers_object_is_read() -> None:
+    text = [json.dumps({"hostname": "n1", "log_type": "audit", "message": line}) for line in execution(["id"])]
+    assert only(*text).argv == ("id",)
+    assert kind_of("x", "\n".join(text).encode()) == "linux_audit log"
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        '{"message":"see audit(1.1:1): x"}',
         '{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"1"}',
         "Jul  7 08:57:41 n1 sshd[7]: Accepted publickey for root from 198.51.100.4 port 1 ssh2",
         "type=message msg=hello",

@@ -3,7 +3,8 @@
 Records of one event have one time and serial, but those of several events lie between each other, and nothing says
 reliably which is the last: EOE is not always written. An event is complete at EOE, at PROCTITLE (the kernel's last),
 if its type is one that comes alone, if a record is two seconds later, or if a thousand others are open. What journald
-prints has neither time nor serial; there the records that follow a SYSCALL are taken for its own.
+prints has neither time nor serial; there the records that follow a SYSCALL are taken for its own. Log shippers put a
+record into a JSON object's `message`.
 
 Where the audit itself was interrupted, a note says so: auditd ended and came back, it was switched off, the kernel
 dropped records. Events that are like are counted here already, because a day of audit is larger than memory.
@@ -28,6 +29,7 @@ from kubewitness.sources.host.linux_audit_gaps import ABOUT_AUDIT, Gaps
 from kubewitness.sources.host.linux_audit_parents import Parents
 from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, parsed, record_of
 from kubewitness.sources.host.logs import SYSLOG
+from kubewitness.sources.values import lenient
 
 _WINDOW: Final = 2  # seconds
 _OPEN: Final = 1000  # events that wait for more records
@@ -47,8 +49,20 @@ _Key = tuple[str, str, str]
 
 def looks_like(lines: list[str], _name: str) -> bool:
     """At least half of the first lines are records, plain or behind what syslog puts in front."""
-    first = [line for line in lines[:60] if not line.startswith(_ASIDE)]
+    first = [_unwrapped(line) for line in lines[:60] if not line.startswith(_ASIDE)]
     return 2 * sum(_split(line) is not None for line in first) >= len(first) > 0
+
+
+def _unwrapped(line: str) -> str:
+    """A record that a log shipper put into an object; any other line as it is."""
+    if line[0] != "{" or "audit(" not in line:
+        return line
+    found = lenient(line.encode("utf-8", "replace"))
+    if isinstance(found, dict):
+        for name in ("message", "MESSAGE", "log", "msg"):
+            if isinstance(text := found.get(name), str) and HEAD.match(text):
+                return text.rstrip("\n")
+    return line
 
 
 def _split(line: str) -> tuple[re.Match[str], re.Match[str] | None] | None:
@@ -109,6 +123,7 @@ class Joining:
 
     def take(self, place: Place, line: str) -> bool:
         """Take in a line; whether it was a record, or a line of the kernel about its audit."""
+        line = _unwrapped(line)
         found = HEAD.match(line)
         prefix = None
         if found is None:
