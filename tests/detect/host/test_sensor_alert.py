@@ -9,7 +9,7 @@ from kubewitness.model.evidence import Place
 from kubewitness.model.host import Host, HostEvent
 from kubewitness.sources.host import falco
 from tests.corpus import CORPUS, needs_corpus
-from tests.detect.host.making import found
+from tests.detect.host.making import CONTAINER, found, process
 from tests.sources.host.reading import context, lines
 
 
@@ -33,6 +33,16 @@ def test_grave_alerts_are_one_activity_a_rule_and_container_and_never_more_than_
     first = next(one for one in findings if one.container == "a")
     assert (first.first[:10], first.last[:10], first.addresses) == ("2024-01-01", "2024-01-02", ("203.0.113.9",))
     assert "falco says Critical, 4 times" in first.reasons[0].en
+
+
+def test_a_container_that_was_cut_is_found_among_the_processes() -> None:
+    machine = Host(
+        "n",
+        processes=[process("sh", container=CONTAINER, pod_uid="u")],
+        events=[alert("Critical", container=CONTAINER[:12])],
+    )
+    (finding,) = found(machine, "sensor_alert")
+    assert (finding.container, finding.pod_uid) == (CONTAINER, "u")
 
 
 def test_lower_priorities_are_context_together() -> None:

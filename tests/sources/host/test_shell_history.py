@@ -104,3 +104,5 @@ def test_real_histories_are_read() -> None:
     zsh = read((CORPUS / PLASO / "zsh_extended_history.txt").read_text(), "nodes/n/root/.zsh_history")
     assert ("cd plaso", "2016-03-12T08:26:50.000000Z") in zsh
     assert kind_of("h.txt", bash.encode()) == "shell history"
+    data = (CORPUS / PLASO / "zsh_extended_history.txt").read_bytes()
+    assert kind_of("zsh_extended_history.txt", data) == "shell history"

@@ -67,10 +67,18 @@ def _stated(
         confidence="medium" if severity else "low",
         kind="activity" if severity else "context",
         reasons=reasons,
-        containers=(event.container for event in events),
+        containers=(_whole(event.container, host) for event in events),
         addresses=outside if severity else (),
         commands=(event.command for event in events if event.command) if severity else (),
     )
+
+
+def _whole(container: str, host: Host) -> str:
+    """The full id, where the machine's processes know the container that a sensor cut to its first characters."""
+    if not 12 <= len(container) < 64:
+        return container
+    full = {process.container for process in host.processes if process.container.startswith(container)}
+    return full.pop() if len(full) == 1 else container
 
 
 def _rule(event: HostEvent) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from kubewitness.evidence.failures import unreadable
@@ -176,6 +177,7 @@ def _body(line: str, place: Place) -> FileEntry | None:
     )
 
 
+@lru_cache(maxsize=65536)  # files of a package share their times
 def _epoch(text: str) -> str:
     whole = text.partition(".")[0]
     if not whole.isascii() or not whole.isdecimal() or not 0 < int(whole[:12]) < 253_402_300_800:

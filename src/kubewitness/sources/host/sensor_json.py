@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from kubewitness.evidence.failures import unreadable
@@ -100,10 +101,12 @@ def read(
 
 def text_of(value: object) -> str:
     """A string or number as text; empty for anything else, for `<NA>` and for null."""
-    value = _unwrapped(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    text = str(value)[:_MAX_VALUE].replace("\x00", "").strip()
+    if not isinstance(value, str):
+        value = _unwrapped(value)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return ""
+        value = str(value)
+    text = value[:_MAX_VALUE].replace("\x00", "").strip()
     return "" if text in ("<NA>", "null", "N/A") else text
 
 
@@ -124,7 +127,7 @@ def inner(record: object, *names: str) -> Any:
     for name in names:
         if not isinstance(record, dict):
             return None
-        record = record.get(name, record.get(_camel(name)))
+        record = record[name] if name in record else record.get(_camel(name)) if "_" in name else None
     return record
 
 
@@ -189,6 +192,8 @@ def _unwrapped(value: object) -> object:
     return value["value"] if isinstance(value, dict) and len(value) == 1 and "value" in value else value
 
 
+@cache
 def _camel(name: str) -> str:
+    """Of names that stand in the code, so their number is small."""
     first, *others = name.split("_")
     return first + "".join(other.capitalize() for other in others)

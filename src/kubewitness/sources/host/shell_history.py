@@ -120,7 +120,8 @@ def looks_like(lines: list[str], name: str) -> bool:
     first = lines[:60]
     if _is_printed_name(name):
         numbers = [int(found[1]) for line in first if (found := _NUMBERED.fullmatch(line))]
-        return len(numbers) * 4 >= len(first) * 3 and all(a < b for a, b in pairwise(numbers))
+        if len(numbers) * 4 >= len(first) * 3 and all(a < b for a, b in pairwise(numbers)):
+            return True
     if machine_path(name):
         return False
     if sum(_ZSH.fullmatch(line) is not None for line in first) * 2 >= len(first):
