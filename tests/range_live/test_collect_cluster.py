@@ -6,6 +6,7 @@ administrator and once as somebody who may only view.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -77,12 +78,16 @@ def _inside(work: Path, out: Path, generation: Generation) -> int:
     plane.apply(
         json.dumps({"kind": "List", "apiVersion": "v1", "items": [{"apiVersion": "v1", **one} for one in _OBJECTS]})
     )
+    # The administrator's kubectl tells what crosses the wire: the bodies of the answers it decodes, all of them.
+    teller = out / "kubectl"
+    teller.write_text(f'#!/bin/sh\nexec {programs}/kubectl "$@" -v=10 2>>{out}/wire.txt\n')
+    teller.chmod(0o755)
     said = {}
     for user, groups in (("root-of-all", ("system:masters",)), ("jane", ())):
         config = plane.kubeconfig(user, user, groups)
         done = subprocess.run(
             [*on_host("office"), sys.executable, "-c", _COLLECT, str(out / f"{user}.tar.zst"), str(config),
-             str(programs / "kubectl")],
+             str(teller if groups else programs / "kubectl")],
             cwd=REPO, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=150,
             env={**os.environ, "HOME": str(out / "home"), "LC_ALL": "C"},
         )  # fmt: skip
@@ -141,6 +146,13 @@ def test_no_value_of_a_secret_is_in_the_archive_but_its_name_is(collected: Colle
     [secret] = [one for one in collected.list("root-of-all", "core/secrets") if one["metadata"]["name"] == "db"]
     assert secret["metadata"] == {"namespace": "shop", "name": "db", "labels": {"app": "shop"}}
     assert (secret["type"], secret["keys"]) == ("Opaque", 1)
+
+
+def test_no_value_of_a_secret_crosses_the_wire(collected: Collected) -> None:
+    wire = (collected.out / "wire.txt").read_text()
+    tables = [line for line in wire.splitlines() if '"kind":"Table"' in line and '"db"' in line]
+    assert tables
+    assert base64.b64encode(MARKER.encode()).decode() not in wire
 
 
 def test_objects_are_whole_but_for_what_was_taken_out(collected: Collected) -> None:

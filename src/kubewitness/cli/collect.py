@@ -153,12 +153,20 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic only to the 
     metavar="NAME",
     help="With --cluster: only this one. May be repeated.",
 )
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 3600),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --cluster: for each request.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress; only what is wrong, and the sums.")
 @click.pass_obj
 def collect(
     session: Session, *, output: Path | None, max_size: float, max_time: float, since: float, environ_values: bool,
     root: Path, script: bool, cluster: bool, kubeconfig: Path | None, kube_context: str, kubectl: str,
-    namespaces: tuple[str, ...], quiet: bool,
+    namespaces: tuple[str, ...], timeout: int, quiet: bool,
 ) -> int:  # fmt: skip
     """Collect the evidence of this node into one archive, before it is gone.
 
@@ -177,7 +185,7 @@ def collect(
         run: Callable[..., int] = import_module("kubewitness.cli.collect_cluster").run
         return run(
             session, output=output, kubeconfig=kubeconfig, context=kube_context, kubectl=kubectl, namespaces=namespaces,
-            max_size=int(max_size), quiet=quiet,
+            timeout=timeout, max_size=int(max_size), quiet=quiet,
         )  # fmt: skip
     language = language_of(os.environ)
     options = node.Options(int(max_size), max_time, since, environ_values, str(root.resolve()))
