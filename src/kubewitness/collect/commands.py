@@ -108,12 +108,15 @@ class Running:
                             self.cut = True
                             self.error = _shown(errors)
                             return
-        if not self.timed_out:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                self.timed_out = True
+        while not self.timed_out and not _ended(process.pid):
+            self.timed_out = time.monotonic() > deadline or self.stopped()
+            time.sleep(0.005)
         self.error = _shown(errors)
+
+
+def _ended(pid: int) -> bool:
+    """It has ended; not yet reaped, so that its number is no other's while its group is ended."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def _shown(errors: bytes) -> str:

@@ -160,6 +160,7 @@ class _Node:
     failed: list[str] = field(default_factory=list)
     timed_out: list[str] = field(default_factory=list)
     missing: int = 0
+    hung: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.root = Root(self.options.root)
@@ -335,6 +336,9 @@ class _Node:
         """Run it; what it printed, if it is about containers."""
         if not self.live:
             return b""  # it would tell of another machine
+        if run.argv[0] in self.hung:
+            self.archive.omit(Omitted(" ".join(run.argv), f"{run.argv[0]} hung before"))
+            return b""
         running = Running(run.argv, min(run.timeout, self.stop.left), run.limit, lambda: self.stop.asked)
         path, kept, raw = member(run.part, run.argv), b"", b""
         if run.runtime:
@@ -353,6 +357,7 @@ class _Node:
         self.missing += running.exit_code == MISSING
         if running.timed_out:
             self.timed_out.append(" ".join(run.argv))
+            self.hung.add(run.argv[0])
         error = running.error + (f" [cut after {run.limit} bytes]" if running.cut else "")
         self.archive.command(
             Command(run.argv, running.exit_code, running.seconds, path if stored else "", error, running.timed_out)
