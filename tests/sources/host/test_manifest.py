@@ -195,7 +195,7 @@ def test_what_the_collector_could_not_do_is_noted(tmp_path: Path) -> None:
     text = " | ".join(note.reason for note in read(tmp_path, whole(*left, header=header)).notes)
     assert "without root (uid 1000)" in text
     assert "clock was not synchronised" in text
-    assert "3 things were left out on purpose (private key: 3)" in text
+    assert "left out of the archive: 3 (private key: 3)" in text
     assert "without root" not in " ".join(note.reason for note in read(tmp_path, whole()).notes)
 
 

@@ -155,7 +155,7 @@ def said(collection: Collection) -> Iterator[Note]:
     if collection.omitted:
         most = sorted(collection.omitted.items(), key=lambda pair: (-pair[1], pair[0]))[:5]
         text = "; ".join(f"{reason[:80]}: {count}" for reason, count in most)
-        yield Note(place, f"{sum(collection.omitted.values())} things were left out on purpose ({text})")
+        yield Note(place, f"left out of the archive: {sum(collection.omitted.values())} ({text})")
 
 
 def _sealed(collection: Collection, sources: Sequence[Source]) -> Iterator[ParseFailure]:

@@ -8,6 +8,7 @@ machine is bounded, because an intruder chooses command lines; what comes behind
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ from kubewitness.sources.host.cgroups import Descriptors
 MAX_EVENTS: Final = 100_000
 MAX_DESCRIPTORS: Final = 2_000_000
 _HOLDERS: Final = 64
+_NAME: Final = 15  # what comm holds
 _CHARACTERS: Final = 256 * 1024 * 1024
 
 
@@ -89,6 +91,8 @@ def _agree(one: Process, other: Process) -> bool:
     short, long = sorted((one.command, other.command), key=len)
     if one.command == other.command or not short:
         return True
+    if short[0] == long[0] == "[" and len(short) > _NAME and long.startswith(short.rstrip("]")):
+        return True  # a kernel thread: some lists cut its name
     shorter = one if one.command == short else other
     return long.startswith(short) and (shorter.truncated or shorter.pid == 0)
 
@@ -151,7 +155,7 @@ class Owners:
             else socket
             for socket in sockets
         ]
-        home = next((dict(one.namespaces).get("net", "") for one in processes if one.pid == 1 and one.namespaces), "")
+        home = _home(processes)
         tables: dict[tuple[object, ...], list[Socket]] = {}
         for socket in owned:
             if socket.inode and socket.namespace in ("", home):
@@ -175,6 +179,14 @@ class Owners:
                 )
             )  # fmt: skip
         return [socket for socket in out if id(socket) not in told]
+
+
+def _home(processes: Iterable[Process]) -> str:
+    """The machine's own network namespace: that of process 1, of the kernel's threads, else the one most are in."""
+    spaces = [(one.pid, dict(one.namespaces).get("net", "")) for one in processes if one.namespaces]
+    known = Counter(space for _, space in spaces if space)
+    first = next((space for pid, space in sorted(spaces) if pid in {1, 2} and space), "")
+    return first or max(known, key=lambda space: (known[space], space), default="")
 
 
 def _ends(socket: Socket) -> tuple[object, ...]:
