@@ -4,8 +4,9 @@
     near_miss: [{why: ..., event: {...}}]      it must not: benign neighbours
 
 An `event` is merged into TEMPLATE: mappings deeply, lists as a whole, a null takes a key away. What a row leaves out is
-filled in as an API server would: requestURI from objectRef, the decision from the status code. Correlations and rules
-with `first_seen` have `events: [{at: seconds, event: {...}}, ...]` in place of `event`: the whole log.
+filled in as an API server would: requestURI from objectRef, the decision from the status code. Rules about machines
+have events of `host_rows`. Correlations and rules with `first_seen` have `events: [{at: seconds, event: {...}}, ...]`
+in place of `event`: the whole log.
 
 For authors: `.venv/bin/python -m tests.content.rows [PATH...]` runs the rows of the rules named (files, folders or
 words of their id; all without arguments) and prints what fails.
@@ -14,7 +15,7 @@ words of their id; all without arguments) and prints what fails.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from kubewitness.model.evidence import Place
 from kubewitness.rules.ir import CorrelationRule, Rule
 from kubewitness.rules.loader import RuleSet, content_folder, load_rules, shipped_rules
 from tests.content.engines import run_correlation, run_first_seen, run_rule
+from tests.content.host_rows import make_host_event, run_host_rule
 
 TEMPLATE: dict[str, Any] = {
     "kind": "Event",
@@ -55,31 +57,43 @@ class Row:
     line: int
     why: str
     expected: bool
-    events: tuple[Event, ...]
+    events: tuple[Any, ...]  # of the audit log, or of a machine
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {'match' if self.expected else 'near_miss'}: {self.why}"
 
 
-def read_rows(path: Path) -> tuple[Row, ...]:
+def rows_of(rule: Rule | CorrelationRule) -> tuple[Row, ...]:
+    """The rows beside a rule. Raises ValueError with path and line if they are none."""
+    about_machines = isinstance(rule, Rule) and rule.log_source
+    return read_rows(rows_file(rule), make_host_event if about_machines else make_event)
+
+
+def read_rows(path: Path, make: Callable[[Mapping[str, Any], float, int], Any] | None = None) -> tuple[Row, ...]:
     """The rows of a test file, in its order. Raises ValueError with path and line if it is not one."""
+    make = make or make_event
     text = path.read_text(encoding="utf-8")
     document = yaml.load(text, Loader=yaml.CSafeLoader)
     if not isinstance(document, dict) or not set(document) <= {"match", "near_miss"}:
         raise ValueError(f"{path}:1: test rows have the keys match and near_miss")
     lines = _row_lines(text)
     return tuple(
-        _row(path, lines[key][i], key == "match", row) for key in document for i, row in enumerate(document[key] or ())
+        _row(path, lines[key][i], key == "match", row, make)
+        for key in document
+        for i, row in enumerate(document[key] or ())
     )
 
 
-def _row(path: Path, line: int, expected: bool, row: Any) -> Row:
+def _row(path: Path, line: int, expected: bool, row: Any, make: Callable[[Mapping[str, Any], float, int], Any]) -> Row:
     if not isinstance(row, dict) or not set(row) <= {"why", "event", "events"} or not isinstance(row.get("why"), str):
         raise ValueError(
             f"{path}:{line}: a row has why (text, in quotes if it is a word like no) and event (or events)"
         )
     given = row["events"] if "events" in row else [{"at": 0, "event": row.get("event") or {}}]
-    events = tuple(make_event(item.get("event") or {}, item.get("at", 0), i) for i, item in enumerate(given))
+    try:
+        events = tuple(make(item.get("event") or {}, item.get("at", 0), i) for i, item in enumerate(given))
+    except (ValueError, msgspec.ValidationError) as error:
+        raise ValueError(f"{path}:{line}: {error}") from error
     return Row(path, line, str(row["why"]), expected, events)
 
 
@@ -153,13 +167,15 @@ def failures(rule: Rule | CorrelationRule, rules: RuleSet) -> Iterator[str]:
         yield f"{rule.path}:1: no test rows beside it ({path.name})"
         return
     try:
-        rows = read_rows(path)
+        rows = rows_of(rule)
     except (ValueError, yaml.YAMLError) as error:
         yield str(error)
         return
     for row in rows:
         if isinstance(rule, CorrelationRule):
             spoke = run_correlation(rule, rules, row.events)
+        elif rule.log_source:
+            spoke = any(run_host_rule(rule, event) for event in row.events)
         elif rule.first_seen is not None:
             spoke = run_first_seen(rule, row.events)
         else:
@@ -169,7 +185,7 @@ def failures(rule: Rule | CorrelationRule, rules: RuleSet) -> Iterator[str]:
 
 
 def _chosen(rules: RuleSet, words: Sequence[str]) -> list[Rule | CorrelationRule]:
-    everything: list[Rule | CorrelationRule] = [*rules.rules, *rules.correlations]
+    everything: list[Rule | CorrelationRule] = [*rules.rules, *rules.host_rules, *rules.correlations]
     if not words:
         return everything
     return [rule for rule in everything if any(_means(word, rule) for word in words)]
@@ -198,7 +214,7 @@ def main(words: Sequence[str]) -> int:
         complaints.extend(failures(rule, rules))
     for complaint in complaints:
         print(complaint.replace(f"{Path.cwd()}/", ""))  # noqa: T201
-    print(f"{len(chosen)} rules run, {len(rules.rules) + len(rules.correlations)} loaded, {len(complaints)} complaints")  # noqa: T201
+    print(f"{len(chosen)} rules run, {len(_chosen(rules, ()))} loaded, {len(complaints)} complaints")  # noqa: T201
     return 1 if complaints else 0
 
 

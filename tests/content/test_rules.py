@@ -13,7 +13,7 @@ from tests.rules.naive import matches
 RULES: RuleSet = shipped_rules()
 
 
-@pytest.mark.parametrize("rule", [*RULES.rules, *RULES.correlations], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [*RULES.rules, *RULES.host_rules, *RULES.correlations], ids=lambda rule: rule.id)
 def test_rows(rule: Rule | CorrelationRule) -> None:
     assert list(failures(rule, RULES)) == []
 
@@ -26,6 +26,6 @@ def test_the_fast_engine_judges_every_row_as_the_naive_one(rule: Rule) -> None:
 
 
 def test_every_file_of_rows_belongs_to_a_rule() -> None:
-    known = set(map(rows_file, RULES.rules)) | set(map(rows_file, RULES.correlations))
+    known = set(map(rows_file, (*RULES.rules, *RULES.host_rules))) | set(map(rows_file, RULES.correlations))
     rows = {path for name in ("detections", "correlations") for path in (content_folder() / name).rglob("*.test.yml")}
     assert rows - known == set()

@@ -50,7 +50,7 @@ Check = Callable[[AnyRule, Document, Complain], Iterator[Issue]]
 def lint(rules: RuleSet) -> tuple[Issue, ...]:
     """All complaints about the rules of a set, in order of path and line; errors of loading are among them."""
     issues = [Issue(error.path or Path(), error.line or 0, "load", error.message) for error in rules.errors]
-    everything: tuple[AnyRule, ...] = (*rules.rules, *rules.correlations)
+    everything: tuple[AnyRule, ...] = (*rules.rules, *rules.host_rules, *rules.correlations)
     for rule in everything:
         issues.extend(lint_rule(rule))
     return tuple(sorted(issues))
@@ -157,9 +157,9 @@ def _used(rule: AnyRule, document: Document, complain: Complain) -> Iterator[Iss
 
 
 def _cheap(rule: AnyRule, document: Document, complain: Complain) -> Iterator[Issue]:
-    """Most events must be refuted by their request line, user, source, agent or outcome alone."""
+    """Most audit events must be refuted by their request line, user, source, agent or outcome alone."""
     reason = _find(document, "kubewitness", "broad")
-    if isinstance(rule, Rule) and not reason and not _constrained(rule.condition):
+    if isinstance(rule, Rule) and not rule.log_source and not reason and not _constrained(rule.condition):
         message = "asks nothing of verb, resource, user, source, agent or refusal; do, or say why in kubewitness.broad"
         yield complain(message, "detection", "condition")
 
