@@ -329,3 +329,26 @@ def test_what_is_excluded_is_passed_over_in_folders_and_globs_but_not_when_named
     assert names(case, case) == ["evidence.jsonl"]
     assert names(case / "evidence.jsonl", case) == ["evidence.jsonl"]
     assert names(tmp_path, tmp_path / "not made yet") == ["audit.log", "evidence.jsonl"]
+
+
+def test_the_directory_of_a_zip_is_read_once_and_again_where_it_was_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[object]()
+
+    class Counting(zipfile.ZipFile):
+        def __init__(self, file: object, mode: str = "r") -> None:
+            opened.append(file)
+            super().__init__(file, mode)  # type: ignore[call-overload]
+
+    for archive in range(6):
+        with zipfile.ZipFile(tmp_path / f"{archive}.zip", "w") as file:
+            for member in range(30):
+                file.writestr(f"{member}.json", event(1 + member % 9))
+    monkeypatch.setattr(zipfile, "ZipFile", Counting)
+    sources = [source for source in walk([str(tmp_path)]) if "!" in source.name]
+    assert len(sources) == 180
+    numbers = [int(source.name.rpartition("!")[2].removesuffix(".json")) for source in sources]
+    assert [content(source) for source in sources] == [event(1 + number % 9) for number in numbers]
+    assert len(opened) < 20
+    assert content(pickle.loads(pickle.dumps(sources[33]))) == event(1 + numbers[33] % 9)

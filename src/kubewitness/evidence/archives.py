@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kubewitness.evidence.stretch import Bytes, Stretch, ZipMember
+from kubewitness.evidence.stretch import Bytes, Stretch, ZipDirectory, ZipMember
 
 MEMBERS: Final = 100_000
 _ZIP_MAGIC: Final = b"PK\x03\x04"
@@ -70,8 +70,8 @@ def _tar_member(archive: Stretch, info: tarfile.TarInfo) -> Member:
 def zip_members(archive: Stretch) -> Iterator[Member]:
     """The files of a zip archive in its own order."""
     try:
-        with archive.file() as file, zipfile.ZipFile(file) as opened:
-            infos = opened.infolist()
+        directory = ZipDirectory(archive)
+        infos = directory.opened().infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as problem:
         yield Member("…", None, f"zip archive damaged: {problem}")
         return
@@ -86,4 +86,4 @@ def zip_members(archive: Stretch) -> Iterator[Member]:
         elif info.file_size > 100 * 1024 * 1024 and info.file_size > 1000 * max(info.compress_size, 1):
             yield Member(info.filename, None, "zip member inflates more than a thousandfold, not read")
         else:
-            yield Member(info.filename, ZipMember(archive, index, info.file_size))
+            yield Member(info.filename, ZipMember(directory, index, info.file_size))

@@ -13,9 +13,10 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Final, Protocol
 
 READ = 1024 * 1024
+_HELD_OPEN: Final = 4  # zip archives
 
 
 class Bytes(Protocol):
@@ -116,21 +117,45 @@ class _View(io.RawIOBase):
         super().close()
 
 
+class ZipDirectory:
+    """The directory of a zip archive, read once for all its members: there may be many thousands, each read often.
+
+    Only a few archives are held open; one that was let go, or sent to another process, is opened again when needed.
+    """
+
+    _open: ClassVar[list[ZipDirectory]] = []
+
+    def __init__(self, archive: Stretch) -> None:
+        self.archive = archive
+        self._opened: zipfile.ZipFile | None = None
+
+    def opened(self) -> zipfile.ZipFile:
+        """The archive."""
+        if self._opened is None:
+            self._opened = zipfile.ZipFile(self.archive.file())
+            self._open.append(self)
+            if len(self._open) > _HELD_OPEN:
+                self._open.pop(0)._opened = None
+        return self._opened
+
+    def __reduce__(self) -> tuple[type[ZipDirectory], tuple[Stretch]]:
+        return ZipDirectory, (self.archive,)
+
+
 @dataclass(frozen=True, slots=True)
 class ZipMember:
     """A member of a zip archive, inflated while it is read."""
 
-    archive: Stretch
+    directory: ZipDirectory
     index: int
     size: int
 
     def chunks(self) -> Iterator[bytes]:
         """The inflated bytes; damage is raised as OSError."""
         try:
-            with self.archive.file() as file, zipfile.ZipFile(file) as opened:
-                info = opened.infolist()[self.index]
-                with opened.open(info) as member:
-                    while chunk := member.read(READ):
-                        yield chunk
+            archive = self.directory.opened()
+            with archive.open(archive.infolist()[self.index]) as member:
+                while chunk := member.read(READ):
+                    yield chunk
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError, IndexError) as problem:
             raise OSError(f"zip member cannot be read: {problem}") from problem
