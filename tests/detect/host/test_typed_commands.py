@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kubewitness.detect.host.finding import HostFinding
+from kubewitness.detect.host.judging import judge
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import Host, HostEvent
 from kubewitness.sources.host import shell_history
@@ -142,3 +147,61 @@ def test_nothing_is_said_of_real_histories_of_clean_machines() -> None:
             if isinstance(fact, HostEvent)
         ]  # fmt: skip
         assert all(one.severity == "low" for one in found(Host("n", events=events), "typed_commands")), sample
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat " * 3000,
+        "cat /var/lib/kubelet/pki/" * 400,
+        "systemctl stop " + "falco-" * 2000,
+        "rm /opt/falco" + "/" * 8000,
+        "sh " + "uninstall" * 900,
+        "chattr +" + "i" * 8000,
+        "> " * 4000 + "/etc/ld.so.preload",
+        "iptables " + "-F " * 2000,
+    ],
+)
+def test_long_lines_cost_no_time(command: str) -> None:
+    began = time.process_time()
+    judged(command)
+    assert time.process_time() - began < 1
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                ">",
+                "|",
+                "/etc/ld.so.preload",
+                "chattr",
+                "+i",
+                "sh",
+                "curl",
+                "systemctl",
+                "stop",
+                "falco",
+                "$(",
+                "`",
+                "-P",
+                "iptables",
+                "echo",
+                "history",
+                "HISTFILE=",
+                "\0",
+                "\x1b[2J",
+                "\n",
+                "journalctl",
+                "--vacuum-time",
+                "ln",
+                ".",
+            ]
+        )
+        | st.text(max_size=6),
+        max_size=8,
+    )
+)
+def test_no_line_breaks_a_rule(words: list[str]) -> None:
+    judge(typed(" ".join(words), "".join(words)))

@@ -104,6 +104,7 @@ def listing(*entries: tuple[str, int] | tuple[str, int, str]) -> Host:
         (listing(("/var/log/wtmp", 9, "/dev/null")), "medium"),
         (listing(("/var/log/wtmp", 0), ("/var/log/syslog.1", 5)), "low"),
         (listing(("/var/log/lastlog", 0), ("/var/log/messages-20240101", 5)), "low"),
+        (listing(("/var/log/wtmp", 1000)), "low"),
     ],
 )
 def test_logs_that_lead_nowhere_or_are_empty_on_an_old_machine(machine: Host, severity: str) -> None:
@@ -120,6 +121,7 @@ def test_logs_that_lead_nowhere_or_are_empty_on_an_old_machine(machine: Host, se
         listing(("/var/log/wtmp", 0), ("/var/log/lastlog", 0), ("/var/log/syslog", 5)),
         listing(("/var/log/btmp", 0), ("/var/log/syslog.1", 5)),
         listing(("/root/.bash_history", 0)),
+        listing(("/var/log/wtmp", 384 * 7), ("/var/log/btmp", 400 * 3), ("/var/log/lastlog", 292)),
         listing(("/var/log/journal", 9, "/mnt/journal"), ("/root/x", 9, "/dev/null")),
     ],
 )

@@ -91,8 +91,16 @@ def test_what_a_function_was_called_with(function: str, args: list[Any], expecte
 
 
 def test_other_types_are_records() -> None:
-    for kind in ("process_exit", "process_tracepoint", "process_uprobe", "process_loader", "process_lsm"):
+    for kind in ("process_tracepoint", "process_uprobe", "process_loader", "process_lsm"):
         assert only(record(kind)).category == "record"
+
+
+def test_an_end_is_kept_where_something_went_wrong() -> None:
+    assert only(record("process_exit", signal="SIGKILL")).message == "process ended: SIGKILL"
+    assert only(record("process_exit", status=1)).message == "process ended: status 1"
+    where = context()
+    assert list(tetragon.read(lines(record("process_exit") + "\n" + record("process_exit", status=0)), where)) == []
+    assert "2 ends of processes" in where.notes[0].reason
 
 
 def test_events_of_one_kind_differ_in_nothing_but_time_and_number() -> None:

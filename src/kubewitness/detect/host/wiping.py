@@ -1,8 +1,8 @@
 """Traces removed: the shell's history, logs; by a command, by a setting, or as the files themselves show.
 
 `history_wiped` has the deeds: somebody ran or typed a command that clears, or a start-up file of a shell that keeps it
-from writing. `logs_emptied` has the state: a history or a log of logins that is a link to /dev/null, and a log of
-logins that is empty though the machine is not new. Logs are rotated, so an empty one with its predecessor beside it is
+from writing. `logs_emptied` has the state: a history or a log of logins that is a link to /dev/null, a log of
+logins that is empty though the machine is not new, and one that ends inside of a record. Logs are rotated, so an empty one with its predecessor beside it is
 housekeeping, as is btmp, which is empty where nobody failed; so is what logrotate, journald and rsyslog do themselves.
 
 Source: bash(1) HISTFILE, wtmp(5), journalctl(1) --vacuum-*, logrotate(8).
@@ -21,12 +21,15 @@ from kubewitness.detect.host.execs import failed_execs
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.stating import lines_of, state
 from kubewitness.model.evidence import Place
-from kubewitness.model.host import Host, HostEvent
+from kubewitness.model.host import FileEntry, Host, HostEvent
 from kubewitness.model.text import Text
 
 _HISTORY_FILE = re.compile(r"/\.\w{1,12}_history$")
 _LOGS = re.compile(r"/var/log(?:/(?:audit|wtmp|btmp|lastlog|auth\.log|secure|messages|syslog|journal|\*).{0,60}|/?)")
 _LOGINS = re.compile(r"/var/log/(?:wtmp|lastlog|auth\.log|secure|audit/audit\.log)")
+_OLD = re.compile(r"\.(?:[1-9]|gz|xz)$|-\d{8}$")
+_RECORDS = ("/var/log/wtmp", "/var/log/btmp")
+_RECORD_SIZES = (384, 400)  # of struct utmp on x86-64, and on arm64 and with musl
 _MARKS = ("HIST", "hist", "/var/log", "vacuum")  # what no line that is meant lacks
 _UNSET = re.compile(r"HISTFILE=(?:/dev/null|\"\"|'')?|HISTSIZE=0|HISTFILESIZE=0")
 _PROFILE = re.compile(
@@ -71,42 +74,45 @@ def history_wiped(host: Host) -> Iterator[HostFinding]:
 
 
 def logs_emptied(host: Host) -> Iterator[HostFinding]:
-    """Histories and logs that lead to /dev/null, or are empty where they should not be."""
-    found = list[tuple[Place, str, Text]]()
+    """Histories and logs that lead to /dev/null, or are empty or cut where they should not be."""
     paths = {entry.path for entry in host.listing}
-    lived = any(path.startswith("/var/log/") and re.search(r"\.(?:[1-9]|gz|xz)$|-\d{8}$", path) for path in paths)
-    severe = False
-    for entry in host.listing:
-        path = entry.path[:300]
-        line = f"{entry.mode} {entry.owner} {entry.size} {path}"
-        if entry.kind == "link" and entry.target == "/dev/null" and (
-            _HISTORY_FILE.search(path) or _LOGS.fullmatch(path)
-        ):  # fmt: skip
-            severe = True
-            found.append(
-                (entry.place, f"{line} -> {entry.target}", Text(f"{path} leads to /dev/null", f"{path} 指向 /dev/null"))
-            )
-        elif (
-            entry.kind == "file" and entry.size == 0 and lived and _LOGINS.fullmatch(path) and not _rotated(path, paths)
-        ):
-            found.append(
-                (
-                    entry.place,
-                    line,
-                    Text(f"{path} is empty, though the machine is not new", f"{path} 为空，而该主机并非新装"),
-                )
-            )
+    lived = any(path.startswith("/var/log/") and _OLD.search(path) for path in paths)
+    found = [(entry, said) for entry in host.listing if (said := _lacks(entry, paths, lived=lived))]
     if found:
+        severe = any(entry.kind == "link" for entry, _ in found)
+        shown = [(entry.place, f"{entry.mode} {entry.owner} {entry.size} {_arrow(entry)}") for entry, _ in found]
         yield state(
             "logs_emptied",
             host,
-            "; ".join(dict.fromkeys(line for _, line, _ in found[:20])),
-            [(place, line) for place, line, _ in found[:8]],
+            "; ".join(dict.fromkeys(line for _, line in shown[:20])),
+            shown[:8],
             count=len(found),
             severity="medium" if severe else "low",
             confidence="medium" if severe else "low",
-            reasons=(said for _, _, said in found),
+            reasons=(said for _, said in found),
         )
+
+
+def _arrow(entry: FileEntry) -> str:
+    return f"{entry.path[:300]} -> {entry.target[:300]}" if entry.target else entry.path[:300]
+
+
+def _lacks(entry: FileEntry, paths: set[str], *, lived: bool) -> Text | None:
+    """What a log or a history lacks."""
+    path = entry.path[:300]
+    if entry.kind == "link":
+        if entry.target == "/dev/null" and (_HISTORY_FILE.search(path) or _LOGS.fullmatch(path)):
+            return Text(f"{path} leads to /dev/null", f"{path} 指向 /dev/null")
+        return None
+    if entry.kind != "file":
+        return None
+    if entry.size == 0 and lived and _LOGINS.fullmatch(path) and not _rotated(path, paths):
+        return Text(f"{path} is empty, though the machine is not new", f"{path} 为空，而该主机并非新装")
+    if path in _RECORDS and entry.size > 0 and all(entry.size % size for size in _RECORD_SIZES):
+        return Text(
+            f"{path} ends inside of a record: it was cut or edited", f"{path} 在一条记录中间结束：曾被截断或修改"
+        )
+    return None
 
 
 def _rotated(path: str, paths: set[str]) -> bool:

@@ -7,7 +7,8 @@ of one key named by the type: `sock_arg`, `sockaddr_arg`, `file_arg`, `path_arg`
 `docker` are the first 31 characters of the container's id; the full one stands in the pod's container behind its
 runtime's name, where the pod is known (it may be missing, and its strings hold NULs). `arguments` is one string. A
 process with the flag `procFS` was there before Tetragon: it was started at its `start_time`, not at the event's time.
-What was dropped at a limit (`rate_limit_info`, process_throttle) is a gap and becomes a note.
+An end of a process is kept where a signal or an error ended it. What was dropped at a limit (`rate_limit_info`,
+process_throttle) is a gap and becomes a note.
 
 Source: cilium/tetragon api/v1/tetragon/tetragon.proto and its JSON export.
 """
@@ -50,6 +51,7 @@ def kind_of(record: Record) -> str:
 def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostEvent | ParseFailure]:
     """The events in the order of the file."""
     gaps = list[tuple[Place, int]]()
+    ended = 0
 
     def made(record: Record, place: Place) -> HostEvent | None:
         kind = kind_of(record)
@@ -58,9 +60,15 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostE
             gaps.append((gaps[0][0] if gaps else place, lost + (gaps[-1][1] if gaps else 0)))
             del gaps[:-1]
             return None
+        if kind == "process_exit" and not record[kind].get("signal") and not number_of(record[kind].get("status"), 0):
+            nonlocal ended
+            ended += 1
+            return None
         return event(kind, record, place)
 
     yield from sensor_json.read(lines, made, lambda record: bool(kind_of(record)), context)
+    if ended:
+        context.note(Place(context.item, 0, 0), f"{ended} ends of processes that went as they should, left out")
     if gaps:
         place, lost = gaps[0]
         context.note(
