@@ -89,10 +89,24 @@ def edge(
         target=target,
         keys=dict(keys),
         confidence=sure,
-        why=said(name, source=source.name, target=target.name, **values),
+        why=said(name, source=short_name(source), target=short_name(target), **values),
         inferred=sure < PROVEN,
         evidence=tuple(evidence),
     )
+
+
+def short_name(entity: Entity) -> str:
+    """An entity's name as a sentence about one machine has it: ids as short as the runtimes' tools show them."""
+    name = entity.name
+    if entity.kind == "container":
+        return name.partition("/")[2][:12]
+    if entity.kind == "process":
+        return f"pid {name.partition('/')[2]}"
+    if entity.kind == "socket":
+        return name.partition("/")[2]
+    if entity.kind == "file":
+        return name.partition(":")[2]
+    return name.replace("/", " ", 1) if entity.kind == "object" else name
 
 
 def said(name: str, **values: str) -> Text:

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from kubewitness.correlate.links import short_name
 from kubewitness.model.incident import Edge, Entity, Incident, Step
 from kubewitness.model.text import Text
 
-_ID = 12  # characters of a container's id, as the tools of the runtimes show it
 _WORDS = {
-    "request": Text("request", "请求"),
-    "pod": Text("pod", "Pod"),
-    "node": Text("node", "节点"),
-    "container": Text("container", "容器"),
-    "process": Text("pid", "pid"),
-    "address": Text("address", "地址"),
-    "file": Text("file", "文件"),
+    "request": Text("request ", "请求 "),
+    "pod": Text("pod ", "Pod "),
+    "node": Text("node ", "节点 "),
+    "container": Text("container ", "容器 "),
+    "address": Text("address ", "地址 "),
+    "file": Text("file ", "文件 "),
 }
 
 
 def entity_words(entity: Entity) -> Text:
     """An entity as a reader names it; hostile."""
-    name = entity.name
-    if entity.kind in ("container", "process", "socket"):
-        name = name.partition("/")[2]
-    if entity.kind == "container":
-        name = name[:_ID]
-    elif entity.kind == "file":
-        name = name.partition(":")[2]
-    elif entity.kind == "object":
-        kind, _, rest = name.partition("/")
-        return Text(f"{kind} {rest}", f"{kind} {rest}")
-    word = _WORDS.get(entity.kind)
-    return Text(f"{word.en} {name}", f"{word.zh} {name}") if word else Text(name, name)
+    name, word = short_name(entity), _WORDS.get(entity.kind, Text("", ""))
+    return Text(word.en + name, word.zh + name)
 
 
 def way(step: Step, incident: Incident) -> Text:

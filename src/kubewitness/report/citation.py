@@ -6,7 +6,7 @@ level the longest key that fits is taken. Lists are walked, any element; a numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -64,6 +64,11 @@ def cite(evidence: Evidence, *, with_original: bool) -> Citation:
     )
     summary = line(span(evidence.summary, "plain", _VALUE_CELLS))
     return Citation(line(*parts), summary, decisive, evidence.original if with_original else "")
+
+
+def of_machine(evidence: Iterable[Evidence]) -> bool:
+    """What machines showed, not requests: processes, lines and files are counted, and none of them was carried out."""
+    return not any(one.audit_id for one in evidence)
 
 
 def object_words(name: ObjectName) -> str:

@@ -27,7 +27,7 @@ from kubewitness.report.blocks import (
     span,
 )
 from kubewitness.report.chain import way
-from kubewitness.report.citation import cite, object_words
+from kubewitness.report.citation import cite, object_words, of_machine
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import short_path
 from kubewitness.report.overview import outside
@@ -124,6 +124,8 @@ def _step(step: Step, incident: Incident, language: Language, *, originals: bool
         else f"{words.counted(step.requests, 'request', 'requests', '', language)}, "
         f"{words.number(step.succeeded)} succeeded"
     )
+    if of_machine(step.evidence):
+        granted = words.counted(step.requests, "trace", "traces", "处痕迹", language)
     rows.append((words.WHEN.in_(language), line(f"{when} · {granted}")))
     for label, values in (
         (words.AGENT, (step.agent,) if step.agent else ()),
@@ -215,7 +217,10 @@ def _finding(finding: Finding, language: Language, *, originals: bool) -> Iterat
         ),
     )
     actor = words.actor(finding.identity, finding.address, language)
-    count = words.counted(finding.count, "request", "requests", "个请求", language)
+    requests, zh = (
+        (("trace", "traces"), "处痕迹") if of_machine(finding.evidence) else (("request", "requests"), "个请求")
+    )
+    count = words.counted(finding.count, *requests, zh, language)
     rows: list[tuple[str, Inline]] = [
         (words.COLUMN_WHO.in_(language), line(span(actor, "code", 200))),
         (words.WHEN.in_(language), line(f"{words.period(finding.first, finding.last, language)} · {count}")),

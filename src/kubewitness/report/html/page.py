@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from kubewitness.model.text import Language, Text
 from kubewitness.report.chain import edges_along, entity_words, way
+from kubewitness.report.citation import of_machine
 from kubewitness.report.document import Document
 from kubewitness.report.html import amounts, views, words
 from kubewitness.report.html.glyphs import badge
@@ -67,6 +68,7 @@ def _environment() -> Environment:
         object_list=views.object_list,
         anchor=views.anchor,
         way=way,
+        of_machine=of_machine,
         edges_along=edges_along,
         entity_words=entity_words,
         level_bar=level_bar,

@@ -203,6 +203,7 @@ WORDS: dict[str, Text] = {
     "cited": Text("cited", "有据"),
     "inferred": Text("inferred", "推断"),
     "records_n": Text("{n} [record|records]", "{n} 条证据"),
+    "traces_n": Text("{n} [trace|traces]", "{n} 处痕迹"),
     "requests_n": Text("{n} [request|requests]", "{n} 次请求"),
     "requests_ok": Text("{n} [request|requests], {ok} carried out", "{n} 次请求，成功 {ok} 次"),
     "path": Text("Path", "路径"),
