@@ -1,9 +1,10 @@
 """Traces removed: the shell's history, logs; by a command, by a setting, or as the files themselves show.
 
 `history_wiped` has the deeds: somebody ran or typed a command that clears, or a start-up file of a shell that keeps it
-from writing. `logs_emptied` has the state: a history or a log of logins that is a link to /dev/null, a log of
-logins that is empty though the machine is not new, and one that ends inside of a record. Logs are rotated, so an empty one with its predecessor beside it is
-housekeeping, as is btmp, which is empty where nobody failed; so is what logrotate, journald and rsyslog do themselves.
+from writing. `logs_emptied` has the state: a history or a log of logins that is a link to /dev/null, a log of logins
+that is empty though the machine is not new, and one that ends inside of a record. Logs are rotated, so an empty one
+with its predecessor beside it is housekeeping, as is btmp, which is empty where nobody failed; so is what logrotate,
+journald and rsyslog do themselves.
 
 Source: bash(1) HISTFILE, wtmp(5), journalctl(1) --vacuum-*, logrotate(8).
 """
