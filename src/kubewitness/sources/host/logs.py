@@ -9,6 +9,7 @@ for those who logged in. A time that is certain in front of a kubelet's line of 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -35,11 +36,10 @@ _COMPONENTS: Final[dict[str, Component]] = {
     "kube-apiserver": "control_plane", "kube-controller-manager": "control_plane", "kube-scheduler": "control_plane",
     "cloud-controller-manager": "control_plane", "etcd": "control_plane",
 }  # fmt: skip
-_TELLING: Final = (
-    b"ExecSync", b"RunPodSandbox", b"CreateContainer", b"StartContainer", b"PullImage", b"PLEG", b"HTTP", b"Exec for ",
-    b"Attach for ", b"PortForward for ", b"Portforward for ", b"Starting to listen", b"Kubelet version", b"FLAG: --",
-    b"nodeConfig=",
-)  # fmt: skip
+_TELLING = re.compile(  # in this form twice as quick as one look-up a word
+    rb"ExecSync|RunPodSandbox|CreateContainer|StartContainer|PullImage|PLEG|HTTP|Exec for |Attach for |PortForward for "
+    rb"|Portforward for |Starting to listen|Kubelet version|FLAG: --|nodeConfig="
+)
 _PREFIX = re.compile(rb"(?:%s|%s)" % (SYSLOG.pattern.encode(), CRI.pattern.encode()))
 _KLOG = re.compile(rb"[IWEF]\d{4} ")
 _INFO_LEVELS: Final = frozenset((b"i", b"d", b"t"))
@@ -93,12 +93,9 @@ def wanted(line: bytes) -> bool:
     return tells(line)
 
 
-def tells(line: bytes, at: int = 0, end: int | None = None) -> bool:
+def tells(line: bytes, at: int = 0, end: int = sys.maxsize) -> bool:
     """A line of mere information says that something was run, created or asked for."""
-    for word in _TELLING:  # noqa: SIM110 (a generator takes three times as long)
-        if line.find(word, at, end) >= 0:
-            return True
-    return False
+    return _TELLING.search(line, at, end) is not None
 
 
 def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[LogLine | HostEvent | ParseFailure]:
