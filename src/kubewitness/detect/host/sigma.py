@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -44,6 +44,11 @@ _SHOWN_VALUE: Final = 200
 _NAMES: Final = 100  # containers and commands named in one finding
 
 
+class _View(NamedTuple):
+    readers: tuple[tuple[str, Callable[[HostEvent], Values]], ...]  # by field
+    rules: int  # bits
+
+
 class HostRules:
     """Rules about machines, compiled once for all of them."""
 
@@ -51,7 +56,8 @@ class HostRules:
         self._rules = tuple(sorted(rules, key=lambda rule: (rule.log_source, rule.id)))
         self._prefilter = Prefilter([_sought(rule) for rule in self._rules])
         self._sources: dict[str, int] = {}  # log source → the bits of its rules
-        self._readers: dict[str, Callable[[HostEvent], Values]] = {}  # of all that rules look at in whole events
+        self._fields: dict[str, set[str]] = {}  # log source → what its rules look at in whole events
+        self._views: dict[tuple[str, ...], _View] = {}
         self._tests = list[Callable[[Any], bool]]()
         for number, rule in enumerate(self._rules):
             self._sources[rule.log_source] = self._sources.get(rule.log_source, 0) | 1 << number
@@ -59,17 +65,17 @@ class HostRules:
                 self._tests.append(compile_node(rule.condition, record_reader))
             else:
                 self._tests.append(compile_node(rule.condition, itemgetter))
-                self._readers |= {name: event_reader(name) for name in rule.fields}
+                self._fields.setdefault(rule.log_source, set()).update(rule.fields)
 
     def match(self, event: HostEvent) -> list[tuple[Rule, Seen]]:
         """The rules that an event meets, with what they saw, in their order."""
-        sources = [source for source in log_sources_of(event) if source in self._sources]
+        sources = tuple(source for source in log_sources_of(event) if source in self._sources)
         if not sources:
             return []
+        view = self._views.get(sources) or self._view(sources)
         records = list(audit_records(event)) if AUDIT in sources else []
-        values = {name: read(event) for name, read in self._readers.items()}
-        mask = self._prefilter.possible(_texts(event.command, values, records))
-        mask &= sum(self._sources[source] for source in sources)
+        values = {name: read(event) for name, read in view.readers}
+        mask = view.rules & self._prefilter.possible(_texts(event.command, values, records))
         found = list[tuple[Rule, Seen]]()
         while mask:
             bit = mask & -mask
@@ -82,6 +88,13 @@ class HostRules:
             elif (record := next((one for one in records if test(one)), None)) is not None:
                 found.append((rule, {name: record_reader(name)(record) for name in rule.fields}))
         return found
+
+    def _view(self, sources: tuple[str, ...]) -> _View:
+        """What is looked at in events of these log sources, and by which rules."""
+        names = sorted(set().union(*(self._fields.get(source, set()) for source in sources)))
+        readers = tuple((name, event_reader(name)) for name in names)
+        view = self._views[sources] = _View(readers, sum(self._sources[source] for source in sources))
+        return view
 
     def findings(self, host: Host) -> Iterator[HostFinding]:
         """What the rules say about a machine."""
