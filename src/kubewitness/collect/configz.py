@@ -9,9 +9,9 @@ The kubelet's own certificate is not verified: it is often self-signed, and what
 from __future__ import annotations
 
 import http.client
+import os
 import ssl
 import time
-from pathlib import Path
 from typing import Final
 
 from kubewitness.collect.archive import About, Archive
@@ -37,7 +37,7 @@ MEMBER: Final = "live_response/kubelet/configz.json"
 def take(root: Root, archive: Archive, port: int = 10250) -> bool:
     """Ask with one credential after another until one is let in; whether one was."""
     for certificate, key in _CREDENTIALS:
-        if not (Path(root.outer(certificate)).is_file() and Path(root.outer(key)).is_file()):
+        if not (os.access(root.outer(certificate), os.R_OK) and os.access(root.outer(key), os.R_OK)):
             continue
         begun = time.monotonic()
         status, answer, error = _get(root.outer(certificate), root.outer(key), port)

@@ -196,8 +196,7 @@ class _Node:
             except CollectError:
                 raise
             except Exception as error:  # the machine will not be in this state again: the other pieces go on
-                self.failed.append(title.en)
-                self.archive.omit(Omitted(title.en, f"failed: {type(error).__name__}: {str(error)[:300]}"))
+                self._broken(title.en, error)
         self.progress(Text("Finishing the archive", "完成归档"), len(pieces), len(pieces), self.archive.written)
         complete = self.stop.left > 0 and not self.failed and not self.archive.full
         written = self.archive.finish(when(time.time()), complete=complete)
@@ -207,8 +206,15 @@ class _Node:
             len(self.records), hidden, tuple(self.timed_out), self.missing,
         )  # fmt: skip
 
+    def _broken(self, piece: str, error: Exception) -> None:
+        self.failed.append(piece)
+        self.archive.omit(Omitted(piece, f"failed: {type(error).__name__}: {str(error)[:300]}"))
+
     def _processes(self) -> None:
         self.records.extend(self.proc.quick())
+        if self.proc.not_asked:
+            what = f"{self.proc.not_asked} numbers of processes were not asked for: time was up"
+            self.archive.omit(Omitted("hidden processes", what))
 
     def _sockets(self) -> None:
         network.take_tables(self.root, self.archive, self.records, self.stop)
@@ -317,7 +323,12 @@ class _Node:
 
     def _take(self, *picks: Pick) -> None:
         for pick in picks:
-            self.files.take(pick)
+            try:
+                self.files.take(pick)
+            except CollectError:
+                raise
+            except Exception as error:  # as above: one kind of files, not all of them
+                self._broken(f"files like {pick.patterns[0] if pick.patterns else '-'}", error)
 
     def _commands(self, runs: tuple[Run, ...]) -> None:
         absent: set[str] = set()

@@ -61,7 +61,7 @@ def _run(
 VOLATILE: Final = (
     *_run("network", "ss -tunap", "ss -xap"),
     *_run("network", "netstat -tunap", fallback_for="ss"),
-    *_run("process", "ps auxww", "ps -eo pid,ppid,user,lstart,args ww", "ps -axo pid,user,cgroup ww"),
+    *_run("process", "ps auxww", "ps -eo pid,ppid,user,lstart,args ww", "ps -axo pid,user,cgroup"),
 )
 NETWORK: Final = (
     *_run("network", "ip -j addr", "ip -j route show table all", "ip -j -6 route", "ip -j neigh", "ip -j rule",
