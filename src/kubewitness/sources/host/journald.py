@@ -1,4 +1,4 @@
-"""The journal of systemd as `journalctl -o json` and `-o export` write it.
+"""The journal of systemd as `journalctl -o json`, `-o export` and `-o verbose` write it.
 
     {"__REALTIME_TIMESTAMP":"1711206336670951","_HOSTNAME":"node1","SYSLOG_IDENTIFIER":"kubelet","_COMM":"kubelet",
      "_SYSTEMD_UNIT":"kubelet.service","_PID":"812","MESSAGE":"E0323 15:05:36.670951 812 remote_runtime.go:734] …"}
@@ -31,9 +31,9 @@ from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
 from kubewitness.model.evidence import ParseFailure, Place
 from kubewitness.model.host import HostEvent, LogLine
-from kubewitness.sources.host import journal_export, klog, logins, logs
+from kubewitness.sources.host import journal_export, journal_verbose, klog, logins, logs
 from kubewitness.sources.host.context import Context, Misfits, stamp
-from kubewitness.sources.host.interface import Format
+from kubewitness.sources.host.interface import Format, Frames
 from kubewitness.sources.host.lines import decoded
 
 KIND: Final = "journal"
@@ -232,11 +232,16 @@ def _is_json(lines: list[str], _: str) -> bool:
     ) >= len(first)
 
 
-def _frames(source: Source) -> journal_export.Entries:
+def _exported(source: Source) -> Frames:
     return journal_export.Entries(source, telling)
+
+
+def _verbose(source: Source) -> Frames:
+    return journal_verbose.Entries(source, telling)
 
 
 FORMATS: tuple[Format, ...] = (
     Format(KIND, _is_json, read, wanted, _MAX_LINE, first=True),
-    Format("journal (export)", journal_export.looks_like, read, first=True, frames=_frames),
+    Format("journal (export)", journal_export.looks_like, read, first=True, frames=_exported),
+    Format("journal (verbose)", journal_verbose.looks_like, read, first=True, frames=_verbose),
 )
