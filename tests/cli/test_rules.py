@@ -23,6 +23,13 @@ level: high
 tags: [attack.credential-access, attack.t1552.007]
 """
 
+MACHINE = """title: Somebody fetches
+logsource: {product: linux, category: process_creation}
+detection:
+  s: {Image|endswith: /curl}
+  condition: s
+"""
+
 
 @pytest.fixture(autouse=True)
 def only_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,3 +99,14 @@ def test_the_standard_of_the_pack_is_asked_for_only_on_wish(folder: Path) -> Non
 
 def test_a_missing_folder_is_a_wrong_call(tmp_path: Path) -> None:
     assert _run("lint", tmp_path / "none").exit_code == 2
+
+
+def test_rules_about_machines_are_listed_shown_and_checked(folder: Path) -> None:
+    (folder / "curl.yml").write_text(MACHINE)
+    assert "curl" in _run("list", "--rules", str(folder)).stdout
+    assert "Somebody fetches" in _run("show", "curl", "--rules", str(folder)).stdout
+    assert _run("lint", str(folder)).stdout.splitlines()[-1] == "2 rules loaded, 0 problems, 0 skipped"
+    (folder / "curl.yml").write_text(MACHINE.replace("Image|", "Imgae|"))
+    result = _run("lint", str(folder))
+    assert result.exit_code == 1
+    assert "curl.yml:4: Imgae|endswith: process_creation has no field 'Imgae'" in result.stdout
