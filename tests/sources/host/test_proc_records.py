@@ -15,7 +15,7 @@ from kubewitness.model.evidence import ParseFailure, Place
 from kubewitness.model.host import FileEntry, Process, Socket
 from kubewitness.sources.host import proc_records, recognise
 from kubewitness.sources.host.cgroups import Descriptors
-from kubewitness.sources.host.folding import Owners
+from kubewitness.sources.host.folding import Owners, merged
 from tests.sources.host.reading import CID, context, folder, lines, only
 
 UID = "7ed4aa24-da57-4fed-90f1-ec6c083b099c"
@@ -211,3 +211,23 @@ def test_a_listing_becomes_files() -> None:
         "aa" * 32,
     )
     assert isinstance(failure, ParseFailure)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("[kworker/0:0H-ev]", "[kworker/0:0H-events_highpri]", True),  # BusyBox cuts names
+        (
+            "[kworker/u8:4-kvfree_rcu_reclaim]",
+            "[kworker/u8:4-events_unbound]",
+            True,
+        ),  # a name that changes with the work
+        ("[kworker/u8:4+flush]", "[kworker/u8:4-events_unbound]", False),
+        ("[kworker/u8:4-x]", "[kworker/u8:5-x]", False),
+        ("[kworker/u8:4-x]", "./.system -o pool", False),
+        ("[ksoftirqd/0]", "[ksoftirqd/1]", False),
+    ],
+)
+def test_a_kernel_thread_under_two_of_its_names_is_one(one: str, other: str, same: bool) -> None:
+    both = [Process(7, command, Place("i", line, 0)) for line, command in enumerate((one, other))]
+    assert len(merged(both)) == (1 if same else 2)

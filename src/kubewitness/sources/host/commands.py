@@ -17,6 +17,7 @@ from kubewitness.model.host import Firewall, Host
 from kubewitness.sources.host.collected import Collection
 
 _SAVE = re.compile(r"ip(6?)tables(?:-legacy|-nft)?-save")
+_NOT_THERE: Final = 127
 _OTHER_BACKEND: Final = "tables present"
 
 
@@ -31,6 +32,8 @@ def apply(collection: Collection, host: Host) -> list[Note]:
 
 def _filters(collection: Collection, host: Host) -> Iterator[Note]:
     known = {dump.place.item for dump in host.firewalls}
+    missing: list[tuple[str, Place]] = []
+    answered = False
     for command, place in collection.commands:
         program = command.argv[0].rpartition("/")[2] if command.argv else ""
         save = _SAVE.fullmatch(program)
@@ -38,20 +41,24 @@ def _filters(collection: Collection, host: Host) -> Iterator[Note]:
             continue
         item = collection.top + command.path if command.path else ""
         cut = collection.items[command.path].cut if command.path in collection.items else 0
-        if command.exit_code or command.timed_out or cut:
+        if command.exit_code == _NOT_THERE:
+            missing.append((program, place))
+        elif command.exit_code or command.timed_out or cut:
             host.firewalls = [dump for dump in host.firewalls if not item or dump.place.item != item]
-            yield Note(
-                place, f"{' '.join(command.argv)[:100]}: {_how(command)}, so it says nothing about the packet filter"
-            )
-        elif save and item not in known:
-            host.firewalls.append(_empty(command, "ip" + save[1], place))
+            text = f"{' '.join(command.argv)[:100]}: {_how(command)}, so it says nothing about the packet filter"
+            yield Note(place, text)
+        else:
+            answered = True
+            if save and item not in known:
+                host.firewalls.append(_empty(command, "ip" + save[1], place))
+    if missing and not answered:  # where one back end answered, tools of the other are rightly not there
+        names = ", ".join(dict.fromkeys(program for program, _ in missing))
+        yield Note(missing[0][1], f"not on this machine: {names}, so nothing is known about the packet filter")
 
 
 def _how(command: Command) -> str:
     if command.timed_out:
         return "took too long"
-    if command.exit_code == 127:
-        return "not on this machine"
     said = f" ({command.error.strip()[:120]})" if command.error.strip() else ""
     return f"ended with exit code {command.exit_code}{said}" if command.exit_code else "only a part was kept"
 

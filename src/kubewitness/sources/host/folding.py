@@ -8,6 +8,7 @@ machine is bounded, because an intruder chooses command lines; what comes behind
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -21,6 +22,8 @@ MAX_EVENTS: Final = 100_000
 MAX_DESCRIPTORS: Final = 2_000_000
 _HOLDERS: Final = 64
 _NAME: Final = 15  # what comm holds
+_WORKER = re.compile(r"\[kworker/[^]+-]{1,40}[+-]")
+_WORK = re.compile(r"[-+][^\]]{0,64}\]?$|\]$")
 _CHARACTERS: Final = 256 * 1024 * 1024
 
 
@@ -91,10 +94,60 @@ def _agree(one: Process, other: Process) -> bool:
     short, long = sorted((one.command, other.command), key=len)
     if one.command == other.command or not short:
         return True
-    if short[0] == long[0] == "[" and len(short) > _NAME and long.startswith(short.rstrip("]")):
-        return True  # a kernel thread: some lists cut its name
+    if short[0] == long[0] == "[":
+        if len(short) > _NAME and long.startswith(short.rstrip("]")):
+            return True  # a kernel thread: some lists cut its name
+        worker = _WORKER.match(short)
+        return worker is not None and long.startswith(worker[0])  # its name tells what it works on just now
+    if short.startswith("[kworker/") and _WORK.sub("", short) == _WORK.sub("", long):
+        return True  # behind its name stands what it works on just now
     shorter = one if one.command == short else other
     return long.startswith(short) and (shorter.truncated or shorter.pid == 0)
+
+
+def distinct(sockets: Iterable[Socket]) -> list[Socket]:
+    """Each socket once, though several lists show it; what one list shows twice (SO_REUSEPORT) is two.
+
+    Two tellings are of one socket if its ends and state are the same and neither inode nor owners contradict.
+    """
+    groups: dict[tuple[object, ...], list[_Told]] = {}
+    order: list[_Told] = []
+    for socket in sockets:
+        same = groups.setdefault((_ends(socket), socket.namespace), [])
+        known = next((one for one in same[:_HOLDERS] if one.is_told_by(socket)), None)
+        if known is None:
+            known = _Told(socket)
+            same.append(known)
+            order.append(known)
+        known.add(socket)
+    return [one.socket for one in order]
+
+
+class _Told:
+    """A socket, and the lists that show it."""
+
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
+        self._lists = set[str]()
+
+    def is_told_by(self, socket: Socket) -> bool:
+        """Whether a line of another list is of the same socket."""
+        return socket.place.item not in self._lists and _is_same(self.socket, socket)
+
+    def add(self, socket: Socket) -> None:
+        """Take over what this list knows and the others did not."""
+        self._lists.add(socket.place.item)
+        known = self.socket
+        owners, inode = known.owners or socket.owners, known.inode or socket.inode
+        if (owners, inode) != (known.owners, known.inode):
+            self.socket = replace(known, owners=owners, inode=inode)
+
+
+def _is_same(one: Socket, other: Socket) -> bool:
+    if one.inode and other.inode:
+        return one.inode == other.inode
+    mine, others = ({pid for _, pid in socket.owners} for socket in (one, other))
+    return not mine or not others or bool(mine & others)
 
 
 def _joined(one: Process, other: Process) -> Process:
