@@ -67,6 +67,7 @@ def test_what_is_missing_is_told_and_gives_exit_code_3(tmp_path: Path, capsys: p
     assert run(Session(), output=tmp_path / "x.tar.zst", kubectl=str(program), quiet=True) == 3
     said = capsys.readouterr().err
     assert "Not collected (1):\n  core/nodes.json: Not permitted" in said
+    assert said.count("→ Use an identity that may get and list it") == 1
     assert "\x1b" not in said
     assert (tmp_path / "x.tar.zst").exists()
 

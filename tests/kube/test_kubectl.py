@@ -73,8 +73,9 @@ SAID = {
 def test_what_kubectl_complains_has_a_meaning_and_a_next_step(said: str, error: type[ApiError]) -> None:
     assert meaning(said) is error
     told = error(said).told
-    assert said.rstrip(".") in told.en
-    assert said.rstrip(".") in told.zh
+    words = said.rpartition("): ")[2]
+    assert words in told.en
+    assert words in told.zh
     assert error.step.en in told.en
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from kubewitness.collect.cluster import Options, collect
 from kubewitness.evidence.opening import walk
 from kubewitness.model.evidence import ParseFailure
+from kubewitness.sources.host.hosts import kind_of_source
 from kubewitness.sources.kube_objects import KIND, MANIFEST_KIND, KubeObjects, kind_of, read_objects
 from tests.collect.test_cluster import FakeApi, pods
 from tests.corpus import CORPUS, needs_corpus
@@ -144,6 +145,10 @@ def test_every_member_of_a_clusters_archive_is_known_and_proven(tmp_path: Path) 
     assert [source.name.rpartition("/")[2] for source in rest] == ["version.json"]  # one object: known as a record
     assert sorted(set(found.items.values())) == [KIND, MANIFEST_KIND]
     assert (found.failures, found.notes) == ([], [])
+
+
+def test_nothing_of_a_clusters_archive_is_taken_for_a_machines(tmp_path: Path) -> None:
+    assert not [source.name for source in walk([str(archive(tmp_path))]) if kind_of_source(source)]
 
 
 def _changed(members: dict[str, bytes]) -> None:

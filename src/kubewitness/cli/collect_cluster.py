@@ -94,6 +94,8 @@ def _tell(done: Collected, language: Language) -> None:
             _say(f"  {one.path.removeprefix('cluster/')}: {one.reason}")
         if len(done.missing) > _SHOWN:
             _say(f"  {_MORE.in_(language).format(count=len(done.missing) - _SHOWN)}")
+        for step in done.advice:
+            _say(f"  → {step.in_(language)}{'。' if language == 'zh' else '.'}")
     size = written.size / 1024**2
     _say(_WROTE.in_(language).format(path=written.path, objects=done.objects, size=size))
     _say(_SUM.in_(language).format(sha256=written.sha256))

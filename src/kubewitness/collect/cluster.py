@@ -45,6 +45,7 @@ from kubewitness.kube.interface import (
     Whereabouts,
 )
 from kubewitness.model.collection import FORMAT_CLUSTER, Command, Header, Omitted
+from kubewitness.model.text import Text
 
 PAGE: Final = 500
 _PAGES: Final = 20_000  # of one list; a server that never ends
@@ -75,6 +76,7 @@ class Collected:
     redacted: int
     missing: tuple[Omitted, ...]  # what should be there and is not
     absent: tuple[Omitted, ...]  # what this cluster does not have
+    advice: tuple[Text, ...]  # what to do about what is missing, each once
 
 
 Progress = Callable[[str, int], None]  # the member being written, objects in it so far
@@ -125,6 +127,7 @@ class _State:
     objects: int = 0
     missing: list[Omitted] = field(default_factory=list)
     absent: list[Omitted] = field(default_factory=list)
+    advice: list[Text] = field(default_factory=list)
     silent: int = 0
 
 
@@ -172,7 +175,9 @@ def collect(api: Api, folder: Path, options: Options, progress: Progress, target
         archive.abandon()
         raise
     state = collector.state
-    return Collected(written, state.objects, collector.redacted, tuple(state.missing), tuple(state.absent))
+    return Collected(
+        written, state.objects, collector.redacted, tuple(state.missing), tuple(state.absent), tuple(state.advice)
+    )
 
 
 class _Collector:
@@ -213,10 +218,12 @@ class _Collector:
             except ApiError as error:
                 if error.call:
                     self.note(error.call)
+                if not isinstance(error, NotFound | Expired) and error.step not in self.state.advice:
+                    self.state.advice.append(error.step)
                 if isinstance(error, NotLoggedIn | Unreachable | TimedOut):
                     self.state.silent += 1
                     if self.state.silent >= _SILENT:
-                        self._missing(member, error.told.en)
+                        self._missing(member, error.happened.en)
                         raise _GoneError from error
                 if isinstance(error, Busy) and attempt < _ATTEMPTS:
                     self._options.pause(attempt)
@@ -242,7 +249,7 @@ class _Collector:
         if isinstance(error, NotFound):
             self._omit(self.state.absent, member, "not served by this API server")
         else:
-            self._missing(member, f"{f'after {had} objects: ' if had else ''}{error.told.en}")
+            self._missing(member, f"{f'after {had} objects: ' if had else ''}{error.happened.en}")
 
     # -- what the server has -----------------------------------------------------------------------------------------
 
@@ -265,7 +272,7 @@ class _Collector:
             self._failed(member, error)
             return
         except _JSON:
-            self._missing(member, Garbled().told.en)
+            self._missing(member, Garbled().happened.en)
             return
         self._served = served
         self._archive.add(
@@ -278,10 +285,10 @@ class _Collector:
             body = self._get(path, member).strip()
             msgspec.json.decode(body, type=_Resources)
         except ApiError as error:
-            self._missing(member, f"{path}: {error.told.en}")
+            self._missing(member, f"{path}: {error.happened.en}")
             return b""
         except _JSON:
-            self._missing(member, f"{path}: {Garbled().told.en}")
+            self._missing(member, f"{path}: {Garbled().happened.en}")
             return b""
         return body
 
@@ -403,10 +410,10 @@ class _Collector:
         except NotFound:
             return None
         except ApiError as error:
-            self._missing(member, f"{namespace}/{name}: {error.told.en}")
+            self._missing(member, f"{namespace}/{name}: {error.happened.en}")
             return None
         except _JSON:
-            self._missing(member, f"{namespace}/{name}: {Garbled().told.en}")
+            self._missing(member, f"{namespace}/{name}: {Garbled().happened.en}")
             return None
         assert isinstance(found, dict)
         data = found.get("data")

@@ -6,12 +6,15 @@ the client that was asked, and what to do next; the call that failed stays with 
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
 from kubewitness.model.errors import KubewitnessError, UsageError
 from kubewitness.model.text import Text
+
+_PREFIX = re.compile(r"^Error from server \(\w{1,40}\): ")  # `what` says it better
 
 
 class Call(Struct, frozen=True):
@@ -76,13 +79,15 @@ class ApiError(KubewitnessError):
         super().__init__(self.told.en)
 
     @property
+    def happened(self) -> Text:
+        """What happened, in the client's words too."""
+        said = _PREFIX.sub("", self.said).rstrip(".。 ")
+        return Text(f"{self.what.en}{f' ({said})' if said else ''}", f"{self.what.zh}{f'（{said}）' if said else ''}")
+
+    @property
     def told(self) -> Text:
-        """What happened, in the client's words too, and what to do."""
-        said = self.said.rstrip(".。 ")
-        return Text(
-            f"{self.what.en}{f' ({said})' if said else ''}. {self.step.en}.",
-            f"{self.what.zh}{f'（{said}）' if said else ''}。{self.step.zh}。",
-        )
+        """What happened, and what to do."""
+        return Text(f"{self.happened.en}. {self.step.en}.", f"{self.happened.zh}。{self.step.zh}。")
 
 
 class KubectlMissing(ApiError, UsageError):

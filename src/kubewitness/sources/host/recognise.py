@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from kubewitness.model.collection import FORMAT_CLUSTER
 from kubewitness.sources.host import (
     cgroups,
     containerd,
@@ -76,6 +77,8 @@ def kind_of(name: str, head: bytes) -> str:
             return one.kind
     if lines[0].lstrip()[:1] in {"{", "["} and _AUDIT.search(text):
         return ""
+    if lines[0].startswith('{"record":"collection"') and FORMAT_CLUSTER in lines[0]:
+        return ""  # of an API server's archive, no machine's: `sources.kube_objects`
     for one in FORMATS:
         if one.looks_like(lines, name):
             return one.kind
@@ -203,7 +206,7 @@ def _component(name: str, sample: str) -> str:
 
 
 def _by_path(path: str, name: str, empty: bool, lines: list[str] | None = None) -> str:
-    if not empty and proc_files.of_process(path):  # words ended by NUL look like no text
+    if proc_files.of_process(path):  # words ended by NUL look like no text
         return proc_files.KIND
     if path or is_collected(name):
         if lines and _most(lines, _is_audit_event):
