@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubewitness.model.evidence import Place
-from kubewitness.model.host import FileEntry, Host, HostEvent
+from kubewitness.model.host import FileEntry, Host, HostEvent, Process
 from tests.detect.host.making import file, found
 
 
@@ -84,6 +84,13 @@ def test_a_history_that_was_read_is_not_counted_twice() -> None:
     machine.files.append(history)
     (finding,) = found(machine, "history_wiped")
     assert finding.count == 1
+
+
+def test_a_start_that_is_told_as_process_and_as_event_is_counted_once() -> None:
+    machine = event("process_creation", command="sh -c history -c", time="2024-01-01T00:00:00.000000Z")
+    machine.processes.append(Process(7, "sh -c history -c", Place("x", 1, 0)))
+    (finding,) = found(machine, "history_wiped")
+    assert (finding.count, finding.first) == (1, "2024-01-01T00:00:00.000000Z")
 
 
 def listing(*entries: tuple[str, int] | tuple[str, int, str]) -> Host:

@@ -56,7 +56,8 @@ class _Deed(Struct, frozen=True):
 
 def history_wiped(host: Host) -> Iterator[HostFinding]:
     """Commands and settings that take away or prevent a history or a log."""
-    deeds = [*_run(host), *_kept_in_files(host)]
+    # A process and an event may tell of the same line of evidence; the event, which comes later, knows the time.
+    deeds = list({(deed.place, deed.line): deed for deed in (*_run(host), *_kept_in_files(host))}.values())
     if deeds:
         times = sorted(time for deed in deeds for time in deed.times if time)
         commands = [deed.command for deed in deeds]
