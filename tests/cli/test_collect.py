@@ -136,6 +136,16 @@ def test_cluster_hands_over_its_options(machine: Path, monkeypatch: pytest.Monke
     assert (seen["context"], seen["namespaces"], seen["max_size"]) == ("prod", ("a", "b"), 1024**2)
 
 
+def test_a_terminal_that_is_gone_costs_no_evidence(machine: Path, tmp_path: Path) -> None:
+    words = ["collect", "--root", str(machine), "--output", str(tmp_path / "x.tar.zst")]
+    code = f"from kubewitness.cli.main import program; program({words!r})"
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as running:
+        assert running.stderr
+        running.stderr.close()
+        running.wait(30)
+    proven(tmp_path / "x.tar.zst")
+
+
 def test_ctrl_c_finishes_the_archive(machine: Path, tmp_path: Path) -> None:
     slow = (
         "import time, kubewitness.collect.node as node\n"

@@ -15,7 +15,9 @@ import pytest
 from kubewitness.collect import node, plan
 from kubewitness.collect.node import Options, Result, Stop
 from kubewitness.collect.plan import Run
+from kubewitness.evidence.opening import walk
 from kubewitness.model.text import Text
+from kubewitness.sources.host.hosts import read_hosts
 from tests.collect.machine import build
 from tests.collect.reading import omitted, proven, unpacked
 
@@ -67,6 +69,28 @@ def test_temporary_folders_are_listed_with_sums_and_only_scripts_copied(machine:
     assert {"/tmp/.x1mr", "/tmp/run.sh", "/tmp/notes", "/var/tmp/prog"} <= set(listing)
     assert len(listing["/var/tmp/prog"]["sha256"]) == 64
     assert "[root]/tmp/notes" not in members
+
+
+def test_settings_of_containers_are_copied_without_values_of_variables(machine: Path, tmp_path: Path) -> None:
+    settings = "run/containerd/io.containerd.runtime.v2.task/k8s.io/" + "a" * 64 + "/config.json"
+    (machine / settings).parent.mkdir(parents=True)
+    (machine / settings).write_text('{"process":{"args":["sh"],"env":["DB=hunter22"]},"mounts":[{"source":"/"}]}')
+    _, target = collected(machine, tmp_path)
+    kept = json.loads(proven(target)[0][f"[root]/{settings}"])
+    assert kept == {"process": {"args": ["sh"], "env": ["DB=REDACTED"]}, "mounts": [{"source": "/"}]}
+
+
+def test_our_own_readers_find_the_archive_whole_and_everything_in_it(machine: Path, tmp_path: Path) -> None:
+    for name in (b"a\nb.sh", b"\x1b[2J.sh", b"\xff\xfe.sh", b"!x!.sh", b"n" * 252 + b".sh"):
+        Path(os.fsdecode(bytes(machine / "tmp") + b"/" + name)).write_text("#!/bin/sh\n")
+    _, target = collected(machine, tmp_path)
+    evidence = read_hosts(walk([str(target)]), 2026)
+    assert [failure.reason for failure in evidence.failures] == []
+    [host] = evidence.hosts
+    assert host.name == "node-7"
+    paths = {file.path for file in host.files}
+    assert {"/etc/ld.so.preload", "/opt/kubelet.yaml", "/root/.ssh/authorized_keys"} <= paths
+    assert {"/tmp/a\\x0ab.sh", "/tmp/\\x1b[2J.sh", "/tmp/\\xff\\xfe.sh"} <= {entry.path for entry in host.listing}
 
 
 def test_nothing_on_the_machine_is_changed(machine: Path, tmp_path: Path) -> None:

@@ -259,6 +259,8 @@ def _interruptible(stop: node.Stop, language: Language) -> Iterator[None]:
     before: list[tuple[signal.Signals, object]] = []
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_IGN:  # nohup: it shall outlive its session
+                continue
             with suppress(ValueError):  # not in the main thread
                 before.append((number, signal.signal(number, asked)))
         yield
@@ -310,4 +312,5 @@ def _tell(done: node.Result, options: node.Options, seconds: float, language: La
 
 
 def _say(message: str) -> None:
-    click.echo(message, err=True)
+    with suppress(OSError):  # a terminal that is gone costs no evidence
+        click.echo(message, err=True)

@@ -46,6 +46,8 @@ from kubewitness.model.text import Text
 _LINKS: Final = "live_response/files/links.jsonl"
 _PROGRAM: Final = 64 * 1024 * 1024  # bytes of one executable that are kept
 _PROGRAMS: Final = 512 * 1024 * 1024
+_CONTAINERS: Final = 500
+_SETTINGS: Final = 1024 * 1024  # bytes of one container's
 _HOMES: Final = 500
 _UNSYNCHRONISED: Final = 5  # TIME_ERROR of adjtimex(2)
 
@@ -253,7 +255,22 @@ class _Node:
                 )
         self._commands(plan.SYSTEM)
 
+    def _settings_of_containers(self) -> None:
+        paths = [path for pattern in plan.CONTAINER_SETTINGS for path in self.root.matching(pattern)]
+        for number, path in enumerate(paths):
+            if number >= _CONTAINERS or self.stop():
+                self.archive.omit(Omitted(path, f"settings of {len(paths) - number} containers are not copied"))
+                return
+            try:
+                with self.root.open(self.root.resolved(path)) as (file, about):
+                    data = file.read(_SETTINGS) or b""
+                    told = About(path, max(0, about.st_size - len(data)), modified=when(about.st_mtime))
+                    self.archive.add(f"{ROOT}{path}", without_values(data), told)
+            except OSError as error:
+                self.archive.omit(Omitted(path, f"cannot be read: {error.strerror or error}"))
+
     def _runtime(self) -> None:
+        self._settings_of_containers()
         ids: dict[str, list[str]] = {}
         for run in plan.RUNTIME:
             data = self._command(run)

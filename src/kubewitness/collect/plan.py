@@ -98,6 +98,13 @@ RUNTIME: Final = (
         "ctr -n moby containers ls", "podman ps -a --format json", timeout=30.0,
     ),
 )  # fmt: skip
+# What runtimes keep of each container on the disk: words, mounts, capabilities, also where no command answers
+CONTAINER_SETTINGS: Final = (
+    "/run/containerd/io.containerd.runtime.v2.task/*/*/config.json",
+    "/run/k3s/containerd/io.containerd.runtime.v2.task/*/*/config.json",
+    "/var/lib/docker/containers/*/config.v2.json", "/var/lib/docker/containers/*/hostconfig.json",
+    "/run/containers/storage/overlay-containers/*/userdata/config.json",
+)  # fmt: skip
 INSPECTED: Final = 200  # containers
 _NAMED: Final = (
     "kubelet", "containerd", "docker", "crio", "cri-docker", "kube-proxy", "k3s", "k3s-agent", "rke2-server",
