@@ -222,7 +222,7 @@ def test_a_listing_becomes_files() -> None:
             "[kworker/u8:4-events_unbound]",
             True,
         ),  # a name that changes with the work
-        ("[kworker/u8:4+flush]", "[kworker/u8:4-events_unbound]", False),
+        ("[kworker/u8:4+flush]", "[kworker/u8:4-events_unbound]", True),
         ("[kworker/u8:4-x]", "[kworker/u8:5-x]", False),
         ("[kworker/u8:4-x]", "./.system -o pool", False),
         ("[ksoftirqd/0]", "[ksoftirqd/1]", False),

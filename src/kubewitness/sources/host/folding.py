@@ -22,7 +22,6 @@ MAX_EVENTS: Final = 100_000
 MAX_DESCRIPTORS: Final = 2_000_000
 _HOLDERS: Final = 64
 _NAME: Final = 15  # what comm holds
-_WORKER = re.compile(r"\[kworker/[^]+-]{1,40}[+-]")
 _WORK = re.compile(r"[-+][^\]]{0,64}\]?$|\]$")
 _CHARACTERS: Final = 256 * 1024 * 1024
 
@@ -94,11 +93,8 @@ def _agree(one: Process, other: Process) -> bool:
     short, long = sorted((one.command, other.command), key=len)
     if one.command == other.command or not short:
         return True
-    if short[0] == long[0] == "[":
-        if len(short) > _NAME and long.startswith(short.rstrip("]")):
-            return True  # a kernel thread: some lists cut its name
-        worker = _WORKER.match(short)
-        return worker is not None and long.startswith(worker[0])  # its name tells what it works on just now
+    if short[0] == long[0] == "[" and len(short) > _NAME and long.startswith(short.rstrip("]")):
+        return True  # a kernel thread: some lists cut its name
     if short.startswith("[kworker/") and _WORK.sub("", short) == _WORK.sub("", long):
         return True  # behind its name stands what it works on just now
     shorter = one if one.command == short else other
