@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
 READ = 1024 * 1024
-_HELD_OPEN: Final = 4  # zip archives
+_HELD_OPEN: Final = 16  # zip archives
 
 
 class Bytes(Protocol):
@@ -134,7 +134,7 @@ class ZipDirectory:
         if self._opened is None:
             self._opened = zipfile.ZipFile(self.archive.file())
             self._open.append(self)
-            if len(self._open) > _HELD_OPEN:
+            while len(self._open) > _HELD_OPEN:
                 self._open.pop(0)._opened = None
         return self._opened
 

@@ -176,6 +176,36 @@ def test_everything_of_a_collection_is_known_and_of_its_machine(tmp_path: Path) 
     assert not any(name.endswith("read.me") for name in evidence.items)
 
 
+def test_a_socket_that_several_lists_show_is_one(tmp_path: Path) -> None:
+    owner = 'users:(("sshd",pid=600,fd=3))'
+    files = {
+        "n/ss.txt": "tcp LISTEN 0 1 0.0.0.0:22 0.0.0.0:*\n" + "tcp LISTEN 0 1 0.0.0.0:80 0.0.0.0:*\n" * 2,
+        "n/ss2.txt": f"tcp LISTEN 0 1 0.0.0.0:22 0.0.0.0:* {owner} ino:77 sk:1\n",
+        "n/netstat.txt": "tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 600/sshd\ntcp6 0 0 :::22 :::* LISTEN 600/sshd\n",
+        "n/other.txt": "tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 0 78 601/fake\n",
+    }
+    found = [
+        (one.local_address, one.local_port, one.owners, one.inode) for one in only(folder(tmp_path, files)).sockets
+    ]
+    assert sorted(found) == [
+        ("0.0.0.0", 22, (("fake", 601),), 78),
+        ("0.0.0.0", 22, (("sshd", 600),), 77),
+        ("0.0.0.0", 80, (), 0),
+        ("0.0.0.0", 80, (), 0),
+        ("::", 22, (("sshd", 600),), 0),
+    ]
+
+
+def test_a_worker_of_the_kernel_is_one_whatever_it_works_on(tmp_path: Path) -> None:
+    head = "USER PID PPID COMMAND\n"
+    files = {
+        "n/a.txt": head + "root 9 2 [kworker/1:1-events]\nroot 10 2 [kworker/u8:0+flush]\n",
+        "n/b.txt": head + "root 9 2 [kworker/1:1-virtio_vsock]\nroot 10 2 [kworker/u8:0]\nroot 9 1 /tmp/x\n",
+    }
+    commands = [one.command for one in only(folder(tmp_path, files)).processes]
+    assert commands == ["[kworker/1:1-virtio_vsock]", "/tmp/x", "[kworker/u8:0+flush]"]
+
+
 def test_a_machine_beside_a_collection_stays_another(tmp_path: Path) -> None:
     files = {
         "u/live_response/process/ps.txt": PS,

@@ -40,7 +40,7 @@ from kubewitness.sources.host.collected import Collection
 from kubewitness.sources.host.commands import apply
 from kubewitness.sources.host.context import Clock, Context, Room
 from kubewitness.sources.host.folders import grouped, machine_path, name_of
-from kubewitness.sources.host.folding import Events, Owners, merged
+from kubewitness.sources.host.folding import Events, Owners, distinct, merged
 from kubewitness.sources.host.formats import BY_KIND
 from kubewitness.sources.host.interface import Fact, Frames, Reader
 from kubewitness.sources.host.lines import Lines, decoded, is_binary
@@ -204,7 +204,7 @@ class _Machine:
         self._host.files += (file for file in self._printed if file.path not in copied)
         for collection in self.collections:
             self._result.notes += apply(collection, self._host)
-        self._host.sockets = self._owners.joined(self._host.sockets, self._host.processes)
+        self._host.sockets = self._owners.joined(distinct(self._host.sockets), self._host.processes)
         self._host.processes = merged(self._joined(process) for process in self._host.processes)
         self._host.events, left_out = self._events.kept()
         if left_out:

@@ -9,8 +9,9 @@ names, which makes processes with an empty command; `folding` joins them to what
 A list that was printed to a terminal is cut at its width: then several lines of different commands end at the same
 column, which never happens by itself, and those lines are marked as truncated.
 
-A start without a date ("03:12") is within a day before the list was made. It becomes a moment only if evidence of the
-same machine tells when that was and in which time zone; it then has no seconds. A day without a time stays as printed.
+A start without a date ("03:12") is within a day before the list was made. It becomes a moment, the beginning of that
+minute, only if evidence of the same machine tells when the list was made and in which time zone. A day without a time
+stays as printed.
 """
 
 from __future__ import annotations
@@ -45,7 +46,6 @@ _ABOVE_TOP = re.compile(
 )
 _SAMPLE: Final = 8  # processes from which on a list of names can be told from one of commands
 _LATER: Final = timedelta(minutes=30)  # between the moment the evidence tells and the list itself
-_NO_SECONDS: Final = "start times that show no seconds are taken for the beginning of their minute"
 
 
 def is_header(line: str) -> bool:
@@ -89,13 +89,7 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Proce
     if header and _of_names([process.command for process, _ in found], header):
         yield from (msgspec.structs.replace(process, name=process.command, command="") for process, _ in found)
         return
-    if any(process.started.endswith(":00Z") for process, _ in found) and not any(map(_has_seconds, found)):
-        context.note(whole, _NO_SECONDS)
     yield from _marked(found)
-
-
-def _has_seconds(one: tuple[Process, str]) -> bool:
-    return one[0].started.endswith("Z") and not one[0].started.endswith(":00Z")
 
 
 class _Header:
