@@ -53,6 +53,10 @@ class Cleaner:
         return out
 
     def _member(self, name: str, value: Any, secret: bool, level: int) -> Any:
+        if not isinstance(value, dict | list):
+            return self._text(value) if isinstance(value, str) else value
+        if name == "managedFields":  # who set which field: names of fields, and half of all there is to walk
+            return value
         if name == "env" and isinstance(value, list):
             return [self._variable(one, level) for one in value]
         if name in {"command", "args"} and isinstance(value, list):
