@@ -59,12 +59,19 @@ class Prefilter:
 
         self._memo: dict[str, int] = {}
 
-    def possible(self, values: Iterable[str]) -> int:
-        """A bit for each condition that an event with these values may meet, as far as literals tell."""
-        found = 0
+    def possible(self, values: Iterable[str], whole: str = "") -> int:
+        """A bit for each condition that an event may meet, as far as literals tell.
+
+        Args:
+            values: All that the conditions may look at.
+            whole: One of them that holds many of the others, as a command holds its words.
+        """
+        found = self._groups_in(whole)
         for value in values:
             known = self._memo.get(value)
-            found |= self._groups_in(value) if known is None else known
+            if known is None:
+                known = 0 if value in whole else self._groups_in(value)
+            found |= known
         mask, left = self._free, found
         while left:
             group = left & -left

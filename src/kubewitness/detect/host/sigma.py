@@ -75,7 +75,7 @@ class HostRules:
         view = self._views.get(sources) or self._view(sources)
         records = list(audit_records(event)) if AUDIT in sources else []
         values = {name: read(event) for name, read in view.readers}
-        mask = view.rules & self._prefilter.possible(_texts(event.command, values, records))
+        mask = view.rules & self._prefilter.possible(_texts(values, records), event.command)
         found = list[tuple[Rule, Seen]]()
         while mask:
             bit = mask & -mask
@@ -110,16 +110,15 @@ class HostRules:
                 yield group.finding(host.name, pods)
 
 
-def _texts(command: str, values: Mapping[str, Values], records: Iterable[Record]) -> Iterator[str]:
+def _texts(values: Mapping[str, Values], records: Iterable[Record]) -> Iterable[str]:
     """All that any rule may look at in an event, each once: a literal that is not in here is nowhere in it."""
     texts = dict.fromkeys(str(text) for name, found in values.items() if name != RECORD for text in found)
     for text in values.get(RECORD, ()):
-        texts.update(dict.fromkeys(str(text).split("\n")))
+        texts |= dict.fromkeys(str(text).split("\n"))
     for record in records:
-        texts.update(dict.fromkeys(record))
-        texts.update(dict.fromkeys(record.values()))
-    yield command
-    yield from (text for text in texts if text not in command)
+        texts |= dict.fromkeys(record)
+        texts |= dict.fromkeys(record.values())
+    return texts
 
 
 def _sought(rule: Rule) -> Node:
