@@ -180,7 +180,15 @@ def test_private_keys_stay_and_secret_values_are_overwritten(tmp_path: Path) -> 
         "automountServiceAccountToken: false\npassword: ''\nauthorization:\n  mode: Webhook\ntoken-auth-file: /x\n"
     )
     secret = "kind: Secret\ndata:\n  a: aHVudGVyMg==\n"
-    named = {"x.key": key, "x.crt": certificate, "config.yaml": settings, "near.yaml": near, "secret.yaml": secret}
+    inline = '{"items":[{"kind":"Secret","data":{"a":"aHVudGVyMg=="}}]}'
+    named = {
+        "x.key": key,
+        "x.crt": certificate,
+        "config.yaml": settings,
+        "near.yaml": near,
+        "secret.yaml": secret,
+        "s.json": inline,
+    }
     for name, body in named.items():
         (files / name).write_text(body)
     only(run(tmp_path, part(f"tree conf 1000000 100 {files}")))
@@ -271,6 +279,13 @@ def test_how_a_command_ended_is_told(tmp_path: Path, command: str, expected: tup
     run(tmp_path, part(command))
     [told] = [one for one in records(tmp_path) if isinstance(one, Command)]
     assert (told.exit_code, told.error.strip(), told.timed_out, bool(told.path)) == expected
+    assert time.monotonic() - begun < 20
+
+
+def test_a_file_that_becomes_a_pipe_holds_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    begun = time.monotonic()
+    run(tmp_path, part(f"within 1 cat {tmp_path}/pipe"))
     assert time.monotonic() - begun < 20
 
 

@@ -72,6 +72,9 @@ archive=$target/$top.tar.gz
 work=$(mktemp -d "$target/.kubewitness.XXXXXX") || fail "nothing can be written to $target"
 trap 'rm -rf "$work"' EXIT
 trap 'echo "kubewitness collect: interrupted, nothing is left" >&2; exit 130' INT TERM HUP
+TMPDIR=$work # some shells keep here-documents in files
+export TMPDIR
+renice -n 10 -p $$ >/dev/null 2>&1
 stage=$work/stage/$top
 mkdir -p "$stage" "$work/awk" || fail "nothing can be written to $target"
 : >"$work/records"
@@ -294,6 +297,8 @@ elif timeout -t 5 true >/dev/null 2>&1; then
 else
     ending=''
 fi
+hasher=$hash
+[ -z "$ending" ] || [ -z "$hash" ] || hasher="$ending 20 $hash"
 used=0 whole=true missed=0
 say() { echo "kubewitness collect: [$(($(now) - begun)) s, $((used / 1048576)) MB] $*" >&2; }
 omitted() { # path, reason, size, sha256, subject
@@ -319,6 +324,15 @@ over() { # time is up, or there is no room
     whole=false
     say "the limit of size is reached: the rest is left out (-s gives more)"
     omitted / "the limit of size was reached: what comes after is missing"
+}
+within() { # seconds, command: a file somebody else owns may turn into a pipe
+    if [ -n "$ending" ]; then
+        # shellcheck disable=SC2086  # two words
+        $ending "$@"
+    else
+        shift
+        "$@"
+    fi
 }
 size_of() {
     size=$(wc -c <"$1" 2>/dev/null) || size=0
@@ -428,8 +442,11 @@ copy() { # class (conf, text, log, binary), bytes, path
     fi
     if secret_by_name "$path" || secret_by_name "$real"; then
         [ -r "$real" ] || return 0
-        size_of "$real"
-        omitted "$path" "secret by its name" "$size" "$(sha <"$real")"
+        within 20 head -c 1048576 "$real" >"$work/copy" 2>/dev/null || return 0
+        size_of "$work/copy"
+        digest=''
+        [ "$size" -ge 1048576 ] || digest=$(sha <"$work/copy")
+        omitted "$path" "secret by its name" "$size" "$digest"
         return 0
     fi
     member="[root]$path" origin=$path
@@ -448,35 +465,39 @@ copy() { # class (conf, text, log, binary), bytes, path
         omitted "$path" "may not be read" "$1"
         return 0
     fi
-    case $class in conf | text)
-        if grep -Eq -e '-----BEGIN [A-Z ]*PRIVATE KEY-----' "$real" 2>/dev/null; then
-            subject=''
-            ! command -v openssl >/dev/null 2>&1 || subject=$(openssl x509 -noout -subject -issuer -enddate -in "$real" 2>/dev/null | tr '\n' ';')
-            omitted "$path" "private key" "$1" "$(sha <"$real")" "$subject"
-            return 0
-        fi
-        if grep -Eq '^[ -]*["]?kind["]?: *["]?Secret\b' "$real" 2>/dev/null; then
-            omitted "$path" "a Secret object" "$1" "$(sha <"$real")"
-            return 0
-        fi
-        ;;
-    esac
-    mkdir -p "$stage/${member%/*}" 2>/dev/null || return 0
+    # One copy is read and judged: whoever owns the file may exchange it meanwhile, for a pipe that never ends, too
     case $class in
-    log) tail -c "$bytes" "$real" >"$stage/$member" 2>/dev/null ;;
-    *) head -c "$bytes" "$real" >"$stage/$member" 2>/dev/null ;;
-    esac || { rm -f "$stage/$member"; return 0; }
+    log) within 60 tail -c "$bytes" "$real" ;;
+    *) within 60 head -c "$bytes" "$real" ;;
+    esac >"$work/copy" 2>/dev/null || return 0
     cut=0 changed=0 original=''
     [ "$1" -le "$bytes" ] || cut=$(($1 - bytes))
+    case $class in conf | text)
+        digest=''
+        if grep -Eq -e '-----BEGIN [A-Z ]*PRIVATE KEY-----' "$work/copy"; then
+            subject=''
+            ! command -v openssl >/dev/null 2>&1 || subject=$(openssl x509 -noout -subject -issuer -enddate -in "$work/copy" 2>/dev/null | tr '\n' ';')
+            [ "$cut" -gt 0 ] || digest=$(sha <"$work/copy")
+            omitted "$path" "private key" "$1" "$digest" "$subject"
+            return 0
+        fi
+        if grep -Eq -e '^[ -]*kind: *["]?Secret["]?[, ]*$' -e '"kind" *: *"Secret"' "$work/copy"; then
+            [ "$cut" -gt 0 ] || digest=$(sha <"$work/copy")
+            omitted "$path" "a Secret object" "$1" "$digest"
+            return 0
+        fi
+        ;;
+    esac
     case $class in
     conf)
-        # the original's hash only where something was overwritten
-        configured "$stage/$member" && changed=1
-        without_forms "$stage/$member" && changed=1
-        [ "$changed$cut" != 10 ] || original=$(sha <"$real")
+        cp "$work/copy" "$work/before"
+        configured "$work/copy" && changed=1
+        without_forms "$work/copy" && changed=1
+        [ "$changed$cut" != 10 ] || original=$(sha <"$work/before")
         ;;
-    text | log) without_forms "$stage/$member" && changed=1 ;;
+    text | log) without_forms "$work/copy" && changed=1 ;;
     esac
+    mkdir -p "$stage/${member%/*}" 2>/dev/null && mv "$work/copy" "$stage/$member" || return 0
     size_of "$stage/$member"
     used=$((used + size))
     described "$member" "$cut" "$changed" "$original" "$2" "$3" "$4" "$origin"
@@ -763,7 +784,7 @@ done 4<"$work/homes"
 
 say "temporary folders"
 cat >"$work/listing.sh" <<'SH'
-# deadline, largest file that is hashed, tool, files...
+# deadline, largest file that is hashed, tool that hashes within a time, files...
 deadline=$1 largest=$2 hash=$3
 shift 3
 n=0
@@ -775,7 +796,8 @@ for f; do
     if [ -L "$f" ]; then
         to=$(readlink "$f")
     elif [ -f "$f" ] && [ -r "$f" ] && [ -n "$hash" ] && [ "${about##* }" -le "$largest" ]; then
-        digest=$($hash <"$f" 2>/dev/null)
+        digest=$($hash "$f" 2>/dev/null)
+        digest=${digest#\\}
     fi
     printf '%s %s\000%s\000%s\000' "$about" "${digest%% *}" "$f" "$to" || exit 0
 done
@@ -784,7 +806,7 @@ listed() { # folder, seconds, options of find
     folder=$1 until=$(($(now) + $2))
     shift 2
     [ "$until" -lt "$deadline" ] || until=$deadline
-    find "$folder" "$@" -path "$work" -prune -o -exec sh "$work/listing.sh" "$until" 16777216 "$hash" {} + 2>/dev/null |
+    find "$folder" "$@" -path "$work" -prune -o -exec sh "$work/listing.sh" "$until" 16777216 "$hasher" {} + 2>/dev/null |
         head -c 16777216 | od -An -v -tu1 | awk -f "$work/awk/text" -f "$work/awk/listing" | head -n 10000
 }
 mkdir -p "$stage/live_response/files"
