@@ -27,6 +27,7 @@ from kubewitness.sources.host import (
     systemctl,
     tetragon,
     tracee,
+    unread,
 )
 from kubewitness.sources.host.interface import Format
 
@@ -55,5 +56,6 @@ FORMATS: Final[tuple[Format, ...]] = (
     *listings.FORMATS,
     *crontab.FORMATS,
     *shell_history.FORMATS,
+    *unread.FORMATS,
 )
 BY_KIND: Final = {one.kind: one for one in FORMATS}
