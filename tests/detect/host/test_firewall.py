@@ -122,3 +122,12 @@ def test_the_read_only_port_is_an_exposure_unless_on_loopback() -> None:
     (finding,) = found(Host("n", sockets=[listening("::", 10255)]), "kubelet_read_only_port")
     assert (finding.severity, finding.kind) == ("medium", "exposure")
     assert not rules(Host("n", sockets=[listening("127.0.0.1", 10255), listening("*", 10248)]))
+
+
+def test_rules_that_several_dumps_show_count_once() -> None:
+    text = "-A INPUT -p tcp --dport 22 -j ACCEPT\n-A INPUT -p tcp --dport 80 -j ACCEPT"
+    more = text + "\n-A INPUT -j KUBE-FIREWALL"
+    (finding,) = found(Host("n", firewalls=[iptables(text), iptables(more)]), "firewall_unprotected")
+    said = [reason.en for reason in finding.reasons]
+    assert any(reason.startswith("2 rules of its own") for reason in said)
+    assert any(reason.startswith("1 rules of Kubernetes") for reason in said)

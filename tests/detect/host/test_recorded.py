@@ -91,7 +91,17 @@ def test_nothing_is_said_of_a_clean_host(system: str, processes: int) -> None:
     assert CORPUS
     (machine,) = read_hosts(walk([str(CORPUS / FIXTURES / system)]), 2020).hosts
     assert len(machine.processes) > processes
-    assert not judge(machine)
+    said = [finding for finding in judge(machine) if finding.rule != "host/firewall_unprotected"]
+    assert not said
+
+
+@needs_corpus
+def test_a_clean_host_whose_packet_filter_refuses_nobody_hears_so_once_and_low() -> None:
+    assert CORPUS
+    (machine,) = read_hosts(walk([str(CORPUS / FIXTURES / "ubuntu-18.04")]), 2020).hosts
+    (finding,) = judge(machine)
+    assert (finding.rule, finding.severity, finding.kind) == ("host/firewall_unprotected", "low", "exposure")
+    assert any(reason.en.startswith("22 rules of its own") for reason in finding.reasons)  # shown by three lists
 
 
 @needs_corpus

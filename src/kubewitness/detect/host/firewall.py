@@ -17,6 +17,7 @@ libvirt.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from kubewitness.detect.host.commands import script_segments
@@ -60,8 +61,8 @@ def firewall_unprotected(host: Host) -> Iterator[HostFinding]:
         return
     dumps = list(dict.fromkeys(dump for family in families for dump in _dumps(host, family)))
     named = [name for family, name in _FAMILIES if family in families]
-    listed = [dump for dump in dumps if dump.source != "nft"] or dumps  # nft shows the same rules again
-    own = [rule for dump in listed for rule in dump.rules if not _foreign(rule)]
+    listed = _listed(dumps)
+    own = [rule for rule in listed if not _foreign(rule)]
     policies = sorted(
         {
             f"{table or 'filter'} {chain} {policy}"
@@ -87,7 +88,7 @@ def firewall_unprotected(host: Host) -> Iterator[HostFinding]:
             )
         )
     reasons += [reason for reason, _, _ in flushed]
-    system = sum(len(dump.rules) for dump in listed) - len(own)
+    system = len(listed) - len(own)
     if system:
         reasons.append(
             Text(
@@ -126,6 +127,30 @@ def firewall_not_evaluated(host: Host) -> Iterator[HostFinding]:
 
 def _dumps(host: Host, family: str) -> list[Firewall]:
     return [dump for dump in host.firewalls if dump.family in (family, "inet")]
+
+
+def _listed(dumps: Sequence[Firewall]) -> list[FirewallRule]:
+    """Each rule once: collectors dump the same tables in several words, by iptables-save, iptables -L and nft.
+
+    Only dumps of the best kind count. Those of iptables-save are of two back ends with rules of their own, so what
+    one has beyond the other is added; lists of `-L` show one table with and without names, numbers and interfaces.
+    """
+    best = next((s for s in ("iptables-save", "iptables -L") if any(d.source == s and d.rules for d in dumps)), "nft")
+    out = list[FirewallRule]()
+    for family in dict.fromkeys(dump.family for dump in dumps):
+        same = [dump for dump in dumps if dump.family == family and dump.source == best]
+        if best == "iptables -L":
+            same = sorted(same, key=lambda dump: -len(dump.rules))[:1]
+        known = Counter[tuple[str, str, str]]()
+        for dump in same:
+            here = Counter[tuple[str, str, str]]()
+            for rule in dump.rules:
+                key = (rule.table, rule.chain, rule.text)
+                here[key] += 1
+                if here[key] > known[key]:
+                    out.append(rule)
+            known |= here
+    return out
 
 
 def _hidden_half(dumps: Sequence[Firewall]) -> bool:
