@@ -180,7 +180,11 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
 
 def _of_nodes(machines: HostEvidence) -> list[Text]:
     """What nodes would have shown, or what theirs cannot."""
-    logged = [host.name for host in machines.hosts if "kubelet log" in host.sources.values()]
+    logged = [
+        host.name
+        for host in machines.hosts
+        if "kubelet log" in host.sources.values() or any(line.component == "kubelet" for line in host.logs)
+    ]
     listed = [host.name for host in machines.hosts if host.processes]
     out: list[Text] = []
     if not logged:

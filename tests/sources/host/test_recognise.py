@@ -132,6 +132,28 @@ def test_no_audit_log_of_the_corpus_is_claimed() -> None:
     claimed = {
         source.name: kind for source in walk([str(CORPUS / one) for one in folders]) if (kind := kind_of_source(source))
     }
-    assert [(name.rpartition("/")[2], kind) for name, kind in claimed.items()] == [
-        ("raw_container.log", "container log")
-    ]
+    assert {(name.rpartition("/")[2], kind) for name, kind in claimed.items()} == {
+        ("raw_container.log", "container log"),
+        ("raw_auditd.log", "linux_audit log"),
+    }
+
+
+QUOTED = r"logger: {\"kind\":\"Event\",\"auditID\": \"x\"} \"auditID\":\"1\""
+EVENT = r"{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"auditID\":\"1\"}"
+ENTRY = '{{"__REALTIME_TIMESTAMP":"1616461801000000","_BOOT_ID":"b","SYSLOG_IDENTIFIER":"x","MESSAGE":"{}"}}'
+
+
+def test_an_audit_event_that_is_quoted_hides_no_journal() -> None:
+    assert kind_of("journal.json", ENTRY.format(QUOTED).encode()) == "journal"
+    assert kind_of("journal.json", ENTRY.format(EVENT).encode()) == ""
+
+
+def test_an_audit_event_that_is_quoted_hides_no_sensor() -> None:
+    alert = {
+        "output": "16:31:56.746: Error x",
+        "priority": "Error",
+        "rule": "r",
+        "time": "2019-05-17T15:31:56.746609046Z",
+        "output_fields": {"proc.cmdline": 'echo {"auditID": "x", "stageTimestamp": "y"}'},
+    }
+    assert kind_of("falco.json", json.dumps(alert).encode()).lower().startswith("falco")

@@ -16,14 +16,20 @@ from kubewitness.model.collection import FORMAT_CLUSTER
 from kubewitness.sources.host import (
     cgroups,
     containerd,
+    falco,
     iptables,
+    journald,
     klog,
+    laurel,
     logs,
     manifest,
+    osquery,
     proc_files,
     proc_records,
     processes,
     sockets,
+    tetragon,
+    tracee,
 )
 from kubewitness.sources.host.folders import is_collected, machine_path
 from kubewitness.sources.host.formats import FORMATS
@@ -55,7 +61,14 @@ _CONTROL_SOURCES = re.compile(
 _RUNTIME = re.compile(
     r"io\.containerd\.|RunPodSandbox|containerd|dockerd|namespace=(?:k8s\.io|moby)|StartContainer for"
 )
-_OURS: Final = (*manifest.FORMATS, *proc_records.FORMATS)
+# Forms that never carry audit events: words of one inside them hide nothing.
+_CLOSED: Final = (
+    *manifest.FORMATS, *proc_records.FORMATS, *laurel.FORMATS, *falco.FORMATS, *tetragon.FORMATS, *tracee.FORMATS,
+    *osquery.FORMATS,
+)  # fmt: skip
+_JOURNALLED_EVENT = re.compile(
+    r'(?:"MESSAGE"\s?:\s?"|^MESSAGE=)\{\\?"(?:kind|level|auditID|apiVersion|stage)\\?"', re.M
+)
 _STALE: Final = ("/etc/", "/root/", "/home/", "/var/lib/", "/usr/", "/lib/")  # files of the machine, no state of it
 
 
@@ -72,9 +85,12 @@ def kind_of(name: str, head: bytes) -> str:
     text, lines = _beginning(head)
     if not lines:
         return _by_path(path, name, empty=not head.strip())
-    for one in _OURS:  # before anything else: a command line that names an audit event hides no process list
+    for one in _CLOSED:  # before anything else: a command line that names an audit event hides no process list
         if one.looks_like(lines, name):
             return one.kind
+    for one in journald.FORMATS:  # a message that quotes an event is none: `logger` would hide the whole journal
+        if one.looks_like(lines, name):
+            return "" if _JOURNALLED_EVENT.search(text) else one.kind
     if lines[0].lstrip()[:1] in {"{", "["} and _AUDIT.search(text):
         return ""
     if lines[0].startswith('{"record":"collection"') and FORMAT_CLUSTER in lines[0]:
