@@ -71,6 +71,16 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path: Path) -> None:
     assert written.size < 2_500_000
 
 
+def test_an_archive_never_looks_like_a_decompression_bomb(tmp_path: Path) -> None:
+    one = archive(tmp_path, max_size=10**9)
+    zeros = bytes(1024 * 1024)
+    assert [one.stream(f"{n}", 64 * 1024**2, iter(lambda: zeros, b"")) for n in range(4)] == [True, True, True, False]
+    members, records = proven(one.finish("", complete=True).path)
+    assert set(members) == {"0", "1", "2"}
+    assert "decompression bomb" in omitted(records)["3"]
+    assert records[-1]["complete"] is False
+
+
 def test_a_file_that_shrinks_is_filled_up_and_one_that_grows_is_cut(tmp_path: Path) -> None:
     one = archive(tmp_path)
     one.stream("shrunk", 10, iter((b"abc", b"def")))

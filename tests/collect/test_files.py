@@ -123,6 +123,19 @@ def test_of_a_large_log_the_end_is_kept_from_a_line_on(root: Path, tmp_path: Pat
     assert [one["cut"] for one in records if one["record"] == "item"] == [len(text) - len(kept)]
 
 
+def test_a_log_filled_with_zeros_does_not_make_a_bomb_of_the_archive(root: Path, tmp_path: Path) -> None:
+    for number in range(12):
+        with (root / f"etc/log.{number}").open("wb") as file:
+            file.truncate(40_000_000)
+    (root / "etc/log.real").write_bytes(b"".join(b"%d line of a log\n" % number**5 for number in range(300_000)))
+    pick = Pick(("/etc/log.*",), each=40_000_000, total=10**9, tail=True, configuration=False)
+    members, records, _ = taken(root, tmp_path, pick)
+    assert len(members) == 13
+    assert len(members["/etc/log.0"]) <= 32 * 1024
+    assert len(members["/etc/log.real"]) > 5_000_000
+    assert [one["cut"] for one in records if one.get("path") == "[root]/etc/log.3"] == [40_000_000 - 32 * 1024]
+
+
 def test_the_newest_of_many_is_kept_and_the_rest_named(root: Path, tmp_path: Path) -> None:
     for number in range(5):
         (root / f"etc/log.{number}").write_bytes(b"x" * 1000)

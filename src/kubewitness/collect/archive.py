@@ -34,6 +34,10 @@ _RESERVE: Final = 1024 * 1024  # for what the compressor still holds
 _IN_MEMORY: Final = 8 * 1024 * 1024  # of a spool, before it goes to the nameless file
 _CHUNK: Final = 1024 * 1024
 _MAX_ITEMS: Final = 90_000  # readers of archives take so many
+# Readers of archives, ours too, take what inflates much more than logs do for a bomb and read no further. Whoever had
+# the machine could fill logs with zeros to have the rest of the archive thrown away.
+_PLAIN: Final = 192 * 1024 * 1024
+_RATIO: Final = 200
 _MAX_OMITTED: Final = 50_000
 
 
@@ -98,7 +102,7 @@ class Archive:
     ) -> None:
         self.target, self.folder, self.full = target, harmless(folder), False
         self._max, self._changed = max_size, changed
-        self._items = self._omitted = 0
+        self._items = self._omitted = self._made = 0
         self._names: set[str] = set()
         self._encode = msgspec.json.Encoder().encode
         self._hash = hashlib.sha256()
@@ -133,10 +137,14 @@ class Archive:
 
     def stream(self, path: str, size: int, chunks: Iterable[bytes], about: About = About()) -> bool:
         """A member of a size known beforehand, out of `chunks`; what is beyond the size is not read."""
-        if not self.room(size):
+        reason = "" if self.room(size) else "the archive has reached its limit of size"
+        if not reason and self._made + size > max(_PLAIN, _RATIO * self.written):
+            reason = "the archive would hold so much repetition that readers took it for a decompression bomb"
+        if reason:
             self.full = True
-            self.omit(Omitted(about.origin or path, "the archive has reached its limit of size", size))
+            self.omit(Omitted(about.origin or path, reason, size))
             return False
+        self._made += size
         path = self._own(harmless(path))
         digest, left = hashlib.sha256(), size
         self._head(path, size)

@@ -23,6 +23,7 @@ from typing import IO, Final
 from kubewitness.collect.archive import About, Archive, harmless
 from kubewitness.collect.commands import PATH
 from kubewitness.collect.plan import NEVER, Pick
+from kubewitness.collect.repetition import KEPT, repeats
 from kubewitness.collect.rooted import Root, link_target, when
 from kubewitness.collect.secrets import Redactor, holds_private_key
 from kubewitness.model.collection import ROOT, FileRecord, Omitted
@@ -116,7 +117,7 @@ class Files:
         """Bytes taken."""
         try:
             with self.root.open(real) as (file, about):
-                if about.st_size <= min(limit, _WHOLE):
+                if about.st_size <= min(limit, _WHOLE) and not repeats(file, about.st_size, about.st_size):
                     return self._small(path, real, file, about, pick)
                 return self._large(path, real, file, about, pick, limit)
         except OSError as error:
@@ -143,6 +144,8 @@ class Files:
 
     def _large(self, path: str, real: str, file: IO[bytes], about: os.stat_result, pick: Pick, limit: int) -> int:  # noqa: PLR0917
         size = min(about.st_size, limit)
+        if repeats(file, about.st_size, size):
+            size = min(size, KEPT)
         if pick.tail and size < about.st_size:
             file.seek(about.st_size - size)
             if not pick.binary:  # begin with a whole line

@@ -240,8 +240,9 @@ class _Node:
         room = _PROGRAMS
         for program in programs.values():
             origin = f"/proc/{program.pid}/exe {program.path}"
-            if program.size > min(_PROGRAM, room) or self.stop():
-                self.archive.omit(Omitted(origin, "too large, or time was up", program.size, program.sha256))
+            if program.size > min(_PROGRAM, room) or program.padding or self.stop():
+                reason = "nothing but repetition" if program.padding else "too large, or time was up"
+                self.archive.omit(Omitted(origin, reason, program.size, program.sha256))
                 continue
             room -= program.size
             chunks = self.proc.program(program.pid)

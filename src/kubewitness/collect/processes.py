@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
+from kubewitness.collect.repetition import repeats
 from kubewitness.collect.rooted import Root, link_target, when
 from kubewitness.collect.secrets import Redactor, mark, names_a_secret
 from kubewitness.model.collection import ProcessRecord
@@ -48,6 +49,7 @@ class Executable:
     path: str  # as /proc/PID/exe names it
     size: int
     sha256: str
+    padding: bool = False  # nothing but repetition: it would make a bomb of the archive
 
 
 def is_temporary(path: str) -> bool:
@@ -175,9 +177,13 @@ class Proc:
                 self._hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
             digest = self._hashes[key]
             odd = is_odd(record.exe) or (about.st_nlink == 0)
-            kept = Executable(record.pid, record.exe, about.st_size, digest) if odd else None
+            kept = self._program(record, about.st_size, digest, file) if odd else None
             return msgspec.structs.replace(record, sha256=digest), kept
         return record, None
+
+    @staticmethod
+    def _program(record: ProcessRecord, size: int, digest: str, file: IO[bytes]) -> Executable:
+        return Executable(record.pid, record.exe, size, digest, repeats(file, size, size))
 
     def program(self, pid: int) -> Iterator[bytes]:
         """The bytes of a process's executable."""
