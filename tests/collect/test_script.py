@@ -206,6 +206,7 @@ def test_private_keys_stay_and_secret_values_are_overwritten(tmp_path: Path) -> 
     assert {name: one.reason for name, one in left.items()} == {
         "x.key": "private key",
         "secret.yaml": "a Secret object",
+        "s.json": "a Secret object",
     }
     assert left["x.key"].sha256 == hashlib.sha256(key.encode()).hexdigest()
     item = next(one for one in records(tmp_path) if isinstance(one, Item) and one.path.endswith("/config.yaml"))
