@@ -187,6 +187,15 @@ def test_the_tree_of_forest_output_is_no_part_of_the_command() -> None:
     assert child.command == "sh -c id"
 
 
+def test_a_process_called_like_the_headings_changes_no_column() -> None:
+    found = read("PID COMMAND\n 66 PID USER COMMAND\n 67 sh -c id\n 68 PID TIME+ COMMAND")
+    assert [(one.pid, one.command) for one in found] == [
+        (66, "PID USER COMMAND"),
+        (67, "sh -c id"),
+        (68, "PID TIME+ COMMAND"),
+    ]
+
+
 def test_what_is_no_process_is_counted_and_bounded() -> None:
     told = list(processes.read(lines("PID COMMAND X COMMAND\n" + "junk\n" * 500), context()))
     assert all(isinstance(one, ParseFailure) for one in told)

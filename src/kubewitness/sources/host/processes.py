@@ -51,8 +51,8 @@ _LATER: Final = timedelta(minutes=30)  # between the moment the evidence tells a
 def is_header(line: str) -> bool:
     """The headings of a process list with a command or a name at its end, or of top."""
     words = line.split()
-    if "PID" not in words or not 1 < len(words) < 100:
-        return False
+    if "PID" not in words or not 1 < len(words) < 100 or any(map(str.isdecimal, words)):
+        return False  # a number: a process that is called like the headings
     if "TIME+" in words:
         return "COMMAND" in words
     return words[-1] in _LAST and len(words) < 30 and all(word == word.upper() for word in words)
