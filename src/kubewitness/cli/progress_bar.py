@@ -43,14 +43,14 @@ def steps() -> Iterator[Callable[[str, int, int, int], None]]:
     """A bar on standard error for steps of unknown length: what is done, its number of how many, bytes written."""
     console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[step]}"),
         TextColumn("{task.fields[size]}"), TimeElapsedColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True, refresh_per_second=5) as shown:
-        task = shown.add_task("", total=None, size="")
+        task = shown.add_task("", total=None, size="", step="")
 
         def move(title: str, number: int, count: int, written: int) -> None:
             size = f"{written / 1024**2:.1f} MiB"
-            shown.update(task, description=title, completed=number, total=count, size=size)
+            shown.update(task, description=title, completed=number, total=count, size=size, step=f"{number}/{count}")
 
         yield move
