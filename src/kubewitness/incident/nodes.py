@@ -63,6 +63,7 @@ from kubewitness.rules.ir import Rule
 from kubewitness.sources.host.hosts import HostEvidence
 
 _SHOWN = 8  # places cited for a step or finding
+_SIGNS = 5  # told of a step
 _APART = 5  # sentences about findings that are not told as an intruder's
 _TOLD = ("intrusion", "activity")
 
@@ -156,6 +157,7 @@ def node_findings(
                     last=finding.last,
                     objects=(pod,) if pod else (),
                     matched={"host": view.host.name, "seen": finding.subject[:SUBJECT]},
+                    reasons=finding.reasons,
                     falsepositives=finding.falsepositives,
                     runbook=finding.runbook,
                     incident=homes.get(id(finding), ""),
@@ -286,9 +288,7 @@ def _step(
             f"{worst.title.en} on {host.name}{where.en}: {subject}",
             f"{host.name}：{worst.title.zh}{where.zh}：{subject}",
         ),
-        why=Text(f"{link.why.en} {worst.description.en}", f"{link.why.zh}{worst.description.zh}")
-        if link
-        else worst.description,
+        why=_why(link, worst),
         techniques=tuple(technique(name) for name in dict.fromkeys(t for f in group for t in f.techniques)),
         severity=worst.severity,
         inferred=link is not None and link.confidence < PROVEN,
@@ -302,6 +302,17 @@ def _step(
         entities=entities[:MOST],
         path=path_to(entities[0], edges),
     )
+
+
+def _why(link: Tie | None, finding: HostFinding) -> Text:
+    """What ties it to the intruder, what the rule is about, and the signs."""
+    en, zh = [finding.description.en], [finding.description.zh]
+    if link:
+        en, zh = [link.why.en, *en], [link.why.zh, *zh]
+    if finding.reasons:
+        en.append(f"Signs: {'; '.join(reason.en for reason in finding.reasons[:_SIGNS])}.")
+        zh.append(f"迹象：{'；'.join(reason.zh for reason in finding.reasons[:_SIGNS])}。")
+    return Text(" ".join(en), "".join(zh))
 
 
 def _uids(host: Host, finding: HostFinding) -> list[str]:

@@ -49,6 +49,7 @@ class Process(Struct, frozen=True):
     deleted_maps: tuple[str, ...] = ()  # files mapped executable that are no longer there, memfd included
     capabilities: str = ""  # CapEff as /proc/PID/status writes it, 16 hexadecimal digits
     visible: bool = True  # False: only another trace of it was found, no list shows it
+    told_by: str = ""  # source of the event that told of it at `started`; no list shows it: it may have ended since
 
 
 class Socket(Struct, frozen=True):

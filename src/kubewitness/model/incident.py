@@ -54,8 +54,8 @@ class ObjectName(Struct, frozen=True, order=True):
 class Entity(Struct, frozen=True, order=True):
     """Something that the chain runs through, one name the world over."""
 
-    # "request" (auditID), "object" (resource/namespace/name), "pod" (namespace/name), "node", "container" (node/id),
-    # "process" (node/pid), "socket" (node/protocol local → peer), "file" (node:path), "address"
+    # Names are an auditID, resource/namespace/name, namespace/name of a pod, a node's name, node/id of a container,
+    # node/pid, node/protocol local → peer, node:path, an address.
     kind: Literal["request", "object", "pod", "node", "container", "process", "socket", "file", "address"]
     name: str
 
@@ -238,6 +238,7 @@ class Finding(Struct, frozen=True):
     last: str
     objects: tuple[ObjectName, ...] = ()
     matched: dict[str, Any] = {}  # the why: field → value in the first event
+    reasons: tuple[Text, ...] = ()  # the why in words, one a sign, where a rule looks at more than fields
     falsepositives: tuple[Text, ...] = ()
     runbook: Text = Text("", "")
     incident: str = ""  # id of the incident it belongs to

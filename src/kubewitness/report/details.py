@@ -35,6 +35,7 @@ from kubewitness.report.phrases import by_severity, names, secret_name, severity
 
 _CITATIONS = 3  # a claim
 _FINDINGS = 100
+_FINDING_SIGNS = 5
 _ACCESSORS = 15
 _ITEMS = 50
 _FAILURES = 20
@@ -233,6 +234,8 @@ def _finding(finding: Finding, language: Language, *, originals: bool) -> Iterat
         rows += _said(label, text, language)
     for text in finding.falsepositives[:4]:
         rows += _said(words.BENIGN_IF, text, language)
+    for reason in finding.reasons[:_FINDING_SIGNS]:
+        rows += _said(words.SIGNS, reason, language)
     if finding.matched:
         rows.append((words.MATCHED.in_(language), _matched(finding)))
     yield Facts(tuple(rows))

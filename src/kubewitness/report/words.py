@@ -113,6 +113,7 @@ COLUMN_FORMAT = Text("Format", "格式")
 COLUMN_EVENTS = Text("Events", "事件数")
 COLUMN_FAILURES = Text("Unreadable", "不可读")
 
+SIGNS = Text("Signs", "迹象")
 PATH = Text("Path", "路径")
 WHY = Text("Why it is here", "归入原因")
 AGENT = Text("Agent", "客户端")

@@ -206,6 +206,7 @@ WORDS: dict[str, Text] = {
     "traces_n": Text("{n} [trace|traces]", "{n} 处痕迹"),
     "requests_n": Text("{n} [request|requests]", "{n} 次请求"),
     "requests_ok": Text("{n} [request|requests], {ok} carried out", "{n} 次请求，成功 {ok} 次"),
+    "signs": Text("Signs", "迹象"),
     "path": Text("Path", "路径"),
     "path_why": Text("why each arrow", "每一环的依据"),
     "why_here": Text("Why it is here", "入链依据"),
