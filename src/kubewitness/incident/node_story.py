@@ -94,7 +94,11 @@ def title_of(host: Host, told: Sequence[HostFinding], causes: Sequence[RootCause
     elif rules & set(COMMANDS):
         en.append(f"Commands of an intruder were run through the kubelet of {host.name}")
         zh.append(f"入侵者通过 kubelet 在 {host.name} 上执行了命令")
-    if "host/miner_process" in rules:
+    miners = [finding for finding in told if finding.rule == "host/miner_process" and finding.process]
+    if miners and all(finding.process and finding.process.told_by for finding in miners):
+        en.append("a miner was started there" if en else f"A miner was started on {host.name}")
+        zh.append("启动过挖矿程序" if zh else f"{host.name} 上启动过挖矿程序")
+    elif miners:
         en.append("a miner runs there" if en else f"A miner runs on {host.name}")
         zh.append("挖矿程序正在运行" if zh else f"{host.name} 上有挖矿程序")
     if "host/scanner_process" in rules and (en or len(rules) > 1):
@@ -129,8 +133,10 @@ def story_of(told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[
         assert one.process is not None
         pids = ", ".join(str(f.process.pid) for f in same[:6] if f.process)
         pids += ", …" if len(same) > 6 else ""
+        source = one.process.told_by if all(f.process and f.process.told_by for f in same) else ""
+        pids, pids_zh = (f"{pids}; told of by {source}", f"{pids}；由 {source} 记录") if source else (pids, pids)
         said, said_zh = _ended(one.process.command, "."), _ended(one.process.command, "。")
-        out.append(Text(f"{one.title.en} (pid {pids}): {said}", f"{one.title.zh}（pid {pids}）：{said_zh}"))
+        out.append(Text(f"{one.title.en} (pid {pids}): {said}", f"{one.title.zh}（pid {pids_zh}）：{said_zh}"))
     return tuple(out[:6])
 
 
@@ -178,7 +184,9 @@ def why_together(told: Sequence[HostFinding]) -> tuple[Text, ...]:
 
 def status_of(host: Host, told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[tuple[Text, Text], ...]:
     """Effect, way in, credentials when the evidence ends."""
-    running = len({finding.process.pid for finding in told if finding.process is not None})
+    processes = [finding.process for finding in told if finding.process is not None]
+    running = len({process.pid for process in processes if not process.told_by})
+    started = len({(process.pid, process.command) for process in processes if process.told_by})
     were = "process of the intruder was" if running == 1 else "processes of the intruder were"
     effect = (
         Text(
@@ -186,6 +194,11 @@ def status_of(host: Host, told: Sequence[HostFinding], causes: Sequence[RootCaus
             f"采集进程列表时，{host.name} 上仍有 {running} 个入侵者进程",
         )
         if running
+        else Text(
+            f"Programs of the intruder were started on {host.name} ({started}); whether they still run is not known",
+            f"{host.name} 上启动过 {started} 个入侵者的程序，是否仍在运行不得而知",
+        )
+        if started
         else Text("No process of the intruder in this evidence", "证据中没有入侵者的进程")
     )
     way = (

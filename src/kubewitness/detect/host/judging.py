@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from kubewitness.detect.host.audit_stopped import audit_stopped
 from kubewitness.detect.host.downloads import download_and_run, environment_sent
+from kubewitness.detect.host.executions import with_executions
 from kubewitness.detect.host.fan_out import exec_download, kubelet_exec_fan_out
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.firewall import firewall_not_evaluated, firewall_unprotected
@@ -24,7 +25,6 @@ from kubewitness.detect.host.sensor_alert import sensor_alert
 from kubewitness.detect.host.sigma import HostRules
 from kubewitness.detect.host.ssh_bruteforce import ssh_bruteforce_success
 from kubewitness.detect.host.typed_commands import typed_commands
-from kubewitness.detect.host.ssh_bruteforce import ssh_bruteforce_success
 from kubewitness.detect.host.wiping import history_wiped, logs_emptied
 from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES
@@ -51,7 +51,6 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
     miner_output,
     miner_process,
     scanner_process,
-    ssh_bruteforce_success,
     sensor_alert,
     ssh_bruteforce_success,
     typed_commands,
@@ -61,7 +60,8 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
 
 def judge(host: Host, sigma: HostRules | None = None) -> list[HostFinding]:
     """What is suspect about a machine, the worst first; same evidence, same list. `sigma`: rules that are data."""
-    found = [finding for rule in RULES for finding in rule(host)]
+    known = with_executions(host)
+    found = [finding for rule in RULES for finding in rule(known)]
     found += sigma.findings(host) if sigma else ()
     found.sort(key=lambda finding: (-SEVERITIES.index(finding.severity), finding.rule, finding.first, finding.subject))
     return found

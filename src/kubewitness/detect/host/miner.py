@@ -222,7 +222,8 @@ def _suspicions(
             found.signs.extend(_configured(process, segment, configurations))
             if not found.signs:
                 continue
-            for socket in peers.get(process.pid, ())[:20]:
+            now = () if process.told_by else peers.get(process.pid, ())  # its number may be another's since
+            for socket in now[:20]:
                 if socket.peer_port in _PORTS or socket.peer_address in found.pools:
                     where = f"{socket.peer_address}:{socket.peer_port}"
                     found.signs.append(Sign(2, Text(f"connected to {where}", f"已连接到 {where}")))

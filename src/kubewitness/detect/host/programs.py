@@ -62,11 +62,13 @@ def _hidden(host: Host) -> Iterator[Suspicion]:
             # Runtimes and sandboxes do run sealed copies of themselves from memory, but not inside of containers.
             alone = hiding == "temporary" or (hiding == "memory" and not process.container and not _bracketed(process))
             sure = not alone or len(reasons) > 1
+            # Installers and builds start programs from /tmp all day and end; to stay there is something else.
+            brief = process.told_by and hiding == "temporary"
             yield Suspicion(
                 process,
                 (*reasons, Text(f"program: {_shown(process)}", f"程序：{_shown(process)}")),
-                severity="high" if sure else "medium",
-                confidence="high" if sure else "medium",
+                severity="high" if sure else "low" if brief else "medium",
+                confidence="high" if sure else "low" if brief else "medium",
                 kind="intrusion" if sure else "activity",
             )
         elif is_deleted(executable) and not executable.startswith((*_SYSTEM, "/memfd:")) and executable.count("/") > 1:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from kubewitness.detect.host.descriptions import described
+from kubewitness.detect.host.executions import told_reason
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import Host, HostFile, Process
@@ -118,7 +119,7 @@ def about_processes(name: str, host: Host, suspicions: Iterable[Suspicion]) -> I
             confidence=best.confidence,
             kind=best.kind,
             process=best.process,
-            reasons=(reason for s in members[:MAX_PLACES] for reason in s.reasons),
+            reasons=(*told_reason(best.process), *(reason for s in members[:MAX_PLACES] for reason in s.reasons)),
             addresses=(address for s in members for address in s.addresses),
             containers=(s.process.container for s in members),
             commands=(s.process.command for s in members[:MAX_PLACES]),
