@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from kubewitness.model.collection import FORMAT_CLUSTER
 from kubewitness.sources.host import (
     cgroups,
@@ -87,7 +89,7 @@ def kind_of(name: str, head: bytes) -> str:
         return _by_path(path, name, empty=not head.strip())
     for one in _CLOSED:  # before anything else: a command line that names an audit event hides no process list
         if one.looks_like(lines, name):
-            return one.kind
+            return "" if any(map(_is_event_itself, lines)) else one.kind
     for one in journald.FORMATS:  # a message that quotes an event is none: `logger` would hide the whole journal
         if one.looks_like(lines, name):
             return "" if _JOURNALLED_EVENT.search(text) else one.kind
@@ -129,6 +131,17 @@ def _of_text(text: str, lines: list[str], path: str) -> str:
     if _NFT.match(text):
         return "nft"
     return next((kind for kind, test in _LISTINGS if test(lines)), "")
+
+
+def _is_event_itself(line: str) -> bool:
+    """The line is an audit event, not one that quotes it."""
+    if not _AUDIT.search(line):
+        return False
+    try:
+        record = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return isinstance(record, dict) and not {"auditID", "protoPayload", "stageTimestamp"}.isdisjoint(record)
 
 
 def _is_audit_event(line: str) -> bool:
