@@ -11,6 +11,8 @@ import click
 
 from kubewitness.cli.progress import progress
 from kubewitness.cli.session import now
+from kubewitness.detect.indicators.indicator import Pack, joined
+from kubewitness.detect.indicators.pack import shipped
 from kubewitness.incident import investigate as investigation
 from kubewitness.model.document import Document
 from kubewitness.model.text import Language, Text
@@ -28,20 +30,48 @@ def investigate(
     language: Language = "en",
     quiet: bool = False,
     exclude: Sequence[Path] = (),
+    indicators: Sequence[Path] = (),
+    known: bool = True,
 ) -> Document:
     """The document for `paths`, judged by the shipped rules and those of the folders `rules`.
 
-    `exclude`: where results go; no evidence if a folder among `paths` holds it.
+    `exclude`: where results go; no evidence if a folder among `paths` holds it. `indicators`: lists of the user's,
+    beside the shipped pack if `known`.
     """
     loaded = load_rules(rules, shipped=True)
     _warn(loaded)
     _warn_of_unused(rules, loaded)
+    pack = _indicators(indicators, known=known)
     options = investigation.Options(
-        workers=workers or os.cpu_count() or 1, case=case, now=now(), label=label, exclude=tuple(exclude)
+        workers=workers or os.cpu_count() or 1,
+        case=case,
+        now=now(),
+        label=label,
+        exclude=tuple(exclude),
+        indicators=pack,
     )
     stdin = sys.stdin.buffer if "-" in paths else None
     with progress(language, shown=not quiet) as report:
         return investigation.investigate(paths, rules=loaded, options=options, progress=report, stdin=stdin)
+
+
+def _indicators(paths: Sequence[Path], *, known: bool) -> Pack:
+    """The shipped pack and the user's lists; what could not be used of these is said, and is in the report."""
+    packs = [shipped()] if known else []
+    if paths:
+        from kubewitness.detect.indicators.imports import read_all  # noqa: PLC0415 -- few bring lists
+
+        packs.append(read_all(paths))
+    pack = joined(packs)
+    if pack.errors:
+        count = len(pack.errors)
+        what = "1 line" if count == 1 else f"{count} lines"
+        click.echo(f"Warning: {what} of the indicator lists could not be used:", err=True)
+        for error in pack.errors[:5]:
+            click.echo(f"  {inert(error)}", err=True)
+        if count > 5:
+            click.echo(f"  ... and {count - 5} more; the report lists them all", err=True)
+    return pack
 
 
 def _warn(loaded: RuleSet) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from kubewitness.detect.descriptions import descriptions
 from kubewitness.detect.gaps import find_gaps
+from kubewitness.detect.indicators.indicator import NOTHING, Pack
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
 from kubewitness.model.evidence import EvidenceItem, Note
@@ -28,6 +29,7 @@ def coverage(
     clocks: Mapping[str, ClockSkew] = MappingProxyType({}),
     *,
     notes: Sequence[Note] = (),
+    indicators: Pack = NOTHING,
 ) -> Coverage:
     """The statement of coverage.
 
@@ -38,6 +40,7 @@ def coverage(
         read: The items that hold no log of events: of machines, of Kubernetes objects.
         clocks: The machines'.
         notes: What was odd about items of Kubernetes objects.
+        indicators: What was looked for beside the rules.
     """
     machines = machines or HostEvidence()
     levels: Counter[str] = Counter()
@@ -77,6 +80,8 @@ def coverage(
         + (len(rules.host_rules) if machines.hosts else 0)
         + sum(len(descriptions(one)) for one in ("detectors", *(["host"] if machines.hosts else []))),
         rules_failed=tuple(str(error) for error in rules.errors),
+        indicators_loaded=len(indicators.indicators),
+        indicators_failed=indicators.errors,
     )
 
 

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from kubewitness import __version__
 from kubewitness.detect.detection import Detection, detections, in_order
 from kubewitness.detect.detectors.registry import typed_detections
+from kubewitness.detect.indicators.index import Index
+from kubewitness.detect.indicators.indicator import NOTHING, Pack
 from kubewitness.detect.run import Scan, scan
 from kubewitness.evidence.opening import Source, walk
 from kubewitness.incident.build import Chain, build, gather
@@ -20,6 +22,7 @@ from kubewitness.incident.cascade import effects_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.coverage import coverage
 from kubewitness.incident.findings import findings, numbered
+from kubewitness.incident.indicators import in_audit
 from kubewitness.incident.requests import Request
 from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.model.document import SCHEMA_VERSION, Document
@@ -47,6 +50,7 @@ class Options:
     label: Text | None = None
     keep_original: int = 400  # originals embedded in the document
     exclude: tuple[Path, ...] = ()  # our own results, no evidence where a folder or glob holds them
+    indicators: Pack = NOTHING  # looked for beside the rules
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def investigate(
     incidents = _incidents(first_pass, matcher, gathered, citer)
     on_nodes = tuple[Finding, ...]()
     clocks = dict[str, ClockSkew]()
+    index = _index(options.indicators)
     if machines.hosts:
         from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
         from kubewitness.incident import node_view, nodes  # noqa: PLC0415 -- often an audit log alone
@@ -110,15 +115,25 @@ def investigate(
         from kubewitness.incident.node_sightings import with_sightings  # noqa: PLC0415
 
         views = nodes.look_at_nodes(machines, rules.host_rules)
+        if index:
+            from kubewitness.incident import node_indicators  # noqa: PLC0415
+
+            views = node_indicators.on_machines(views, machines, index, _day(options.now))
         if incidents:
             first, last = min(one.first for one in incidents), max(one.last for one in incidents)
             clocks = compare(first_pass, [view.lineage for view in views], first, last)
             views = node_view.by_one_clock(with_sightings(views, incidents), clocks)
         incidents, incident_of_finding = nodes.with_nodes(incidents, views, hashes, asked_by(found, hashes))
+        if index:
+            incident_of_finding |= node_indicators.homes(views, incidents, incident_of_finding)
         on_nodes = nodes.node_findings(views, incidents, incident_of_finding, hashes)
     incident_of = _membership(found, gathered, incidents)
     known = {request.audit_id: request.final for _, requests in gathered for request in requests}
-    listed = numbered((*findings(found, incident_of, citer, known), *on_nodes))
+    audited = findings(found, incident_of, citer, known)
+    if index and first_pass.events:
+        requests_of = [requests for _, requests in gathered]
+        audited = (*audited, *in_audit(first_pass, index, found, requests_of, incidents=incidents, citer=citer))
+    listed = numbered((*audited, *on_nodes))
     incidents = [
         replace(incident, findings=tuple(f.id for f in listed if f.incident == incident.id)) for incident in incidents
     ]
@@ -133,11 +148,21 @@ def investigate(
         incidents=tuple(incidents),
         findings=listed,
         accessors=_accessors(first_pass, gathered, incidents),
-        coverage=coverage(first_pass, rules, machines, read, clocks, notes=objects.notes),
+        coverage=coverage(
+            first_pass, rules, machines, read, clocks, notes=objects.notes, indicators=options.indicators
+        ),
         parse_failures=(*first_pass.failures, *machines.failures, *objects.failures)[:_FAILURES],
         parse_failures_total=first_pass.failures_total + len(machines.failures) + len(objects.failures),
         complete=not (first_pass.failures_total or machines.failures or objects.failures or skipped),
     )
+
+
+def _index(pack: Pack) -> Index | None:
+    return Index(pack.indicators) if pack.indicators else None
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 def _item(source: Source, kind: str) -> EvidenceItem:

@@ -24,6 +24,7 @@ class NodeView(NamedTuple):
     exposures: tuple[Exposure, ...]
     settings: KubeletConfiguration | None
     lineage: Lineage
+    atoms: tuple[HostFinding, ...] = ()  # indicators seen: told as findings, no steps by themselves
 
 
 def by_one_clock(views: Sequence[NodeView], clocks: Mapping[str, ClockSkew]) -> tuple[NodeView, ...]:
@@ -32,9 +33,12 @@ def by_one_clock(views: Sequence[NodeView], clocks: Mapping[str, ClockSkew]) -> 
     for view in views:
         clock = clocks.get(view.host.name)
         seconds = clock.moved if clock else 0.0
-        moved = tuple(
-            replace(f, first=moved_by(f.first, seconds), last=moved_by(f.last, seconds)) if seconds else f
-            for f in view.findings
+        findings, atoms = (
+            tuple(
+                replace(f, first=moved_by(f.first, seconds), last=moved_by(f.last, seconds)) if seconds else f
+                for f in some
+            )
+            for some in (view.findings, view.atoms)
         )
-        out.append(view._replace(findings=moved))
+        out.append(view._replace(findings=findings, atoms=atoms))
     return tuple(out)

@@ -136,7 +136,7 @@ def node_findings(
     out = list[Finding]()
     for view in views:
         pods = view.lineage.names
-        for finding in view.findings:
+        for finding in (*view.findings, *view.atoms):
             if finding.kind == "context":
                 continue
             pod = pods.get(finding.pod_uid)
@@ -156,7 +156,7 @@ def node_findings(
                     first=finding.first,
                     last=finding.last,
                     objects=(pod,) if pod else (),
-                    matched={"host": view.host.name, "seen": finding.subject[:SUBJECT]},
+                    matched={"host": view.host.name, "seen": finding.subject[:SUBJECT], **dict(finding.matched)},
                     reasons=finding.reasons,
                     falsepositives=finding.falsepositives,
                     runbook=finding.runbook,

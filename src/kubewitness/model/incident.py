@@ -296,6 +296,8 @@ class Coverage(Struct, frozen=True):
     clocks: tuple[ClockSkew, ...] = ()
     rules_loaded: int = 0
     rules_failed: tuple[str, ...] = ()  # "path:line: reason"
+    indicators_loaded: int = 0
+    indicators_failed: tuple[str, ...] = ()  # lines of lists that could not be used, "path:line: reason"
 
     @property
     def understood(self) -> bool:

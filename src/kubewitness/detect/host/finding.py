@@ -36,3 +36,4 @@ class HostFinding(Struct, frozen=True):
     containers: tuple[str, ...] = ()  # all containers concerned, in order of appearance
     commands: tuple[str, ...] = ()  # what was run, in order, each once; hostile
     user: str = ""  # who did it, where that is told and `process` is None
+    matched: tuple[tuple[str, str], ...] = ()  # field and value: the why, where it is more than `subject`
