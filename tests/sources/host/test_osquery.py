@@ -90,17 +90,16 @@ def test_sockets_have_their_state_and_owner() -> None:
     assert isinstance(three, HostEvent)
 
 
-def test_an_execution_is_one_event_however_often() -> None:
+def test_an_execution_that_never_ends_is_counted_after_its_first_ones() -> None:
     row = {"pid": "9", "parent": "7", "path": "/usr/bin/curl", "cmdline": "curl -s x", "auid": "4294967295", "uid": "0",
            "time": "1783414600", "eid": "1", "cwd": "/"}  # fmt: skip
-    [event] = read(added(row), added({**row, "pid": "10", "eid": "2", "time": "1783414700"}))
-    assert (event.category, event.image, event.command, event.count) == (
-        "process_creation",
-        "/usr/bin/curl",
-        "curl -s x",
-        2,
-    )
-    assert (event.time, event.last) == ("2026-07-07T08:56:40.000000Z", "2026-07-07T08:58:20.000000Z")
+    rows = [added({**row, "pid": str(n), "eid": str(n), "time": str(1783414600 + n)}) for n in range(2, 30)]
+    events = [event for event in read(*rows) if isinstance(event, HostEvent)]
+    assert {(event.category, event.image, event.command) for event in events} == {
+        ("process_creation", "/usr/bin/curl", "curl -s x")
+    }
+    assert [event.count for event in events] == [1] * 20 + [8]
+    assert (events[-1].time, events[-1].last) == ("2026-07-07T08:57:02.000000Z", "2026-07-07T08:57:09.000000Z")
 
 
 @pytest.mark.parametrize(

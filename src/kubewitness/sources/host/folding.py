@@ -2,8 +2,9 @@
 
 A collection holds the process list in three or four column sets, and /proc besides; a process is the same if its
 number is and its command line agrees as far as both were printed. An audit of the kernel tells of every health probe
-anew; events that differ in time and process number alone are counted. How many different events are kept of one
-machine is bounded, because an intruder chooses command lines; what comes behind is counted and told.
+anew; events that differ in time and process number alone are counted, though the first starts of a program stay apart,
+because who was started by whom is told by these numbers. How many different events are kept of one machine is bounded,
+because an intruder chooses command lines; what comes behind is counted and told.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _HOLDERS: Final = 64
 _NAME: Final = 15  # what comm holds
 _WORK = re.compile(r"[-+][^\]]{0,64}\]?$|\]$")
 _CHARACTERS: Final = 256 * 1024 * 1024
+_STARTS: Final = 20  # of one program, kept apart
 
 
 class Events:
@@ -32,11 +34,17 @@ class Events:
     def __init__(self) -> None:
         self._first: dict[tuple[object, ...], HostEvent] = {}
         self._repeated: dict[tuple[object, ...], tuple[int, str, str]] = {}  # key → count, first and last time
+        self._starts: dict[tuple[object, ...], int] = {}
         self._room, self._over = _CHARACTERS, 0
 
     def add(self, event: HostEvent) -> None:
         """Keep the event, or count it."""
         key = _key(event)
+        if event.category == "process_creation" and event.pid >= 0 and event.count == 1:
+            number = self._starts.get(key, 0)
+            if number < _STARTS and (number or len(self._starts) < MAX_EVENTS):
+                self._starts[key] = number + 1
+            key = (*key, number)
         if key in self._first:
             known = self._first[key]
             count, first, last = self._repeated.get(key, (known.count, known.time, known.last or known.time))
