@@ -25,6 +25,7 @@ class NodeView(NamedTuple):
     settings: KubeletConfiguration | None
     lineage: Lineage
     atoms: tuple[HostFinding, ...] = ()  # indicators seen: told as findings, no steps by themselves
+    ahead: float = 0.0  # seconds by which its times were moved to be the API server's
 
 
 def by_one_clock(views: Sequence[NodeView], clocks: Mapping[str, ClockSkew]) -> tuple[NodeView, ...]:
@@ -40,5 +41,5 @@ def by_one_clock(views: Sequence[NodeView], clocks: Mapping[str, ClockSkew]) -> 
             )
             for some in (view.findings, view.atoms)
         )
-        out.append(view._replace(findings=findings, atoms=atoms))
+        out.append(view._replace(findings=findings, atoms=atoms, ahead=seconds))
     return tuple(out)
