@@ -67,6 +67,14 @@ _WORTH_A_LOOK = SEVERITIES.index("medium")
 )
 @click.option("--no-indicators", is_flag=True, help="Do not look for the shipped indicators of known campaigns.")
 @click.option(
+    "--yara",
+    "yara",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="More YARA rules for programs and scripts of machines, besides the shipped ones. May be repeated.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(list(FORMATS)),
@@ -104,6 +112,7 @@ def investigate(
     session: Session, *, paths: tuple[str, ...], case: Path | None, rules: tuple[Path, ...], form: str,
     output: Path | None, language: Language | None, workers: int | None, minimum: Severity, name: str | None,
     quiet: bool, no_progress: bool, no_details: bool, indicators: tuple[Path, ...], no_indicators: bool,
+    yara: tuple[Path, ...],
 ) -> int:  # fmt: skip
     """Investigate audit logs and nodes: who came in, through which door, what they did, and what to do now.
 
@@ -113,7 +122,7 @@ def investigate(
     chosen = language or language_of(os.environ)
     if not anything_there(paths):
         raise UsageError(f"{inert(', '.join(paths[:3]))}{' ...' if paths[3:] else ''}: no such file or directory")
-    for path in indicators:
+    for path in (*indicators, *yara):
         if not path.exists():
             raise UsageError(f"{inert(str(path))}: no such file or directory")
     if output:
@@ -123,7 +132,7 @@ def investigate(
     document = pipeline.investigate(
         paths, case=name or _name(paths, case), rules=rules, workers=workers or 0, language=chosen,
         quiet=quiet or no_progress, exclude=[place for place in (case, output) if place],
-        indicators=indicators, known=not no_indicators,
+        indicators=indicators, known=not no_indicators, yara=yara,
     )  # fmt: skip
     view = View(language=chosen, minimum=minimum, details=not no_details)
     if case:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from kubewitness.cli.progress import progress
 from kubewitness.cli.session import now
+from kubewitness.detect.host.yara_rules import YaraRules
 from kubewitness.detect.indicators.indicator import Pack, joined
 from kubewitness.detect.indicators.pack import shipped
 from kubewitness.incident import investigate as investigation
@@ -32,13 +34,17 @@ def investigate(
     exclude: Sequence[Path] = (),
     indicators: Sequence[Path] = (),
     known: bool = True,
+    yara: Sequence[Path] = (),
 ) -> Document:
     """The document for `paths`, judged by the shipped rules and those of the folders `rules`.
 
     `exclude`: where results go; no evidence if a folder among `paths` holds it. `indicators`: lists of the user's,
-    beside the shipped pack if `known`.
+    beside the shipped pack if `known`. `yara`: rules of the user's for programs, beside the shipped ones.
     """
     loaded = load_rules(rules, shipped=True)
+    for_programs = YaraRules(tuple(yara))
+    if yara:
+        loaded = replace(loaded, errors=(*loaded.errors, *for_programs.errors))
     _warn(loaded)
     _warn_of_unused(rules, loaded)
     pack = _indicators(indicators, known=known)
@@ -49,6 +55,7 @@ def investigate(
         label=label,
         exclude=tuple(exclude),
         indicators=pack,
+        yara=for_programs,
     )
     stdin = sys.stdin.buffer if "-" in paths else None
     with progress(language, shown=not quiet) as report:

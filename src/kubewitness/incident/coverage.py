@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from kubewitness.detect.descriptions import descriptions
 from kubewitness.detect.gaps import find_gaps
+from kubewitness.detect.host.yara_rules import Scanned
 from kubewitness.detect.indicators.indicator import NOTHING, Pack
 from kubewitness.detect.run import Scan
 from kubewitness.incident.when import moment, span
@@ -30,6 +31,7 @@ def coverage(
     *,
     notes: Sequence[Note] = (),
     indicators: Pack = NOTHING,
+    programs: Scanned | None = None,
 ) -> Coverage:
     """The statement of coverage.
 
@@ -41,7 +43,9 @@ def coverage(
         clocks: The machines'.
         notes: What was odd about items of Kubernetes objects.
         indicators: What was looked for beside the rules.
+        programs: What the scan of machines' programs left out.
     """
+    programs = programs or Scanned()
     machines = machines or HostEvidence()
     levels: Counter[str] = Counter()
     stages: Counter[str] = Counter()
@@ -72,10 +76,12 @@ def coverage(
             *_of_nodes(machines),
             *_of_clocks(clocks),
             *_of_objects([*scan.items, *read]),
+            *programs.limitations,
         ),
         clocks=tuple(clock for clock in clocks.values() if clock.pairs),
-        notes=tuple([*scan.notes, *machines.notes, *notes][:200]),
+        notes=tuple([*scan.notes, *machines.notes, *notes, *programs.notes][:200]),
         rules_loaded=len(rules.rules)
+        + programs.rules
         + len(rules.correlations)
         + (len(rules.host_rules) if machines.hosts else 0)
         + sum(len(descriptions(one)) for one in ("detectors", *(["host"] if machines.hosts else []))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kubewitness import __version__
 from kubewitness.detect.detection import Detection, detections, in_order
 from kubewitness.detect.detectors.registry import typed_detections
+from kubewitness.detect.host.yara_rules import YaraRules
 from kubewitness.detect.indicators.index import Index
 from kubewitness.detect.indicators.indicator import NOTHING, Pack
 from kubewitness.detect.run import Scan, scan
@@ -51,6 +52,7 @@ class Options:
     keep_original: int = 400  # originals embedded in the document
     exclude: tuple[Path, ...] = ()  # our own results, no evidence where a folder or glob holds them
     indicators: Pack = NOTHING  # looked for beside the rules
+    yara: YaraRules = field(default_factory=YaraRules)  # for programs among the evidence of machines
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,16 @@ def investigate(
     on_nodes = tuple[Finding, ...]()
     clocks = dict[str, ClockSkew]()
     index = _index(options.indicators)
+    scanned = None
     if machines.hosts:
         from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
+        from kubewitness.detect.host import yara  # noqa: PLC0415
         from kubewitness.incident import node_view, nodes  # noqa: PLC0415 -- often an audit log alone
         from kubewitness.incident.node_asked import asked_by  # noqa: PLC0415
         from kubewitness.incident.node_sightings import with_sightings  # noqa: PLC0415
 
-        views = nodes.look_at_nodes(machines, rules.host_rules)
+        scanned = yara.scan(machines, options.yara)
+        views = nodes.look_at_nodes(machines, rules.host_rules, scanned.findings)
         if index:
             from kubewitness.incident import node_indicators  # noqa: PLC0415
 
@@ -149,7 +154,14 @@ def investigate(
         findings=listed,
         accessors=_accessors(first_pass, gathered, incidents),
         coverage=coverage(
-            first_pass, rules, machines, read, clocks, notes=objects.notes, indicators=options.indicators
+            first_pass,
+            rules,
+            machines,
+            read,
+            clocks,
+            notes=objects.notes,
+            indicators=options.indicators,
+            programs=scanned,
         ),
         parse_failures=(*first_pass.failures, *machines.failures, *objects.failures)[:_FAILURES],
         parse_failures_total=first_pass.failures_total + len(machines.failures) + len(objects.failures),

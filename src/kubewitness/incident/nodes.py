@@ -18,7 +18,7 @@ from kubewitness.correlate.lineage import Lineage
 from kubewitness.correlate.links import PROVEN
 from kubewitness.correlate.paths import path_to
 from kubewitness.detect.host.finding import HostFinding
-from kubewitness.detect.host.judging import judge
+from kubewitness.detect.host.judging import in_order, judge
 from kubewitness.detect.host.sigma import HostRules
 from kubewitness.incident.node_advice import advice
 from kubewitness.incident.node_asked import said_of
@@ -119,12 +119,25 @@ def with_nodes(
     return out, homes
 
 
-def look_at_nodes(machines: HostEvidence, rules: Iterable[Rule] = ()) -> tuple[NodeView, ...]:
-    """What rules and settings say about each machine, by name. `rules`: those of log sources of Linux."""
+def look_at_nodes(
+    machines: HostEvidence,
+    rules: Iterable[Rule] = (),
+    programs: Mapping[str, Sequence[HostFinding]] = MappingProxyType({}),
+) -> tuple[NodeView, ...]:
+    """What rules and settings say about each machine, by name.
+
+    `rules`: those of log sources of Linux. `programs`: what a scan of a machine's programs found, by its name.
+    """
     hosts = sorted(machines.hosts, key=lambda host: host.name)
     sigma = HostRules(rules)
     return tuple(
-        NodeView(host, tuple(judge(host, sigma)), tuple(exposures(host, settings)), settings, Lineage(host))
+        NodeView(
+            host,
+            tuple(in_order([*judge(host, sigma), *programs.get(host.name, ())])),
+            tuple(exposures(host, settings)),
+            settings,
+            Lineage(host),
+        )
         for host, settings in zip(hosts, map(effective, hosts), strict=True)
     )
 

@@ -63,5 +63,9 @@ def judge(host: Host, sigma: HostRules | None = None) -> list[HostFinding]:
     known = with_executions(host)
     found = [finding for rule in RULES for finding in rule(known)]
     found += sigma.findings(host) if sigma else ()
-    found.sort(key=lambda finding: (-SEVERITIES.index(finding.severity), finding.rule, finding.first, finding.subject))
-    return found
+    return in_order(found)
+
+
+def in_order(found: Iterable[HostFinding]) -> list[HostFinding]:
+    """The worst first."""
+    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.rule, one.first, one.subject))
