@@ -1,0 +1,1 @@
+"""What is tied to what: links, descent on a machine, clocks."""
