@@ -142,6 +142,13 @@ def investigate(
     incidents = [
         replace(incident, findings=tuple(f.id for f in listed if f.incident == incident.id)) for incident in incidents
     ]
+    if incidents:
+        from kubewitness.incident.campaigns import matches, visible_in  # noqa: PLC0415 -- most logs hold no incident
+
+        incidents = [
+            replace(one, campaigns=matches(one, listed, visible_in(one, machines.hosts, first_pass.events)))
+            for one in incidents
+        ]
     incidents.sort(key=lambda incident: (-SEVERITIES.index(incident.severity), incident.first))
     skipped = any(item.skipped for item in first_pass.items)
     return Document(

@@ -189,6 +189,32 @@ class Verdict(Struct, frozen=True):
     against: tuple[Text, ...] = ()
 
 
+class CampaignStep(Struct, frozen=True):
+    """One step of a known campaign, and whether this incident shows it."""
+
+    title: Text
+    # "not_visible": the evidence holds nothing that would show it; "out_of_order": it is there, but not where the
+    # campaign has it
+    state: Literal["seen", "not_seen", "not_visible", "out_of_order"]
+    technique: str = ""
+    distinctive: bool = False
+    evidence: tuple[Evidence, ...] = ()
+
+
+class CampaignMatch(Struct, frozen=True):
+    """A known campaign that an incident runs like."""
+
+    id: str  # "campaigns/rbac_buster"
+    name: Text
+    seen: int  # steps
+    visible: int  # steps that this evidence could show
+    total: int
+    steps: tuple[CampaignStep, ...]
+    confidence: Confidence
+    active: str = ""  # "2021-02 – 2021-08"
+    sources: tuple[str, ...] = ()
+
+
 class Incident(Struct, frozen=True):
     """Findings judged to be one intrusion."""
 
@@ -218,6 +244,7 @@ class Incident(Struct, frozen=True):
     findings: tuple[str, ...] = ()  # ids of findings that belong to it
     audit_ids: tuple[str, ...] = ()  # every auditID attributed to the intruder, and no other
     edges: tuple[Edge, ...] = ()  # what joins requests, objects, pods, nodes, containers, processes and sockets
+    campaigns: tuple[CampaignMatch, ...] = ()  # known ones that it runs like, the likeliest first
 
 
 class Finding(Struct, frozen=True):

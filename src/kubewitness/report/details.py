@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubewitness.model.incident import Action, Evidence, Finding, Incident, Step
+from kubewitness.model.incident import Action, CampaignMatch, CampaignStep, Evidence, Finding, Incident, Step
 from kubewitness.model.judgement import Severity
 from kubewitness.model.text import Language, Text
 from kubewitness.report import words
@@ -26,6 +26,7 @@ from kubewitness.report.blocks import (
     place,
     span,
 )
+from kubewitness.report.campaign_words import STATE, statement
 from kubewitness.report.chain import way
 from kubewitness.report.citation import cite, object_words, of_machine
 from kubewitness.report.document import Document
@@ -34,6 +35,7 @@ from kubewitness.report.overview import outside
 from kubewitness.report.phrases import by_severity, names, secret_name, severity_span
 
 _CITATIONS = 3  # a claim
+_CAMPAIGNS = 3
 _FINDINGS = 100
 _FINDING_SIGNS = 5
 _ACCESSORS = 15
@@ -99,6 +101,8 @@ def _incident(incident: Incident, language: Language, *, originals: bool) -> Ite
             yield from _citations(cause.evidence, language, originals=originals)
     for step in incident.steps:
         yield from _step(step, incident, language, originals=originals)
+    for campaign in incident.campaigns[:_CAMPAIGNS]:
+        yield from _campaign(campaign, language)
     yield from _blast_radius(incident, language)
     if incident.limitations:
         yield Heading(3, line(words.NOT_SEEN.in_(language)))
@@ -156,6 +160,28 @@ def _citations(evidence: tuple[Evidence, ...], language: Language, *, originals:
         yield cite(one, with_original=originals)
     if len(evidence) > _CITATIONS:
         yield _in_json(len(evidence) - _CITATIONS, language)
+
+
+def _campaign(match: CampaignMatch, language: Language) -> Iterator[Block]:
+    yield Heading(2, line(words.CAMPAIGN_STEPS.in_(language), " · ", match.name.in_(language)))
+    sure = f"{words.CONFIDENCE_LABEL.in_(language)} {words.CONFIDENCE[match.confidence].in_(language)}"
+    yield Paragraph(line(f"{statement(match).in_(language)} · {sure}"))
+    rows = [
+        (
+            f"{number} · {STATE[step.state].in_(language)}",
+            line(step.title.in_(language), span(_first(step), "dim", 160)),
+        )
+        for number, step in enumerate(match.steps, 1)
+    ]
+    rows += [(words.ACTIVE.in_(language), line(match.active))] if match.active else []
+    rows += [(words.SOURCES.in_(language), line(source)) for source in match.sources[:4]]
+    yield Facts(tuple(rows))
+
+
+def _first(step: CampaignStep) -> str:
+    """What shows a step, in a few words."""
+    one = next(iter(step.evidence), None)
+    return f"  {one.summary or one.audit_id}" if one else ""
 
 
 def _blast_radius(incident: Incident, language: Language) -> Iterator[Block]:
@@ -319,6 +345,9 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
     if coverage.rules_failed:
         yield Heading(2, line(words.FAILED_RULES.in_(language)))
         yield Bullets(tuple(line(span(reason, "code", 200)) for reason in coverage.rules_failed[:_FAILURES]))
+    if coverage.indicators_failed:
+        yield Heading(2, line(words.FAILED_INDICATORS.in_(language)))
+        yield Bullets(tuple(line(span(reason, "code", 200)) for reason in coverage.indicators_failed[:_FAILURES]))
 
 
 def _unread(document: Document, language: Language) -> Iterator[Block]:

@@ -15,7 +15,7 @@ import msgspec
 
 from kubewitness.model.document import SCHEMA_VERSION, Document
 
-__all__ = ["SCHEMA_VERSION", "Document", "to_json"]
+__all__ = ["SCHEMA_VERSION", "Document", "inert_json", "to_json"]
 
 # DEL and C1, then format characters and line separators; in JSON they stand in strings only (JSON escapes C0 itself)
 _OBEYED: Final = re.compile(
@@ -26,7 +26,12 @@ _OBEYED: Final = re.compile(
 def to_json(document: Document) -> bytes:
     """The document as indented JSON, keys in declaration order, UTF-8, newline at the end."""
     text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-    return _OBEYED.sub(_escaped, text).encode() + b"\n"
+    return inert_json(text).encode() + b"\n"
+
+
+def inert_json(text: str) -> str:
+    """JSON text with nothing in it that a screen obeys or hides; the same values."""
+    return _OBEYED.sub(_escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -22,6 +22,7 @@ from kubewitness.report.blocks import (
     line,
     span,
 )
+from kubewitness.report.campaign_words import statement
 from kubewitness.report.citation import object_words
 from kubewitness.report.hostile import short
 from kubewitness.report.phrases import (
@@ -80,6 +81,7 @@ def incident_blocks(
         facts.append(
             (words.VERDICT_LABEL.in_(language), line(f"{words.VERDICT[verdict.verdict].in_(language)} · {sure}"))
         )
+    facts += [(words.CAMPAIGN.in_(language), line(said(statement(one), language))) for one in incident.campaigns[:1]]
     if facts:
         yield Heading(2, line(words.STATUS.in_(language)))
         yield Facts(tuple(facts))

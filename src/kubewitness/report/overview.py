@@ -119,15 +119,20 @@ def seen(document: Document, language: Language) -> str:
     items, rules = len(coverage.items), coverage.rules_loaded
     levels = ", ".join(f"{short(name, 20)} {words.number(count)}" for name, count in list(coverage.levels.items())[:6])
     when = words.period(coverage.first, coverage.last, language)
+    known, known_zh = "", ""
+    if coverage.indicators_loaded:
+        known = f" and {words.counted(coverage.indicators_loaded, 'indicator', 'indicators', '', 'en')}"
+        known_zh = f"和 {words.number(coverage.indicators_loaded)} 个威胁指标"
     if language == "zh":
         return (
             f"查看了 {items} 份证据中的 {events} 个事件（{requests} 个请求），时间 {when}，"
-            f"用 {rules} 条规则判定。日志级别：{levels or '未知'}。"
+            f"用 {rules} 条规则{known_zh}判定。日志级别：{levels or '未知'}。"
         )
     return (
         f"Looked at {words.counted(coverage.events, 'event', 'events', '', 'en')} "
         f"({words.counted(coverage.requests, 'request', 'requests', '', 'en')}) in "
-        f"{words.counted(items, 'item', 'items', '', 'en')}, {when}, with {rules} rules. Levels: {levels or 'unknown'}."
+        f"{words.counted(items, 'item', 'items', '', 'en')}, {when}, with {rules} rules{known}. "
+        f"Levels: {levels or 'unknown'}."
     )
 
 
