@@ -159,6 +159,7 @@ def test_an_entry_that_names_another_program_is_not_believed(tmp_path: Path) -> 
         ("kubelet", EXEC, {"_COMM": "hyperkube", "_EXE": "/usr/bin/hyperkube"}),
         ("/usr/bin/dockerd", 'time="2024-03-23T15:05:36.7Z" level=error msg="x"', {"_COMM": "dockerd"}),
         ("kubelet", EXEC, {"_COMM": ""}),
+        ("sshd", "Accepted password for root from ::1 port 9 ssh2", {"_COMM": "", "_SYSTEMD_UNIT": "ssh.service"}),
     ],
 )
 def test_those_who_write_under_their_own_name_are(program: str, message: str, trusted: dict[str, str]) -> None:

@@ -167,9 +167,13 @@ def _text(raw: Raw | None) -> str:
 
 
 def _writer(program: str, trusted: list[str]) -> str:
-    """Who wrote an entry that calls itself `program`, empty if it was the program or journald does not say."""
+    """Who wrote an entry that calls itself `program`, empty if it was the program or journald does not say.
+
+    A unit alone accuses nobody: it is not called like its program (Debian's ssh.service runs sshd, session-1.scope
+    runs whatever somebody types), and `journalctl --output-fields` may have left the program's name out.
+    """
     comm, exe, unit = trusted
-    if not comm and not exe and not unit:
+    if not comm and not exe:
         return ""
     whose = logs.component_of(program)
     for one in (comm, logs.program_of(exe), unit.partition(".")[0]):
@@ -177,7 +181,7 @@ def _writer(program: str, trusted: list[str]) -> str:
             one.casefold().startswith(program.casefold()[:15]) or (whose != "other" and logs.component_of(one) == whose)
         ):
             return ""
-    return comm or exe or unit
+    return comm or exe
 
 
 def _facts(entries: list[_Entry], context: Context, seen: _Journal) -> Iterator[LogLine | HostEvent]:
