@@ -55,6 +55,19 @@ def _json(document: Document, view: View) -> bytes:  # noqa: ARG001 - the JSON f
     return to_json(document)
 
 
+def _export(name: str) -> Callable[[Document, View], bytes]:
+    def render(document: Document, view: View) -> bytes:
+        made = import_module(f"kubewitness.report.exports.{name.replace('-', '_')}").render(document, view.language)
+        assert isinstance(made, bytes)
+        return made
+
+    return render
+
+
+# Formats of other tools, with the ending that those expect.
+EXPORTS: Final = {
+    "stix": ".json", "attack-flow": ".json", "navigator": ".json", "timesketch": ".jsonl", "ocsf": ".jsonl",
+}  # fmt: skip
 FORMATS: Final[dict[str, Format]] = {
     one.name: one
     for one in (
@@ -62,5 +75,6 @@ FORMATS: Final[dict[str, Format]] = {
         Format("json", ".json", _json),
         Format("html", ".html", _html),
         Format("md", ".md", _markdown),
+        *(Format(name, suffix, _export(name)) for name, suffix in EXPORTS.items()),
     )
 }

@@ -1,8 +1,8 @@
 """Attack Flow 2.0: the chain as actions that have effects, from the root cause to the last step.
 
 A flow starts with its root causes as conditions; what they made possible is the first step, and each step's effect is
-the next. A step seen on a machine hangs on the request that its path over the incident's edges comes of, where it is one of
-an earlier step. The technique that names an action is the first of its step. Its evidence is cited in
+the next. A step seen on a machine hangs on the request that its path over the incident's edges comes of, where it is
+one of an earlier step. The technique that names an action is the first of its step. Its evidence is cited in
 `external_references`: auditID, item and line.
 
 As a file of its own (`--format attack-flow`) a document gives exactly one flow, as the specification asks; several
@@ -46,7 +46,7 @@ def render(document: Document, language: Language) -> bytes:
     """One flow for the document."""
     bundle = Bundle(document, language)
     _extend(bundle)
-    starts = [start for incident in document.incidents for start in chain(bundle, incident).starts]
+    starts = [start for incident in document.incidents for start in _starts(bundle, incident, chain(bundle, incident))]
     if not starts:
         starts = [_condition(bundle, named("attack-condition", "none", document.case), _NOBODY.in_(language), ())]
     titles = [one.title.in_(language) for one in document.incidents]
@@ -66,12 +66,17 @@ def flow(bundle: Bundle, incident: Incident) -> Told:
     """The incident's flow in the bundle, with its `attack-flow` object."""
     _extend(bundle)
     told = chain(bundle, incident)
-    language = bundle.language
-    starts = told.starts or (_condition(bundle, named("attack-condition", key_of(incident)), _NOBODY.in_(language), ()),)
-    story = "\n".join(line.in_(language) for line in incident.story)
-    title = incident.title.in_(language) or _NAMELESS.in_(language)
+    starts = _starts(bundle, incident, told)
+    story = "\n".join(line.in_(bundle.language) for line in incident.story)
+    title = incident.title.in_(bundle.language) or _NAMELESS.in_(bundle.language)
     top = _flow(bundle, named("attack-flow", key_of(incident)), title, story, starts)
     return told._replace(every=tuple(refs((top, *starts, *told.every))))
+
+
+def _starts(bundle: Bundle, incident: Incident, told: Told) -> tuple[str, ...]:
+    """A flow starts with something: an incident of no step and no cause with what it is called."""
+    title = incident.title.in_(bundle.language) or _NAMELESS.in_(bundle.language)
+    return told.starts or (_condition(bundle, named("attack-condition", key_of(incident)), title, ()),)
 
 
 def chain(bundle: Bundle, incident: Incident) -> Told:
@@ -194,6 +199,7 @@ def _action(
     first = techniques[0] if techniques else None
     tactic = next(iter(attack.tactics(first)), "") if first else ""
     text = step.description.in_(bundle.language)
+    words = f"{text}\n{step.why.in_(bundle.language)}".strip()
     start, end = moment(step.time), moment(step.last)
     touched = [_plain(name) for name in step.objects]
     at = [(name.kind, name.namespace, name.name) for name in touched]
@@ -204,7 +210,7 @@ def _action(
     action = bundle.say(
         "attack-action", named("attack-action", key, str(step.number)), name=first.name if first else text or step.act,
         technique_id=first.id if first else "", technique_ref=pattern,
-        tactic_id=attack.TACTICS[tactic][0] if tactic else "", description=f"{text}\n{step.why.in_(bundle.language)}".strip(),
+        tactic_id=attack.TACTICS[tactic][0] if tactic else "", description=words,
         execution_start=stamp(start) if start else "", execution_end=stamp(max(end, start)) if start and end else "",
         command_ref=command, asset_refs=refs(assets.get(one, "") for one in at), effect_refs=effects,
         confidence=max(0, min(100, round(step.confidence * 100))), external_references=_citations(step),

@@ -1,8 +1,9 @@
 """STIX 2.1 objects with ids that follow from what they say, collected each once.
 
 Objects of ours (SDOs, SROs) have UUIDv5 ids in a namespace of our own. Observables (SCOs) have the ids that the
-specification prescribes, so that tools join them with what they know: UUIDv5 of the contributing properties as canonical
-JSON. A process has none of those and is to have a random id (UUIDv4); ours has that form, but its bits come from a hash.
+specification prescribes, so that tools join them with what they know: UUIDv5 of the contributing properties as
+canonical JSON. A process has none of those and is to have a random id (UUIDv4); ours has that form, but its bits come
+from a hash.
 
 Tool identity and ATT&CK techniques are the same objects in every bundle, so their times never change either.
 
@@ -58,7 +59,7 @@ class Bundle:
             description="Investigates Kubernetes intrusions from audit logs and node evidence.",
         )  # fmt: skip
 
-    def _put(self, kind: str, name: str, **fields: Json | None) -> str:
+    def _put(self, kind: str, name: str, /, **fields: Json | None) -> str:
         self.objects.setdefault(name, filled(type=kind, spec_version="2.1", id=name, **fields))
         return name
 
@@ -66,7 +67,7 @@ class Bundle:
         """An object of somebody else, as published."""
         self.objects.setdefault(str(value["id"]), value)
 
-    def say(self, kind: str, name: str, **fields: Json | None) -> str:
+    def say(self, kind: str, name: str, /, **fields: Json | None) -> str:
         """An object of ours, in our words; its id."""
         return self._put(
             kind, name, created_by_ref=TOOL, created=self.made, modified=self.made, lang=self.language, **fields

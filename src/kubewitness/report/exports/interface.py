@@ -2,8 +2,8 @@
 
 The same document gives the same bytes: ids follow from content, times are those of the document. Values keep what
 evidence says, control characters included, as JSON escapes; only what JSON cannot carry (half of a surrogate pair)
-becomes U+FFFD, and text that nobody reads any more is cut. Techniques whose id is none, addresses that are none and times
-that are none are left out where a format has no room for them, never passed on.
+becomes U+FFFD, and text that nobody reads any more is cut. Techniques whose id is none, addresses that are none and
+times that are none are left out where a format has no room for them, never passed on.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """STIX 2.1: incidents with their chains (Attack Flow), who was seen, ATT&CK techniques and indicators, in one bundle.
 
 Every incident is an `incident`, an `attack-flow` and a `report` that holds all of it: platforms show reports, and need
-not know flows. What an actor used is `observed-data`, since nobody is named by it. Indicators are those of lists that were
-seen in the evidence, as `indicator` with a `sighting`; only types that a STIX pattern can say. No address becomes an
-indicator merely because an intruder used it.
+not know flows. What an actor used is `observed-data`, since nobody is named by it. Indicators are those of lists that
+were seen in the evidence, as `indicator` with a `sighting`; only types that a STIX pattern can say. No address becomes
+an indicator merely because an intruder used it.
 
 Source: OASIS STIX 2.1, sections 4 to 7 and 9 (patterns).
 """
