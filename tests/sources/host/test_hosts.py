@@ -86,6 +86,41 @@ def test_a_machine_that_was_given_twice_is_counted_once(tmp_path: Path) -> None:
     assert "counted once" in evidence.notes[-1].reason
 
 
+def test_a_copy_with_a_file_more_costs_no_evidence(tmp_path: Path) -> None:
+    alike = {f"nodes/{name}/ps.txt": PS + KUBELET for name in ("a", "b")}
+    evidence = folder(
+        tmp_path, {**alike, "nodes/b/crontab": "* * * * * root id\n", "nodes/a/root/.bash_history": "id\n"}
+    )
+    assert len(evidence.hosts) == 2
+    assert not any("counted once" in note.reason for note in evidence.notes)
+
+
+def test_of_two_copies_the_fuller_one_is_kept_whichever_comes_first(tmp_path: Path) -> None:
+    files = {"ps.txt": PS + KUBELET, "etc/crontab": "* * * * * root id\n"}
+    whole = {f"{name}/{path}": text for name in ("b",) for path, text in files.items()}
+    evidence = folder(tmp_path, {"a/ps.txt": files["ps.txt"], **whole, "c/ps.txt": files["ps.txt"]})
+    host = only(evidence)
+    assert [file.path for file in host.files] == ["/etc/crontab"]
+    assert sum("counted once" in note.reason for note in evidence.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("var/log/messages", True),
+        ("var/log/audit/audit.log.1", True),
+        ("var/log/syslog-20260102", True),
+        ("var/log/wtmp", False),
+        ("var/log/lastlog", False),
+        ("usr/share/x.log.png", False),
+    ],
+)
+def test_binary_data_under_the_name_of_a_log_is_told(tmp_path: Path, path: str, told: bool) -> None:
+    evidence = folder(tmp_path, {f"nodes/n/{path}": b"\x00\x9c\xfe\x01" * 999, "nodes/n/ps.txt": PS})
+    assert only(evidence).processes
+    assert [failure.place.item.endswith(path) for failure in evidence.failures] == [True] * told
+
+
 def test_machines_that_are_set_alike_stay_several(tmp_path: Path) -> None:
     unit = "[Service]\nExecStart=/usr/bin/kubelet\n"
     alike = {f"nodes/{name}/etc/systemd/system/kubelet.service": unit for name in ("a", "b", "c")}

@@ -10,7 +10,7 @@ last. Everything is bounded, and what is dropped is counted in a note.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -67,6 +67,10 @@ _OF_ONE: Final = frozenset(("processes", collected.RECORDS))  # a list of one ma
 _FIRST: Final = (*(one.kind for one in BY_KIND.values() if one.first), "containerd log", "processes")
 _OVERRIDE = re.compile(r"(?:^|[\s\"'])--hostname-override[= ]\"?([A-Za-z0-9.-]{1,253})")
 _HOST_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,252})\s*(?:\n|$)")
+# Logs of text, by the names they have on every machine; wtmp, lastlog and the like are binary by nature.
+_TEXT_LOG = re.compile(
+    r"/var/log/(?:[^/]{1,255}/){0,9}(?:messages|syslog|secure|cron|maillog|[^/]{1,200}\.log)(?:[.-]\d{1,8})?"
+)
 _JOURNAL: Final = b"LPKSHHRH"  # the magic number of a journal file
 _NODE_NAME = re.compile(r'"NodeName":"([a-z0-9.-]{1,253})"')
 
@@ -131,28 +135,46 @@ def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
     machines: dict[str, list[tuple[Source, str]]] = {}
     for source, kind in found:
         machines.setdefault(folders[source.name], []).append((source, kind))
-    kept = dict[str, frozenset[str]]()
+    read = dict[str, tuple[Host, list[tuple[Source, str]]]]()
     for folder, members in machines.items():
         machine = _Machine(name_of(folder), year, result)
-        host = machine.read(members)
+        read[folder] = (machine.read(members), members)
         for collection in machine.collections:
             _verify(collection, [source for source in sources if collected.below(source.name, collection.top)], result)
-        # A process list or a log is of one machine alone; unit files are the same on many.
-        hashes = frozenset(one.sha256 for one, kind in members if one.size and (kind in _LOGS or kind in _OF_ONE))
-        twin = next((other for other, known in kept.items() if hashes and hashes <= known), None)
-        if twin is None:
-            kept[folder] = hashes
-            result.hosts.append(host)
-            result.executables += [(host, source) for source, kind in members if kind == "executable"]
-        else:
-            text = f"the same machine as {twin or 'the files beside it'}, byte for byte: counted once"
-            result.notes.append(Note(Place(members[0][0].name, 0, 0), text))
+    twins = _twins({folder: members for folder, (_, members) in read.items()})
+    for folder, twin in twins.items():
+        text = f"the same machine as {twin or 'the files beside it'}, byte for byte: counted once"
+        result.notes.append(Note(Place(read[folder][1][0][0].name, 0, 0), text))
+    kept = [folder for folder in read if folder not in twins]
+    for host, members in (read[folder] for folder in kept):
+        result.hosts.append(host)
+        result.executables += [(host, source) for source, kind in members if kind == "executable"]
     for top in tops:
         if result.items.get(top + MANIFEST) != collected.KIND:
             reason = "no manifest beside it: the archive was cut off or its manifest removed, nothing could be verified"
             result.failures.append(unreadable(Place(top + PROCESSES, 0, 0), reason))
-    _name_apart(result.hosts, list(kept))
+    _name_apart(result.hosts, kept)
     return result
+
+
+def _twins(machines: Mapping[str, list[tuple[Source, str]]]) -> dict[str, str]:
+    """Folders that hold nothing but what another one holds, with that one.
+
+    A process list or a log is of one machine alone; unit files are the same on many. One file that the other does not
+    have, and the folder stays a machine of its own: rather one machine twice than evidence not judged.
+    """
+    held = {folder: frozenset(one.sha256 for one, _ in members if one.size) for folder, members in machines.items()}
+    twins, order = dict[str, str](), list(machines)
+    for number, (folder, members) in enumerate(machines.items()):
+        own = frozenset(one.sha256 for one, kind in members if one.size and (kind in _LOGS or kind in _OF_ONE))
+        others = (
+            other
+            for place, other in enumerate(order)
+            if held[folder] < held[other] or (place < number and held[folder] == held[other])
+        )
+        if own and (twin := next(others, None)) is not None:
+            twins[folder] = twin
+    return twins
 
 
 def _verify(collection: Collection, sources: list[Source], result: HostEvidence) -> None:
@@ -295,8 +317,13 @@ class _Machine:
             reason = "binary journal of systemd, not read: export it with journalctl -o short-iso-precise"
             self._result.failures.append(unreadable(place, reason))
         nowhere = kind == "other file" and not machine_path(source.name)
-        if nowhere or kind in ("container log", "executable") or is_binary(bytes(data[:8192])):
+        if nowhere or kind in ("container log", "executable"):
             return  # known to be there and hashed; nothing in it is a file's text
+        if is_binary(bytes(data[:8192])):
+            if _TEXT_LOG.fullmatch(machine_path(source.name)[:4096]):
+                reason = f"no log: {size} bytes of binary data under the name of a log (damaged, or overwritten?)"
+                self._result.failures.append(unreadable(place, reason))
+            return
         if size > MAX_FILE or self._files < size:
             reason = f"file of {size} bytes, not kept" if size > MAX_FILE else "more files than are kept of one machine"
             self._result.notes.append(Note(place, reason))
