@@ -23,6 +23,7 @@ from kubewitness.detect.host.sigma import HostRules
 from kubewitness.incident.node_advice import advice
 from kubewitness.incident.node_asked import said_of
 from kubewitness.incident.node_edges import MOST, edges_of, entities_of, once
+from kubewitness.incident.node_execs import with_execs
 from kubewitness.incident.node_links import Tie, tie_of, told_apart
 from kubewitness.incident.node_story import (
     COMMANDS,
@@ -100,10 +101,11 @@ def with_nodes(
         edges = [*incident.edges]
         for view, tie, group in tied:
             edges += edges_of(view, tie, group, hashes)
-        edges = list(once(edges))
-        added = [_step(view, group, tie, hashes, edges) for view, tie, group in tied]
+        run, joins = with_execs(incident, views, hashes)
+        edges = list(once((*edges, *joins)))
+        added = [*run, *(_step(view, group, tie, hashes, edges) for view, tie, group in tied)]
         grown = replace(incident, nodes=tuple(sorted(nodes)), edges=tuple(edges))
-        out.append(_renumbered(grown, (*incident.steps, *added)) if added else incident)
+        out.append(_renumbered(grown, (*incident.steps, *added)) if added or joins else incident)
     for number, incident in enumerate(out):
         notes = [note for key, said in apart.items() if key not in taken for at, note in said if at == number]
         out[number] = replace(incident, limitations=(*incident.limitations, *dict.fromkeys(notes[:_APART])))
@@ -384,7 +386,9 @@ def _rests_on(incident: Incident, places: set[Place]) -> bool:
 def _who(host: Host, finding: HostFinding) -> str:
     """Who acted, as far as a node tells: the owner of the process, or nobody but the node."""
     user = finding.process.user or "uid?" if finding.process else finding.user
-    return f"{user}@{host.name}" if user else f"kubelet of {host.name}"
+    if user:
+        return f"{user}@{host.name}"
+    return f"kubelet of {host.name}" if finding.rule in COMMANDS or "kubelet" in finding.rule else host.name
 
 
 def _closed(view: NodeView) -> bool:
