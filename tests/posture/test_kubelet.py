@@ -147,6 +147,35 @@ def test_what_kubelet_answers_itself_wins_and_an_agreeing_origin_stays() -> None
     assert setting(view, MODE).origin == "file"
 
 
+ANSWER = (
+    '{"kubeletconfig":{"authentication":{"x509":{},"webhook":{"enabled":true},"anonymous":{"enabled":false}},'
+    '"authorization":{"mode":"Webhook"},"enableDebuggingHandlers":true}}'
+)
+
+
+def test_what_a_whole_answer_leaves_out_is_zero_and_runs_whatever_flags_and_files_say() -> None:
+    port = setting(running(WITH + " --read-only-port=10255", NODE | {"/configz.json": ANSWER}), READ_ONLY)
+    assert (port.value, port.origin, port.lost[-1].value) == ("0", "configz", "10255")
+    assert three(running(WITHOUT, NODE | {"/configz.json": ANSWER})) == ("false", "Webhook", "0")
+
+
+def test_what_an_answer_cut_by_somebody_leaves_out_stays_as_the_command_line_says() -> None:
+    cut = ANSWER.replace(',"enableDebuggingHandlers":true', "")
+    port = setting(running(WITH + " --read-only-port=10255", NODE | {"/configz.json": cut}), READ_ONLY)
+    assert (port.value, port.origin) == ("10255", "flag")
+
+
+def test_an_answer_without_process_list_or_unit_tells_what_runs() -> None:
+    view = of(host({"/configz.json": ANSWER})).running
+    assert three(view) == ("false", "Webhook", "0")
+
+
+@pytest.mark.parametrize("path", ["/tmp/configz.json", "/etc/kubernetes/configz.json", "/var/lib/kubelet/config.json"])
+def test_a_file_on_the_machine_that_looks_like_an_answer_is_none(path: str) -> None:
+    view = running(WITHOUT, COMMENTED | {path: ANSWER})
+    assert three(view) == ("true", "AlwaysAllow", "10255")
+
+
 def test_drop_ins_of_the_configuration_win_in_lexical_order_and_flags_over_them() -> None:
     texts = NODE | {
         DROPS + "10.conf": "readOnlyPort: 1\nport: 1\n",

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from kubewitness.model.host import Host, Process
+from kubewitness.model.host import Host, HostFile, Process
 from kubewitness.posture.kubelet_file import is_configz, looks_like_configuration
 from kubewitness.posture.kubelet_settings import KNOWN
 from kubewitness.posture.kubelet_view import Setting, View, view, with_configz, with_never_loaded
@@ -25,6 +25,7 @@ from kubewitness.posture.units import CommandLine, command_line
 
 _VERSION_LINES: Final = ("Kubelet version", "Version: ")  # the latter before 1.22
 USUAL_CONFIG: Final = "/var/lib/kubelet/config.yaml"
+_COLLECTED: Final = "live_response/kubelet/configz.json"
 _VERSION: Final = re.compile(r"v1\.(\d{1,3})\.\d{1,3}(?![\d.])")
 
 
@@ -54,7 +55,7 @@ def effective(host: Host) -> KubeletConfiguration | None:
     """The kubelet configuration of `host`; None if nothing shows that it has a kubelet."""
     unit = command_line(host.files)
     process = _kubelet(host, unit)
-    configz = next((file for file in host.files if is_configz(file)), None)
+    configz = _configz(host)
     if process is None and unit is None and configz is None:
         return None
     version = _version(host)
@@ -92,6 +93,15 @@ def effective(host: Host) -> KubeletConfiguration | None:
         process,
         unit.not_in_evidence if unit else (),
     )
+
+
+def _configz(host: Host) -> HostFile | None:
+    """What the running kubelet answered, as a collector or somebody's `kubectl get --raw` kept it.
+
+    Never a file that lay in a folder of the machine: whoever may write below /tmp would decide what the kubelet runs.
+    """
+    kept = (file for file in host.files if posixpath.dirname(file.path) == "/" and is_configz(file))
+    return min(kept, key=lambda file: not file.place.item.endswith(_COLLECTED), default=None)
 
 
 def _complete(unit: CommandLine) -> bool:

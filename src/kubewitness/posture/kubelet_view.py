@@ -21,8 +21,8 @@ from kubewitness.model.evidence import Place
 from kubewitness.model.host import HostFile
 from kubewitness.model.text import Text
 from kubewitness.posture.kubelet_file import FileSetting, file_settings
-from kubewitness.posture.kubelet_settings import BY_FLAG, KNOWN, Known, flag_value
-from kubewitness.posture.lines import Line
+from kubewitness.posture.kubelet_settings import BY_FLAG, KNOWN, Form, Known, flag_value
+from kubewitness.posture.lines import Line, lines
 
 Origin = Literal["flag", "file", "default without --config", "default with --config", "configz"]
 _CONFIG: Final = "config"
@@ -38,6 +38,11 @@ _LATER_FILE = Text("a later file of --config-dir wins", "--config-dir 中排在�
 _LATER_KEY = Text("the same key follows again, and the last counts", "同一个键再次出现，以最后一个为准")
 _REFUSED = Text("not a value the kubelet accepts", "kubelet 不接受这个值")
 _NEVER_READ = Text("nothing names this file, so it is never read", "没有任何参数指定该文件，因此从未被读取")
+_ZERO_OF: Final[dict[Form, str]] = {"bool": "false", "int": "0", "text": ""}
+_ZERO: Final = frozenset(_ZERO_OF.values())
+_ALWAYS_ANSWERED: Final = frozenset(  # pointers that every version has
+    ("authentication.anonymous.enabled", "authentication.webhook.enabled", "enableDebuggingHandlers")
+)
 _CONFIGZ_SAYS = Text("the running kubelet itself answered otherwise", "运行中的 kubelet 自己给出的值与此不同")
 
 
@@ -160,13 +165,22 @@ def with_never_loaded(made: View | None, files: Sequence[HostFile]) -> View | No
 
 
 def with_configz(made: View | None, configz: HostFile) -> View | None:
-    """The view corrected by what the kubelet itself answered at /configz.
+    """The view corrected by what the kubelet itself answered at /configz: that is what runs.
 
-    A value both agree on keeps the origin that explains it.
+    A value both agree on keeps the origin that explains it. An answer leaves out fields that are zero or empty, unless
+    they are pointers; it always has the pointers, so one without them was cut by somebody and what it lacks is unknown.
     """
     answered = {entry.known.name: entry for entry in file_settings(configz) or () if entry.value is not None}
     if not answered:
         return made
+    if answered.keys() >= _ALWAYS_ANSWERED:
+        whole = next(iter(lines(configz)))
+        left_out = [known for known in KNOWN if known.empty_is_default and known.with_config in _ZERO]
+        answered |= {
+            known.name: FileSetting(known, _ZERO_OF[known.form], whole)
+            for known in left_out
+            if known.name not in answered
+        }
     settings: list[Setting] = []
     for known in KNOWN:
         own = made.get(known.name) if made else None
