@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import threading
@@ -83,6 +84,30 @@ def test_the_running_configuration_or_the_refusal_is_recorded(
     else:
         assert members == {}
         assert command["exit_code"] == 403
+
+
+@pytest.mark.parametrize(
+    ("kubeconfig", "asked"),
+    [
+        ('{"users": [{"user": {"client-certificate": "/c/kubelet.crt", "client-key": "/c/kubelet.key"}}]}', True),
+        ("users:\n- user:\n    client-certificate: /c/kubelet.crt\n    client-key: '/c/kubelet.key'\n", True),
+        ("users:\n- user:\n    client-certificate: /c/kubelet.crt\n    client-key-data: L2Mva3ViZWxldC5rZXk=\n", False),
+        ("users:\n- user:\n    client-certificate: /c/kubelet.crt\n    client-key: /c/pipe\n", False),
+    ],
+)
+def test_a_certificate_that_only_the_kubelets_kubeconfig_names_is_used(
+    tmp_path: Path, kubelet: HTTPServer, kubeconfig: str, asked: bool
+) -> None:
+    kubelet.allowed = True  # type: ignore[attr-defined]
+    root = tmp_path / "root"
+    (root / "var/lib/kubelet/pki/kubelet-client-current.pem").unlink()
+    (root / "c").mkdir()
+    (root / "c/kubelet.crt").write_text((tmp_path / "crt.pem").read_text())
+    (root / "c/kubelet.key").write_text((tmp_path / "key.pem").read_text())
+    os.mkfifo(root / "c/pipe")
+    (root / "etc/kubernetes").mkdir(parents=True)
+    (root / "etc/kubernetes/kubelet.conf").write_text(kubeconfig)
+    assert configz.take(Root(str(root)), archive(tmp_path), kubelet.server_port) is asked
 
 
 def test_without_a_credential_nobody_is_asked(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The kubelet's running configuration, asked from itself on the loopback with a credential the machine already has.
 
 GET /configz answers to whoever may use nodes/proxy (or nodes/configz): on a control plane that is the API server's own
-client certificate; a plain node's kubelet certificate is usually refused, and the refusal is the record. Nothing is
+client certificate; a plain node's kubelet certificate is usually refused, and the refusal is the record. Where the
+kubelet keeps its certificate under another name than kubeadm's, its kubeconfig says so. Nothing is
 asked without a credential, nothing but 127.0.0.1 is asked, and the key is used by the TLS library, not read or kept.
 The kubelet's own certificate is not verified: it is often self-signed, and what answers is evidence, not trusted.
 """
@@ -10,8 +11,10 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import ssl
 import time
+from pathlib import Path
 from typing import Final
 
 from kubewitness.collect.archive import About, Archive
@@ -29,6 +32,8 @@ _CREDENTIALS: Final = (
     ("/var/lib/rancher/k3s/agent/client-kubelet.crt", "/var/lib/rancher/k3s/agent/client-kubelet.key"),
     ("/var/lib/rancher/rke2/agent/client-kubelet.crt", "/var/lib/rancher/rke2/agent/client-kubelet.key"),
 )  # fmt: skip
+_KUBECONFIGS: Final = ("/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/kubeconfig")
+_NAMED: Final = re.compile(r"""\bclient-(certificate|key)["']?\s{0,20}:\s{0,20}["']?(/[^\s"',}]{1,500})""")
 _LIMIT: Final = 1024 * 1024
 _TIMEOUT: Final = 5.0
 MEMBER: Final = "live_response/kubelet/configz.json"
@@ -36,8 +41,9 @@ MEMBER: Final = "live_response/kubelet/configz.json"
 
 def take(root: Root, archive: Archive, port: int = 10250) -> bool:
     """Ask with one credential after another until one is let in; whether one was."""
-    for certificate, key in _CREDENTIALS:
-        if not (os.access(root.outer(certificate), os.R_OK) and os.access(root.outer(key), os.R_OK)):
+    named = [pair for path in _KUBECONFIGS if (pair := _of_kubeconfig(root.text(path)))]
+    for certificate, key in dict.fromkeys((*_CREDENTIALS, *named)):
+        if not (_is_readable(root.outer(certificate)) and _is_readable(root.outer(key))):
             continue
         begun = time.monotonic()
         status, answer, error = _get(root.outer(certificate), root.outer(key), port)
@@ -54,6 +60,18 @@ def take(root: Root, archive: Archive, port: int = 10250) -> bool:
         if path:
             return True
     return False
+
+
+def _of_kubeconfig(text: str) -> tuple[str, str] | None:
+    """Certificate and key that the first user of a kubeconfig names; a kubelet's has one."""
+    named: dict[str, str] = {}
+    for kind, path in _NAMED.findall(text):
+        named.setdefault(kind, path)
+    return (named["certificate"], named["key"]) if len(named) == len(("certificate", "key")) else None
+
+
+def _is_readable(path: str) -> bool:
+    return Path(path).is_file() and os.access(path, os.R_OK)  # a pipe would keep us waiting
 
 
 def _get(certificate: str, key: str, port: int) -> tuple[int, bytes, str]:

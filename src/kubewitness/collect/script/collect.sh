@@ -721,12 +721,21 @@ run containers $((16 * m)) 30 docker events --since 720h --until 0s --format '{{
 run containers $((16 * m)) 30 podman ps -a
 
 say "the kubelet's configuration"
-asked=''
+asked='' named='' tried=''
+for file in /etc/kubernetes/kubelet.conf /var/lib/kubelet/kubeconfig; do # where kubeadm's names are not used
+    [ -f "$file" ] || continue
+    for kind in certificate key; do
+        path=$(head -c 65536 "$file" | sed -n "s/.*client-$kind[\"']\{0,1\} *: *[\"']\{0,1\}\(\/[A-Za-z0-9_.\/-]*\).*/\1/p" | head -n 1)
+        [ "$kind" = key ] && named="$named:$path" || named="$named $path"
+    done
+done
 for pair in /etc/kubernetes/pki/apiserver-kubelet-client.crt:/etc/kubernetes/pki/apiserver-kubelet-client.key \
     /var/lib/rancher/k3s/server/tls/client-kube-apiserver.crt:/var/lib/rancher/k3s/server/tls/client-kube-apiserver.key \
     /var/lib/rancher/rke2/server/tls/client-kube-apiserver.crt:/var/lib/rancher/rke2/server/tls/client-kube-apiserver.key \
-    /var/lib/kubelet/pki/kubelet-client-current.pem:/var/lib/kubelet/pki/kubelet-client-current.pem; do
-    [ -z "$asked" ] && [ -r "${pair%%:*}" ] && [ -r "${pair#*:}" ] || continue
+    /var/lib/kubelet/pki/kubelet-client-current.pem:/var/lib/kubelet/pki/kubelet-client-current.pem $named; do
+    [ -z "$asked" ] && [ -f "${pair%%:*}" ] && [ -f "${pair#*:}" ] && [ -r "${pair%%:*}" ] && [ -r "${pair#*:}" ] || continue
+    case $tried in *" $pair "*) continue ;; esac
+    tried="$tried $pair "
     over && break
     taken kubelet/configz.json $m 8 curl -sfk --noproxy '*' --max-time 5 --cert "${pair%%:*}" --key "${pair#*:}" https://127.0.0.1:10250/configz
     [ "$code" -ne 0 ] || asked=yes
