@@ -24,6 +24,10 @@ def listed(path: str, mode: str = "-rwxr-xr-x", kind: str = "file") -> Host:
         ("/tmp/bash", "-rwsr-xr-x", "file", "medium"),
         ("/tmp/bash", "-rwxr-sr-x", "file", "medium"),
         ("/dev/shm/kdevtmpfsi", "-rwxr-xr-x", "file", "low"),
+        ("/tmp/.git/hooks/x", "-rwxr-xr-x", "file", "medium"),
+        ("/tmp/build/.git/.x", "-rwxr-xr-x", "file", "medium"),
+        ("/tmp/build/.git/hooks/su", "-rwsr-xr-x", "file", "medium"),
+        ("/var/tmp/build/.k/run", "-rwxr-xr-x", "file", "low"),
     ],
 )
 def test_hidden_executables_are_told(path: str, mode: str, kind: str, severity: str) -> None:
@@ -51,6 +55,9 @@ def test_hidden_executables_are_told(path: str, mode: str, kind: str, severity: 
         ("/tmp/..", "drwxr-xr-x", "directory"),
         ("/tmp", "drwxrwxrwt", "directory"),
         ("/tmp/.x", "lrwxrwxrwx", "link"),
+        ("/tmp/build/.git/hooks/pre-commit.sample", "-rwxr-xr-x", "file"),
+        ("/var/tmp/a/b/.venv/bin/pip", "-rwxr-xr-x", "file"),
+        ("/tmp/web/node_modules/.bin/tsc", "-rwxr-xr-x", "file"),
     ],
 )
 def test_what_lies_there_anyway_is_silent(path: str, mode: str, kind: str) -> None:
