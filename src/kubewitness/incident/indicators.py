@@ -73,7 +73,13 @@ def _of_detections(found: Sequence[Detection]) -> Iterator[Event]:
 def _of_event(event: Event, index: Index) -> Iterator[Sighting]:
     if event.name:
         kind = f"{event.resource}/{event.subresource}" if event.subresource else event.resource
-        yield from index.of_object(kind, event.namespace, event.name)
+        there = event.succeeded and event.verb != "delete"
+        # A name that was sought or deleted in vain is a rival's, unless nobody else would write it.
+        yield from (
+            one
+            for one in index.of_object(kind, event.namespace, event.name)
+            if there or one.indicator.confidence == "high"
+        )
     if event.subresource in ("exec", "proxy", "attach"):
         yield from index.of_text(" ".join(command_of(event)))
     if event.verb in ("create", "update", "patch"):
