@@ -241,8 +241,8 @@ def _of_nodes(machines: HostEvidence) -> list[Text]:
             names = ", ".join(blind[:_NAMED])
             out.append(
                 Text(
-                    f"Nothing recorded the start of programs on {_machines(blind)} ({names}): what was typed into a shell "
-                    "there is not known. linux_audit with execve, Tetragon, Tracee or Falco would have shown it.",
+                    f"Nothing recorded the start of programs on {_machines(blind)} ({names}): what was typed into a "
+                    "shell there is not known. linux_audit with execve, Tetragon, Tracee or Falco would have shown it.",
                     f"{len(blind)} 台机器（{names}）没有记录程序的启动：在其 shell 中输入过什么不得而知。"
                     "记录 execve 的 linux_audit，或 Tetragon、Tracee、Falco 可以显示这些内容。",
                 )

@@ -265,11 +265,11 @@ class Finding(Struct, frozen=True):
     last: str
     objects: tuple[ObjectName, ...] = ()
     matched: dict[str, Any] = {}  # the why: field → value in the first event
-    reasons: tuple[Text, ...] = ()  # the why in words, one a sign, where a rule looks at more than fields
     falsepositives: tuple[Text, ...] = ()
     runbook: Text = Text("", "")
     incident: str = ""  # id of the incident it belongs to
     evidence: tuple[Evidence, ...] = ()
+    reasons: tuple[Text, ...] = ()  # the why in words, one a sign, where a rule looks at more than fields
 
 
 class Accessor(Struct, frozen=True):
