@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kubewitness.model.evidence import Place
-from kubewitness.model.host import Firewall, FirewallRule, Host
+from kubewitness.model.host import Firewall, FirewallRule, Host, HostEvent
 from tests.detect.host.making import file, found, iptables, listening, rules
 
 KUBERNETES = """
@@ -131,3 +133,41 @@ def test_rules_that_several_dumps_show_count_once() -> None:
     said = [reason.en for reason in finding.reasons]
     assert any(reason.startswith("2 rules of its own") for reason in said)
     assert any(reason.startswith("1 rules of Kubernetes") for reason in said)
+
+
+def emptied(command: str, **more: Any) -> HostEvent:
+    told = {"category": "command", "source": "shell_history", "place": Place("history", 3, 30), "user": "root"}
+    return HostEvent(**{**told, "command": command, "time": "2026-11-22T03:00:00.000000Z", **more})
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        emptied("iptables -F"),
+        emptied("sudo iptables -w -t filter -F INPUT; ls"),
+        emptied("/usr/sbin/iptables -F", category="process_creation", source="linux_audit"),
+        emptied("sh -c ufw disable", category="process_creation", source="falco"),
+    ],
+)
+def test_who_flushed_the_rules_and_when_is_said_where_it_was_seen(event: HostEvent) -> None:
+    (finding,) = found(Host("n", firewalls=[iptables("")], events=[event]), "firewall_unprotected")
+    assert (finding.severity, finding.places[0][0]) == ("medium", event.place)
+    assert any(
+        "took the rules away at 2026-11-22T03:00:00" in reason.en and "(root)" in reason.en
+        for reason in finding.reasons
+    )
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        emptied("iptables -t nat -F"),
+        emptied("iptables -F CNI-1234", category="process_creation"),
+        emptied("iptables -F", category="process_creation", succeeded=False),
+        emptied("grep 'iptables -F' notes"),
+        emptied("iptables -L"),
+    ],
+)
+def test_other_commands_about_the_filter_took_nothing_away(event: HostEvent) -> None:
+    (finding,) = found(Host("n", firewalls=[iptables("")], events=[event]), "firewall_unprotected")
+    assert finding.severity == "low"

@@ -6,7 +6,7 @@ import pytest
 
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import CronEntry, Host
-from tests.detect.host.making import exec_line, file, found, host, rules
+from tests.detect.host.making import exec_line, file, found, host, process, rules
 
 
 def test_cron_that_fetches_and_runs_is_cited_by_its_line() -> None:
@@ -138,3 +138,26 @@ def test_what_crontab_printed_is_judged_without_a_table() -> None:
 def test_input_of_a_command_and_lines_that_hide(line: str, speaks: bool) -> None:
     machine = Host("n", files=[file("/var/spool/cron/root", line + "\n")])
     assert bool(found(machine, "cron_persistence")) is speaks
+
+
+@pytest.mark.parametrize(
+    ("variable", "container", "expected"),
+    [
+        ("LD_PRELOAD=/tmp/.x.so", "", ["medium"]),
+        ("LD_PRELOAD=/dev/shm/a.so:/usr/lib/libjemalloc.so.2", "ab" * 32, ["medium"]),
+        ("LD_PRELOAD=/usr/lib/libprocesshider.so", "", ["medium"]),
+        ("LD_PRELOAD=/usr/lib/libown.so", "", ["low"]),
+        ("LD_PRELOAD=/usr/lib/libown.so", "ab" * 32, ["informational"]),
+        ("LD_PRELOAD", "", ["low"]),  # its value was left out
+        ("LD_PRELOAD", "ab" * 32, ["informational"]),
+        ("LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", "ab" * 32, []),
+        ("LD_PRELOAD=/usr/lib/faketime/libfaketime.so.1", "", []),
+        ("LD_PRELOAD=/usr/lib/libtcmalloc_minimal.so.4", "", []),
+        ("MY_LD_PRELOAD=/tmp/.x.so", "", []),
+        ("LD_LIBRARY_PATH=/tmp", "", []),
+    ],
+)
+def test_a_library_preloaded_by_the_environment(variable: str, container: str, expected: list[str]) -> None:
+    running = process("app", environment=("A=b", variable), container=container)
+    findings = found(Host("n", processes=[running]), "ld_preload_environment")
+    assert [finding.severity for finding in findings] == expected

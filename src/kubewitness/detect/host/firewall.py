@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from kubewitness.detect.host.commands import script_segments
+from kubewitness.detect.host.commands import Segment, script_segments, segments_of
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.stating import lines_of, state
 from kubewitness.model.evidence import Place
-from kubewitness.model.host import Firewall, FirewallRule, Host
+from kubewitness.model.host import Firewall, FirewallRule, Host, HostEvent
 from kubewitness.model.text import Text
 
 _FOREIGN = re.compile(
@@ -42,6 +42,7 @@ _NARROW = re.compile(
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,400}"')
 _SAVED = re.compile(r"/etc/(?:iptables/rules\.v[46]|sysconfig/ip6?tables|nftables\.conf|sysconfig/nftables\.conf)")
 _HISTORY = re.compile(r"/\.\w{1,12}_history$")
+_MARKS = ("tables", "ufw", "nft", "firewalld")  # what no command that takes rules away lacks
 _FAMILIES = (("ip", "IPv4"), ("ip6", "IPv6"))
 
 
@@ -205,6 +206,8 @@ def _foreign(rule: FirewallRule) -> bool:
 
 def _flushed(host: Host) -> Iterator[tuple[Text, Place, str]]:
     """Signs that there were rules: files that load some at boot, commands that took them away."""
+    yield from _emptied_at(host)
+    read = {event.place.item for event in host.events if event.category == "command"}
     for file in host.files:
         if _SAVED.fullmatch(file.path):
             refusing = [
@@ -217,7 +220,7 @@ def _flushed(host: Host) -> Iterator[tuple[Text, Place, str]]:
                     f"{file.path} 中保存有规则但未生效：已被清空或从未加载",
                 )
                 yield said, *own[0]
-        elif _HISTORY.search(file.path):
+        elif _HISTORY.search(file.path) and file.place.item not in read:
             for place, line in lines_of(file):
                 if len(line) < 400 and _takes_away(line):
                     yield (
@@ -228,9 +231,27 @@ def _flushed(host: Host) -> Iterator[tuple[Text, Place, str]]:
                     break
 
 
-def _takes_away(line: str) -> bool:
-    for segment in script_segments(line):
-        words = segment.words[1:]
+def _emptied_at(host: Host) -> Iterator[tuple[Text, Place, str]]:
+    """Commands that took the rules away, as histories, the kernel's audit and sensors tell them; the last ones."""
+    found = list[HostEvent]()
+    for event in host.events:
+        typed = event.category == "command"
+        if (typed or event.category == "process_creation") and event.succeeded is not False:
+            line = event.command[:400]
+            if any(mark in line for mark in _MARKS) and _takes_away(line, script_segments if typed else segments_of):
+                found.append(event)
+    found.sort(key=lambda event: event.last or event.time)
+    for event in found[-3:]:
+        when, user = event.last or event.time, f" ({event.user[:60]})" if event.user else ""
+        at, zh = (f" at {when}", f"于 {when} ") if when else ("", "")
+        line = event.command[:200].strip()
+        said = Text(f"a command took the rules away{at}{user}: {line}", f"有命令{zh}清除了规则{user}：{line}")
+        yield said, event.place, event.command
+
+
+def _takes_away(line: str, cut: Callable[[str], tuple[Segment, ...]] = script_segments) -> bool:
+    for segment in cut(line):
+        words = tuple(word for word in segment.words[1:] if word not in ("-w", "--wait", "-t", "filter"))
         if segment.program in ("iptables", "ip6tables", "iptables-legacy", "iptables-nft") and words in (
             ("-F",),
             ("--flush",),

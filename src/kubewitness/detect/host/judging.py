@@ -10,15 +10,23 @@ from collections.abc import Callable, Iterable
 
 from kubewitness.detect.host.audit_stopped import audit_stopped
 from kubewitness.detect.host.downloads import download_and_run, environment_sent
+from kubewitness.detect.host.escape import container_with_all_capabilities, escape_trace
 from kubewitness.detect.host.executions import with_executions
 from kubewitness.detect.host.fan_out import exec_download, kubelet_exec_fan_out
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.firewall import firewall_not_evaluated, firewall_unprotected
+from kubewitness.detect.host.hidden import hidden_process, rootkit_module, socket_without_owner
 from kubewitness.detect.host.hidden_file import hidden_file
 from kubewitness.detect.host.listeners import kubelet_port_open_to_all, kubelet_read_only_port
 from kubewitness.detect.host.miner import miner_configuration, miner_process
 from kubewitness.detect.host.miner_output import miner_output
-from kubewitness.detect.host.persistence import authorized_keys, cron_persistence, ld_preload, unit_persistence
+from kubewitness.detect.host.persistence import (
+    authorized_keys,
+    cron_persistence,
+    ld_preload,
+    ld_preload_environment,
+    unit_persistence,
+)
 from kubewitness.detect.host.programs import hidden_program_running, kernel_thread_forged
 from kubewitness.detect.host.scanner import scanner_process
 from kubewitness.detect.host.sensor_alert import sensor_alert
@@ -32,13 +40,16 @@ from kubewitness.model.judgement import SEVERITIES
 RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
     audit_stopped,
     authorized_keys,
+    container_with_all_capabilities,
     cron_persistence,
     download_and_run,
     environment_sent,
+    escape_trace,
     exec_download,
     firewall_not_evaluated,
     firewall_unprotected,
     hidden_file,
+    hidden_process,
     hidden_program_running,
     history_wiped,
     kernel_thread_forged,
@@ -46,12 +57,15 @@ RULES: tuple[Callable[[Host], Iterable[HostFinding]], ...] = (
     kubelet_port_open_to_all,
     kubelet_read_only_port,
     ld_preload,
+    ld_preload_environment,
     logs_emptied,
     miner_configuration,
     miner_output,
     miner_process,
+    rootkit_module,
     scanner_process,
     sensor_alert,
+    socket_without_owner,
     ssh_bruteforce_success,
     typed_commands,
     unit_persistence,

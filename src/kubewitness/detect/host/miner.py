@@ -48,7 +48,7 @@ _ALGORITHM = re.compile(
     r"|autolykos2?|progpow\S{0,10}|yespower\S{0,10}|equihash\S{0,10}|verushash|octopus|firopow|beamhash\S{0,4}",
     re.IGNORECASE,
 )
-_PORTS = frozenset({3333, 4444, 5555, 7777, 8333, 9999, 10128, 10300, 13333, 14433, 14444, 45560, 45700})
+PORTS = frozenset({3333, 4444, 5555, 7777, 8333, 9999, 10128, 10300, 13333, 14433, 14444, 45560, 45700})
 _NAMES = re.compile(
     r"(?:xmrig|xmr-stak|xmrigdaemon|xmrigminer|kinsing\S{0,4}|kdevtmpfsi\S{0,4}|cpuminer|minerd|ccminer|t-rex|lolminer|nbminer"
     r"|phoenixminer|teamredminer|srbminer\S{0,6}|ethminer|nanominer|bfgminer|cgminer|nheqminer|xmrig-\w{1,12}|moneroocean\S{0,12})"
@@ -193,7 +193,7 @@ def _pool_signs(pool: re.Match[str], found: Grammar) -> Iterator[Sign]:
         yield Sign(weight, Text(f"an address where a pool would stand: {address}", f"矿池位置上的地址：{address}"))
     if ".".join(host.split(".")[-2:]) in mining_pools():
         yield Sign(3, Text(f"{host} is a known mining pool", f"{host} 是已知的矿池"), True)
-    if port in _PORTS:
+    if port in PORTS:
         yield Sign(1, Text(f"port {port}, usual for pools", f"端口 {port}，矿池常用"))
 
 
@@ -224,7 +224,7 @@ def _suspicions(
                 continue
             now = () if process.told_by else peers.get(process.pid, ())  # its number may be another's since
             for socket in now[:20]:
-                if socket.peer_port in _PORTS or socket.peer_address in found.pools:
+                if socket.peer_port in PORTS or socket.peer_address in found.pools:
                     where = f"{socket.peer_address}:{socket.peer_port}"
                     found.signs.append(Sign(2, Text(f"connected to {where}", f"已连接到 {where}")))
                     found.pools.append(socket.peer_address)

@@ -18,7 +18,7 @@ from kubewitness.detect.host.commands import script_segments, segments_of
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.paths import hiding_of
 from kubewitness.detect.host.scripts import ShellSign, shell_signs
-from kubewitness.detect.host.stating import lines_of, state
+from kubewitness.detect.host.stating import Suspicion, about_processes, lines_of, state
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES, Severity
@@ -31,6 +31,13 @@ _RUNS = re.compile(r"Exec(?:Start|StartPre|StartPost|Reload|Stop)\s*=\s*[-@:+!|]
 _KEYS = re.compile(r"(?:/root|/home/[^/]{1,64}|/var/lib/[^/]{1,64}|)/\.ssh/authorized_keys2?")
 _TRUSTED = re.compile(
     r"(?:libarmmem\S{0,20}|libsnoopy|libjemalloc|libtcmalloc\S{0,20}|liboneagentproc|libmimalloc|libfakeroot\S{0,12})\.so[\d.]*"
+)
+# Set for single programs: allocators, clocks, tracers, sandboxes and agents that measure
+_HARMLESS = re.compile(
+    rf"(?:{_TRUSTED.pattern}|libjemalloc\S{{0,12}}\.so[\d.]*|libfaketime\S{{0,8}}\.so[\d.]*|lib(?:eatmydata|nss_wrapper|uid_wrapper|gcompat"
+    r"|stdbuf|proxychains\d?|asan|tsan|ubsan|lsan|vglfaker|dlfaker|snoopy|gtk3-nocsd|hugetlbfs|cuda|nccl|SegFault|otel\w{0,12}"
+    r"|datadog\S{0,20}|dd_\w{0,20}|sgxsim|numa|iomp5|gomp|stdc\+\+|dtrace\w{0,8}|loader\w{0,8})\.so[\d.]*"
+    r"|launcher\.preload\.so|liboneagent\w{0,20}\.so)"
 )
 _LIBRARIES = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/$LIB/", "/usr/$LIB/", "/opt/")
 _MAX_FOUND = 200
@@ -62,6 +69,39 @@ def ld_preload(host: Host) -> Iterator[HostFinding]:
                     Text(f"loaded into every program: {path[:200]}", f"被加载到所有程序：{path[:200]}")
                     for path in libraries[:5]
                 ],
+            )
+
+
+def ld_preload_environment(host: Host) -> Iterator[HostFinding]:
+    """Processes that are made to load a library by their environment."""
+    yield from about_processes("ld_preload_environment", host, _preloaded(host))
+
+
+def _preloaded(host: Host) -> Iterator[Suspicion]:
+    for process in host.processes:
+        for variable in process.environment[:2000]:
+            name, _, value = variable[:4096].partition("=")
+            if name != "LD_PRELOAD":
+                continue
+            libraries = [path for path in re.split(r"[\s:]+", value) if path]
+            if not libraries:  # a collector that leaves values out; images preload allocators all the time
+                said = Text("LD_PRELOAD is set; its value was left out", "设置了 LD_PRELOAD，其值未采集")
+                severity: Severity = "informational" if process.container else "low"
+                yield Suspicion(process, (said,), severity, kind="context" if process.container else None)
+                continue
+            odd = [path for path in libraries if not _HARMLESS.fullmatch(basename(path))]
+            if not odd:
+                continue
+            hidden = any(hiding_of(path) or "processhider" in path for path in odd)
+            inside = process.container and all(path.startswith(_LIBRARIES) or "/" not in path for path in odd)
+            severity = "medium" if hidden else "informational" if inside else "low"
+            shown = " ".join(odd)[:200]
+            yield Suspicion(
+                process,
+                (Text(f"LD_PRELOAD={shown}", f"LD_PRELOAD={shown}"),),
+                severity,
+                confidence="medium" if hidden else "low",
+                kind="context" if severity == "informational" else "activity",
             )
 
 

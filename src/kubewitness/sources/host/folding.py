@@ -176,7 +176,7 @@ def _joined(one: Process, other: Process) -> Process:
         namespaces=best.namespaces or rest.namespaces,
         deleted_maps=best.deleted_maps or rest.deleted_maps,
         capabilities=best.capabilities or rest.capabilities,
-        visible=best.visible and rest.visible,
+        visible=best.visible or rest.visible,  # one list that shows it is enough
         truncated=best.truncated and rest.truncated,
     )
 
