@@ -94,6 +94,43 @@ def test_a_renamed_miner_is_known_by_its_configuration_file() -> None:
     assert finding.addresses == ("203.0.113.80",)
 
 
+def test_a_configuration_is_found_from_the_folder_the_process_was_started_in() -> None:
+    config = '{"donate-level": 1, "pools": [{"url": "203.0.113.80:3333"}]}'
+    files = [file("/var/tmp/.c/x.json", config), file("/config.json", config)]
+    renamed = process("./web --config=x.json", executable="/usr/bin/web", cwd="/var/tmp/.c")
+    others = [process("./web", executable="/opt/web", cwd="/"), process("cp x.json /root", cwd="/var/tmp/.c")]
+    machine = Host("node1", processes=[renamed, *others], files=files)
+    assert [finding.process for finding in found(machine, "miner_process")] == [renamed]
+
+
+@pytest.mark.parametrize(
+    ("command", "severity", "kind"),
+    [
+        ("./app -o 10.0.0.5:3333 -u x -p x -k --tls", "critical", "intrusion"),
+        ("./app -o 127.0.0.1:3333 -u x -p x", "critical", "intrusion"),  # a tunnel on the machine itself
+        ("./app -o proxy.example.com:443 -u x -p x -k --tls", "medium", "activity"),
+    ],
+)
+def test_a_miner_behind_a_proxy_of_its_own_is_known_by_its_login(command: str, severity: str, kind: str) -> None:
+    (finding,) = found(host(command), "miner_process")
+    assert (finding.severity, finding.kind) == (severity, kind)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mysql -u root -p x -h 10.0.0.5:3333",
+        "psql -U x -p 3333 -h 10.0.0.5 -o 10.0.0.5:3333",
+        "ssh -o 10.0.0.5:3333 -u x -p x -k",
+        "./app -o 10.0.0.5:8443 -u x -p x",
+        "./app -o 10.0.0.5:443 -u x --tls -k",
+        "./app -o /var/log/x:3333 -u x -p x",
+    ],
+)
+def test_a_login_elsewhere_is_no_miners(command: str) -> None:
+    assert not found(host(command), "miner_process")
+
+
 def test_a_configuration_without_pools_is_no_miners() -> None:
     files = [file("/opt/app/config.json", '{"pools": [{"name": "db", "size": 3}]}')]
     assert not found(

@@ -31,6 +31,8 @@ _POOL_OPTIONS = frozenset(("-o", "--url", "--pool", "-pool"))
 _WALLET_OPTIONS = frozenset(
     ("-u", "--user", "-O", "--userpass", "-w", "--wallet", "-wal", "-wallet", "--wallet-address")
 )
+_LOGIN_USER = frozenset(("-u", "--user"))
+_LOGIN_PASSWORD = frozenset(("-p", "--pass"))
 _POOL = re.compile(
     r"(?:([a-z0-9+]{3,20})://)?(?:[^@/\s]{1,300}@)?([A-Za-z0-9_.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\]):(\d{2,5})/?"
 )
@@ -59,6 +61,10 @@ _CLIENTS = FETCHERS | {
     *("ssh", "scp", "sftp", "rsync", "git", "http", "nc", "ncat", "openssl", "tar", "ps", "mount"),
     *("mysql", "mysqldump", "psql", "redis-cli", "mongo", "mongosh"),
     *("docker", "podman", "nerdctl", "crictl", "kubectl", "helm"),
+}
+_FILES = {
+    *("cp", "mv", "rm", "ln", "ls", "chmod", "chown", "chattr", "stat", "file", "touch"),
+    *("md5sum", "sha1sum", "sha256sum", "base64", "zip", "gzip"),
 }
 _WORK = (
     *("--randomx-" + end for end in ("mode", "1gb-pages", "wrmsr", "no-rdmsr", "init", "cache-qos")),
@@ -90,6 +96,7 @@ class Grammar(Struct):
     pools: list[str]
     pool: bool = False
     wallet: bool = False
+    port: bool = False  # one that pools use
 
     @property
     def score(self) -> int:
@@ -146,6 +153,14 @@ def grammar_of(segment: Segment) -> Grammar:
             found.signs.append(
                 Sign(1, Text(f"a miner's options beside the pool: {names}", f"矿池地址旁带有挖矿程序的选项：{names}"))
             )
+    elif found.pool and _LOGIN_USER.intersection(words) and _LOGIN_PASSWORD.intersection(words):
+        # Behind a proxy of the intruder's nothing else is left: address, a user and a password that mean nothing
+        found.signs.append(
+            Sign(1, Text("a login beside the address, as to a pool", "地址旁带有登录信息，如同登录矿池"))
+        )
+        if rest := [word for word in words if word in ("-k", "--keepalive", "--tls", "--nicehash")]:
+            names = " ".join(dict.fromkeys(rest))
+            found.signs.append(Sign(1, Text(f"options that miners have: {names}", f"挖矿程序所用的选项：{names}")))
     return found
 
 
@@ -194,6 +209,7 @@ def _pool_signs(pool: re.Match[str], found: Grammar) -> Iterator[Sign]:
     if ".".join(host.split(".")[-2:]) in mining_pools():
         yield Sign(3, Text(f"{host} is a known mining pool", f"{host} 是已知的矿池"), True)
     if port in PORTS:
+        found.port = True
         yield Sign(1, Text(f"port {port}, usual for pools", f"端口 {port}，矿池常用"))
 
 
@@ -232,10 +248,13 @@ def _suspicions(
             if found.score >= 2 and (hiding_of(process.executable) or hiding_of(segment.words[0])):
                 found.signs.append(Sign(2, Text("the program lies hidden", "程序藏匿于隐蔽位置")))
             if is_miner(found, segment.program):
+                sure = found.wallet or found.port or any(sign.own for sign in found.signs)
                 yield Suspicion(
                     process,
                     tuple(sign.reason for sign in found.signs),
-                    confidence="high" if found.score >= _SURE else "medium",
+                    severity=None if sure else "medium",
+                    confidence="high" if found.score >= _SURE else "medium" if sure else "low",
+                    kind=None if sure else "activity",
                     addresses=tuple(found.pools),
                 )
                 break
@@ -243,14 +262,14 @@ def _suspicions(
 
 def _configured(process: Process, segment: Segment, configurations: set[str]) -> Iterator[Sign]:
     """A configuration file of a miner is named in the command, or lies beside the program."""
-    if not configurations:
+    if not configurations or segment.program in READERS or segment.program in _CLIENTS or segment.program in _FILES:
         return
     folder = process.executable.rpartition("/")[0]
-    words = segment.words
-    named = {word.partition("=")[2] or word for word in words}
-    beside = {
-        name if name.startswith("/") else f"{folder}/{name.removeprefix('./')}" for name in (*named, "config.json")
-    }
-    if segment.program not in READERS and (both := configurations & beside):
+    named = {word.partition("=")[2] or word for word in segment.words}
+    beside = {f"{folder}/config.json"}
+    for name in named:  # as its folder or the one it was started in makes it whole
+        short = name.removeprefix("./")
+        beside |= {name} if name.startswith("/") else {f"{folder}/{short}", f"{process.cwd.rstrip('/')}/{short}"}
+    if both := configurations & beside:
         path = min(both)
         yield Sign(4, Text(f"a miner's configuration is its own: {path}", f"使用挖矿程序的配置文件：{path}"), True)
