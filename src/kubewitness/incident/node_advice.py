@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from kubewitness.detect.host.finding import HostFinding
@@ -10,8 +10,10 @@ from kubewitness.model.host import Host
 from kubewitness.model.incident import Action, ObjectName
 from kubewitness.model.text import Text
 from kubewitness.posture.exposure import Exposure
+from kubewitness.sources.host.folders import machine_path
 
 _EACH = 12
+_STARTS = frozenset(("host/cron_persistence", "host/unit_persistence", "host/ld_preload"))
 _NOTHING = Text("Nothing", "无")
 
 
@@ -22,7 +24,11 @@ def advice(
     pids = sorted({finding.process.pid for finding in told if finding.process})[:_EACH]
     actions = [_snapshot(host), _isolate()]
     if pids:
-        actions += [_dump(pids), _stop(pids)]
+        actions.append(_dump(pids))
+    if lines := _starting(host, told):
+        actions.append(_disarm(lines))
+    if pids:
+        actions.append(_stop(pids))
     actions.append(_revoke(host, pods))
     actions += [_fix(exposure) for exposure in exposures if exposure.severity in ("critical", "high", "medium")]
     actions.append(_verify())
@@ -40,6 +46,9 @@ def _snapshot(host: Host) -> Action:
         "\n".join(
             (
                 "mkdir -p /root/evidence && cd /root/evidence",
+                "# everything below and more in one file; without Python on the node: kubewitness collect --script",
+                "kubewitness collect --output .",
+                "# or by hand:",
                 "ps auxwwf > ps.txt; ss -tanp > ss.txt; iptables-save > iptables.txt; nft -j list ruleset > nft.json",
                 "journalctl -u kubelet -u containerd -u docker --no-pager > journal.txt",
                 "cp -a --parents /etc/systemd/system/kubelet.service.d /var/lib/kubelet/config.yaml "
@@ -88,6 +97,43 @@ def _dump(pids: Sequence[int]) -> Action:
         safe=True,
         breaks=_NOTHING,
         undo=Text("Delete the copies", "删除副本"),
+    )
+
+
+def _starting(host: Host, told: Sequence[HostFinding]) -> dict[str, list[int]]:
+    """The files that start the intruder's programs again, with the numbers of the lines concerned."""
+    paths = {file.place.item: file.path for file in host.files}
+    lines = dict[str, list[int]]()
+    for finding in told:
+        for place, _ in finding.places if finding.rule in _STARTS else ():
+            path = paths.get(place.item) or machine_path(place.item)
+            if path.isprintable() and (path in lines or (path and len(lines) < _EACH)):
+                lines.setdefault(path, []).append(place.line)
+    return lines
+
+
+def _disarm(lines: Mapping[str, Sequence[int]]) -> Action:
+    """Before the processes are stopped: cron brings them back within a minute."""
+    copies = [f"cp -a --parents {quote(path)} ." for path in lines]
+    edits = [
+        f"# then take out of {quote(path)}: line{'s' if len(set(numbers)) > 1 else ''} "
+        + ", ".join(map(str, sorted(set(numbers))[:_EACH]))
+        for path, numbers in lines.items()
+    ]
+    return Action(
+        "stop",
+        Text("Take away what starts the programs again", "清除会重新启动这些程序的配置"),
+        Text(
+            "Cron, units and preloaded libraries bring stopped programs back. Keep copies, then edit by hand.",
+            "cron、unit 和预加载库会让已停止的程序重新运行。先保留副本，再手动编辑这些文件。",
+        ),
+        "\n".join(("mkdir -p /root/evidence && cd /root/evidence", *copies, *edits)),
+        safe=False,
+        breaks=Text(
+            "Nothing that belongs to you, if the lines are the intruder's: read them first",
+            "若这些行确属入侵者则不影响业务：请先核对",
+        ),
+        undo=Text("Put the copies back", "恢复副本"),
     )
 
 

@@ -131,8 +131,9 @@ def story_of(told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[
         told_of |= {f.process.pid for f in same if f.process}
         one = same[0]
         assert one.process is not None
-        pids = ", ".join(str(f.process.pid) for f in same[:6] if f.process)
-        pids += ", …" if len(same) > 6 else ""
+        # two lists may show one process under two commands, for programs change their words
+        numbers = list(dict.fromkeys(f.process.pid for f in same if f.process))
+        pids = ", ".join(map(str, numbers[:6])) + (", …" if len(numbers) > 6 else "")
         source = one.process.told_by if all(f.process and f.process.told_by for f in same) else ""
         pids, pids_zh = (f"{pids}; told of by {source}", f"{pids}；由 {source} 记录") if source else (pids, pids)
         said, said_zh = _ended(one.process.command, "."), _ended(one.process.command, "。")
