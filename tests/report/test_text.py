@@ -127,6 +127,29 @@ def test_no_event_is_no_answer() -> None:
     assert "nothing can be said" in _overview(nothing)
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "2 items, no audit event among them"), ("zh", "其中没有审计事件")]
+)
+def test_without_an_audit_event_nothing_is_said_of_levels_and_requests(language: Language, said: str) -> None:
+    nodes = msgspec.structs.replace(
+        INTRUSION, coverage=msgspec.structs.replace(INTRUSION.coverage, events=0, levels={})
+    )
+    text = _overview(nodes, language, 200)
+    assert said in text
+    assert not re.search(r"0 (?:events|requests|个)|Levels: |日志级别：", text)
+
+
+def test_an_intruder_of_whom_nothing_is_known_is_called_unknown() -> None:
+    (incident,) = INTRUSION.incidents
+    nobody = msgspec.structs.replace(
+        incident.actors[0], addresses=(), claimed_addresses=(), identities=(), credentials=(), agents=(), requests=0
+    )
+    text = _overview(
+        msgspec.structs.replace(INTRUSION, incidents=(msgspec.structs.replace(incident, actors=(nobody,)),))
+    )
+    assert re.search(r"Intruder +unknown\n", text)
+
+
 def test_findings_of_an_incident_are_not_listed_again() -> None:
     assert "Anonymous read of Secrets" not in _overview(INTRUSION)
 

@@ -139,7 +139,7 @@ def _actor(actor: Actor, language: Language) -> Inline:
         parts.append(names(tuple(programs), language, most=3, cells=32))
     if actor.requests:
         parts.append(line(words.counted(actor.requests, "request", "requests", "个请求", language)))
-    return joined(parts, " · ")
+    return joined(parts, " · ") if parts else line(words.UNKNOWN.in_(language))
 
 
 def _touched(incident: Incident, language: Language) -> str:

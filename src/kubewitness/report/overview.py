@@ -123,6 +123,11 @@ def seen(document: Document, language: Language) -> str:
     if coverage.indicators_loaded:
         known = f" and {words.counted(coverage.indicators_loaded, 'indicator', 'indicators', '', 'en')}"
         known_zh = f"和 {words.number(coverage.indicators_loaded)} 个威胁指标"
+    if not coverage.events:  # evidence of nodes alone has neither levels nor requests
+        if language == "zh":
+            return f"查看了 {words.number(items)} 份证据（其中没有审计事件），用 {rules} 条规则{known_zh}判定。"
+        found = words.counted(items, "item", "items", "", "en")
+        return f"Looked at {found}, no audit event among them, with {rules} rules{known}."
     if language == "zh":
         return (
             f"查看了 {items} 份证据中的 {events} 个事件（{requests} 个请求），时间 {when}，"
