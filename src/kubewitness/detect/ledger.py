@@ -15,6 +15,7 @@ from kubewitness.rules.ir import RuleId
 
 LEDGER_RULE = RuleId("k8s_audit/persistence/rbac_object_written")
 _EACH = 20  # first and last entries kept of one object
+KEPT = 2 * _EACH  # an object with as many may have had more
 _OBJECTS = 20_000
 
 
@@ -59,7 +60,7 @@ class Ledger:
             return
         entries.append(entry)
         entries.sort()
-        if len(entries) > 2 * _EACH:
+        if len(entries) > KEPT:
             del entries[_EACH]
 
     def absorb(self, other: Ledger, line_shift: int = 0) -> None:

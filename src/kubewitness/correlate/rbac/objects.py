@@ -6,6 +6,7 @@ An object whose fields have other types than the API server's is no RBAC object 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -23,9 +24,11 @@ from kubewitness.correlate.rbac.nouns import (
     Selector,
     Subject,
 )
+from kubewitness.model.event import parse_time
 
 _RESOURCE_OF: Final[dict[str, Resource]] = {kind: resource for resource, kind in KINDS.items()}
 _DEPTH: Final = 4  # lists inside lists
+_DIGITS: Final = 20  # of a resourceVersion
 
 
 class _Meta(Struct, frozen=True):
@@ -115,34 +118,69 @@ def key_of(document: object) -> Key | None:
 
 
 class Dump(Struct):
-    """What a dump holds. `whole`: the resources of which it is a list of the entire cluster, as far as it says."""
+    """What a dump holds.
 
-    objects: dict[Key, Role | Binding] = {}
-    unreadable: set[Key] = set()
-    whole: set[Resource] = set()
+    Attributes:
+        objects: What could be read, by place.
+        documents: The same as JSON, for patches that come later.
+        unreadable: Objects of other types than the API server's.
+        whole: Resources of which it is a list of the entire cluster, as far as it says.
+        version: The highest resourceVersion in it, 0 if it has none.
+        latest: The last time in it: it is not older than this. None if no object has one.
+    """
+
+    objects: dict[Key, Role | Binding]
+    documents: dict[Key, object]
+    unreadable: set[Key]
+    whole: set[Resource]
+    version: int = 0
+    latest: datetime | None = None
 
 
 def read_dump(document: object) -> Dump:
-    """The RBAC objects of a dump; everything else in it is passed over."""
-    out = Dump({}, set(), set())
-    for found in _documents(document, out.whole, _DEPTH):
+    """The RBAC objects of a dump; all else in it is passed over, and so are manifests that no API server has made."""
+    out = Dump({}, {}, set(), set())
+    for found in _documents(document, out, _DEPTH):
         key = key_of(found)
-        if key is None:
+        if key is None or not isinstance(found, dict) or not _is_live(found["metadata"]):
             continue
         read = object_of(found, key)
         if read is None:
             out.unreadable.add(key)
-        else:
-            out.objects[key] = read
+            continue
+        out.objects[key], out.documents[key] = read, found
+        out.version = max(out.version, version_of(found))
+        for when in _times(found["metadata"]):
+            out.latest = max(out.latest or when, when)
     return out
 
 
-def _documents(document: object, whole: set[Resource], depth: int) -> Iterator[object]:
+def version_of(document: object) -> int:
+    """The resourceVersion of an object or list, 0 if it has none (all counts of one etcd, so they can be compared)."""
+    meta = document.get("metadata") if isinstance(document, dict) else None
+    text = meta.get("resourceVersion") if isinstance(meta, dict) else None
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
+
+
+def _is_live(meta: object) -> bool:
+    """Written by an API server: it gives every object a uid and a time."""
+    return isinstance(meta, dict) and bool(meta.get("uid") or meta.get("creationTimestamp"))
+
+
+def _times(meta: dict[str, object]) -> Iterator[datetime]:
+    fields = meta.get("managedFields")
+    some = [one.get("time") for one in fields if isinstance(one, dict)] if isinstance(fields, list) else []
+    for text in (meta.get("creationTimestamp"), meta.get("deletionTimestamp"), *some):
+        if isinstance(text, str) and (when := parse_time(text)):
+            yield when
+
+
+def _documents(document: object, out: Dump, depth: int) -> Iterator[object]:
     if depth == 0:
         return
     if isinstance(document, list):
         for one in document:
-            yield from _documents(one, whole, depth - 1)
+            yield from _documents(one, out, depth - 1)
     elif isinstance(document, dict):
         kind, items = document.get("kind"), document.get("items")
         if not isinstance(items, list) or not isinstance(kind, str):
@@ -151,11 +189,12 @@ def _documents(document: object, whole: set[Resource], depth: int) -> Iterator[o
         resource = _RESOURCE_OF.get(kind.removesuffix("List")) if kind.endswith("List") else None
         if resource is None:
             for one in items:
-                yield from _documents(one, whole, depth - 1)
+                yield from _documents(one, out, depth - 1)
             return
         meta = document.get("metadata")
         if not (isinstance(meta, dict) and meta.get("continue")):
-            whole.add(resource)
+            out.whole.add(resource)
+        out.version = max(out.version, version_of(document))
         # An API server leaves kind and version out of the items of a typed list.
         for one in items:
             if isinstance(one, dict):

@@ -1,0 +1,179 @@
+"""Roles and bindings at any moment: dumps of the cluster and the writes in its audit log, laid along one time line.
+
+Of each object the log and the dumps tell facts: it is this, it is gone, it is something unknown. What it was at a
+moment is the last fact before; if there is none, the next one after tells it too: what is then created was not there,
+what a dump shows and nobody had written until then was the same before. An object that changed to something unknown is
+kept as it was last known, and is a doubt of every answer it could turn.
+
+A dump says nowhere when it was taken. It is not older than the youngest time in it, nor than the last logged write
+whose resourceVersion it reaches; there it is put. Writes repeated after it do no harm.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NamedTuple
+
+from kubewitness.correlate.rbac.changes import Change
+from kubewitness.correlate.rbac.evaluate import Policy
+from kubewitness.correlate.rbac.nouns import RESOURCES, Binding, Key, Role
+from kubewitness.correlate.rbac.objects import Dump, object_of
+from kubewitness.correlate.rbac.patches import patched
+
+Base = Literal["dump", "log", "none"]
+_START = datetime.min.replace(tzinfo=UTC)
+# What an API server makes first in an empty cluster: a log that tells of it tells of everything.
+_FIRST = Key("clusterroles", "", "cluster-admin")
+
+
+class _Fact(NamedTuple):
+    """What is known of an object from a moment on. `before`: what the same source says of it until then."""
+
+    time: datetime
+    object: Role | Binding | None
+    known: bool  # False: changed to something; `object` is what it was
+    before: Literal["absent", "present", "same", ""] = ""
+
+
+class State(NamedTuple):
+    """The roles and bindings of a moment. `base`: where those come from that the log does not tell of."""
+
+    time: datetime
+    policy: Policy
+    base: Base
+
+
+class History:
+    """All that the evidence tells of roles and bindings over time."""
+
+    def __init__(self, changes: Iterable[Change], dumps: Iterable[Dump] = ()) -> None:
+        self.changes = sorted(changes, key=lambda change: (change.time, change.key))
+        self._dumps = sorted(((_placed(dump, self.changes), dump) for dump in dumps), key=lambda pair: pair[0])
+        whole = any(dump.whole.issuperset(RESOURCES) for _, dump in self._dumps)
+        born = any(change.key == _FIRST and change.verb == "create" for change in self.changes)
+        self.base: Base = "dump" if whole else "log" if born else "none"
+        self._facts = {key: _facts(key, some, self._dumps) for key, some in self._by_key().items()}
+        times = {fact.time for facts in self._facts.values() for fact in facts}
+        self._times = sorted(times)
+        self._last: tuple[int, Policy] | None = None
+
+    def _by_key(self) -> dict[Key, list[Change]]:
+        out: dict[Key, list[Change]] = {key: [] for _, dump in self._dumps for key in (*dump.objects, *dump.unreadable)}
+        for change in self.changes:
+            if change.key.name:
+                out.setdefault(change.key, []).append(change)
+        for change in self.changes:
+            if change.key.name:
+                continue
+            # Any of them may be gone.
+            for key, some in out.items():
+                if key[:2] == change.key[:2] or (key.resource == change.key.resource and not change.key.namespace):
+                    some.append(change)
+        for some in out.values():
+            some.sort(key=lambda change: change.time)
+        return out
+
+    def version(self, when: datetime) -> int:
+        """The same for all moments between which nothing changed."""
+        return bisect_right(self._times, when)
+
+    def at(self, when: datetime) -> State:
+        """What stood at a moment."""
+        version = self.version(when)
+        if self._last is None or self._last[0] != version:
+            self._last = (version, self._policy(when))
+        return State(when, self._last[1], self.base)
+
+    def _policy(self, when: datetime) -> Policy:
+        objects, doubts = list[Role | Binding](), list[Key]()
+        for key, facts in self._facts.items():
+            found, known = _standing(facts, when)
+            if found is not None:
+                objects.append(found)
+            if not known:
+                doubts.append(key)
+        return Policy(objects, doubts, whole=self.base != "none")
+
+
+def _placed(dump: Dump, changes: Sequence[Change]) -> datetime:
+    """The earliest moment at which the dump can have been taken."""
+    reached = [change.time for change in changes if 0 < change.version <= dump.version]
+    placed = max([*reached, dump.latest or _START])
+    for change in changes:
+        if change.time <= placed:
+            continue
+        lacks = change.key.resource in dump.whole and change.key not in dump.objects
+        if change.version > dump.version or (change.verb == "create" and lacks):
+            break
+        if change.verb == "delete" and lacks:  # it was still there until then
+            placed = change.time
+    return placed
+
+
+def _facts(key: Key, changes: Sequence[Change], dumps: Sequence[tuple[datetime, Dump]]) -> list[_Fact]:
+    out, waiting, document = list[_Fact](), list(dumps), None
+    current: Role | Binding | None = None
+    for change in changes:
+        while waiting and waiting[0][0] <= change.time:
+            fact, document = _dumped(key, *waiting.pop(0), document)
+            out += fact
+            current = fact[0].object if fact else current
+        if change.missed and out:
+            out.append(_Fact(out[-1].time + timedelta(microseconds=1), current, False))
+        fact_of_change, document = _changed(key, change, current, document)
+        out.append(fact_of_change)
+        current = fact_of_change.object
+    for when, dump in waiting:
+        fact, document = _dumped(key, when, dump, document)
+        out += fact
+    # What a dump lacks and the log then still has: the dump was taken later than it was put.
+    lacks = [fact.before == "same" and fact.known and fact.object is None for fact in out]
+    there = [fact.before == "present" for fact in out[1:]]
+    return [fact for fact, absent, still in zip(out, lacks, [*there, False], strict=True) if not (absent and still)]
+
+
+def _dumped(key: Key, when: datetime, dump: Dump, document: object) -> tuple[list[_Fact], object]:
+    if key in dump.objects:
+        return [_Fact(when, dump.objects[key], True, "same")], dump.documents[key]
+    if key in dump.unreadable:
+        return [_Fact(when, None, False, "same")], None
+    if key.resource in dump.whole:
+        return [_Fact(when, None, True, "same")], None
+    return [], document
+
+
+def _changed(key: Key, change: Change, current: Role | Binding | None, document: object) -> tuple[_Fact, object]:
+    before: Literal["absent", "present", ""] = "present"
+    if not change.key.name:
+        return _Fact(change.time, current, False), None
+    if change.verb == "create":
+        before = "absent"
+    if change.verb == "delete":
+        return _Fact(change.time, None, True, before), None
+    after = change.document
+    if after is None and change.patch is not None:
+        after = patched(document, change.patch, change.uri)
+    read = None if after is None else object_of(after, key)
+    if read is None:
+        return _Fact(change.time, current, False, before), None
+    return _Fact(change.time, read, True, before), after
+
+
+def _standing(facts: Sequence[_Fact], when: datetime) -> tuple[Role | Binding | None, bool]:
+    """The object at a moment and whether that is known."""
+    index = bisect_right([fact.time for fact in facts], when)
+    after = facts[index] if index < len(facts) else None
+    if index:
+        last = facts[index - 1]
+        # The log has no word of how it came back: a write is missing.
+        surprised = after is not None and after.before == "present" and last.object is None
+        if not last.known and after is not None and after.before == "same":
+            return after.object, after.known  # nobody wrote it in between
+        return last.object, last.known and not surprised
+    if after is None or after.before == "absent":
+        return None, True
+    if after.before == "same":
+        return after.object, after.known
+    return None, False
