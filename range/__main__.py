@@ -9,12 +9,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from range.build import VERSIONS, build, cache_folder, defect
 from range.cluster import Cluster
+from range.collected import collect
 from range.external.fit import PORTABLE
 from range.external.run import Wishes, label, play_on_own_cluster
 from range.external.target import Refused
@@ -81,6 +82,10 @@ def list_command() -> None:
 @click.option(
     "--record", type=click.Path(path_type=Path, file_okay=False), help="Write evidence and labels into this folder."
 )
+@click.option(
+    "--collect", "archives", type=click.Path(path_type=Path, file_okay=False),
+    help="Run kubewitness collect on every node at the end; its archives and the audit log go into this folder.",
+)  # fmt: skip
 @click.option("--quiet-background", is_flag=True, help="No ordinary traffic beside the scenario.")
 @click.option(
     "--kubeconfig", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
@@ -94,7 +99,7 @@ def list_command() -> None:
 @click.option("--skip-unsupported", is_flag=True, help="Leave out what your own cluster cannot give.")
 @click.option("--claim-addresses", is_flag=True, help="Claim the actors' addresses there with X-Forwarded-For.")
 @click.option("--clean-up", is_flag=True, help="Delete there what the run created, at its end.")
-def run_command(scenario: str, record: Path | None, quiet_background: bool, **own: Any) -> None:
+def run_command(scenario: str, record: Path | None, archives: Path | None, quiet_background: bool, **own: Any) -> None:
     """Play SCENARIO: a name from `list` or a folder with a scenario.yaml.
 
     On the range's own cluster this needs root and a built range. With --kubeconfig it is played on a cluster of yours,
@@ -107,6 +112,8 @@ def run_command(scenario: str, record: Path | None, quiet_background: bool, **ow
         script = load(folder)
         backgrounds = [] if quiet_background else [load_background(name) for name in script.background]
         together(script, backgrounds)
+        if own["kubeconfig"] and archives:
+            raise click.UsageError("--collect is for the range's own nodes; on yours run kubewitness collect")
         if own["kubeconfig"]:
             sys.exit(play_on_own_cluster(folder, script, backgrounds, Wishes(record=record, **own), _say))
         if reason := missing():
@@ -120,8 +127,8 @@ def run_command(scenario: str, record: Path | None, quiet_background: bool, **ow
     except (ScriptError, RangeError) as error:
         raise click.ClickException(str(error)) from error
     work = Path(tempfile.mkdtemp(prefix=f"kubewitness-range-{os.getpid()}-", dir=WORK))
-    target = record.absolute() if record else None
-    status = run_inside(work, lambda: _play(folder, script, backgrounds, work, target))
+    kept = Kept(record and record.absolute(), archives and archives.absolute())
+    status = run_inside(work, lambda: _play(folder, script, backgrounds, work, kept))
     sys.exit(status)
 
 
@@ -176,17 +183,28 @@ def record_command(scenarios: tuple[str, ...]) -> None:
         raise click.ClickException(f"not recorded: {', '.join(failed)}")
 
 
-def _play(folder: Path, script: Script, backgrounds: list[Background], work: Path, target: Path | None) -> int:
+class Kept(NamedTuple):
+    """The folders that take what is kept of a run."""
+
+    record: Path | None
+    archives: Path | None
+
+
+def _play(folder: Path, script: Script, backgrounds: list[Background], work: Path, kept: Kept) -> int:
     """Inside the sandbox: the whole road from an empty cluster to the recording."""
     actors, credentials = together(script, backgrounds)
     cluster = Cluster(script, actors, work, cache_folder(script.kubernetes), folder / "served")
     cluster.start(_say)
     player = Player(RangeGround(cluster), actors, credentials)
-    recorder = Recorder(cluster, script, actors, target) if target else None
+    recorder = Recorder(cluster, script, actors, kept.record) if kept.record else None
     try:
         troubles = play_script(player, script, backgrounds, _say)
         if recorder:
             recorder.collect()
+        if kept.archives:
+            for archive in (one for node in cluster.nodes.values() for one in collect(node, kept.archives)):
+                cost = f"{archive.size / 1024:.0f} KiB in {archive.seconds:.1f} s"
+                _say(f"{archive.file}: {cost}, exit status {archive.status}")
     except StepFailed as error:
         _say(f"the scenario did not go as its script says: {error}")
         return 1
@@ -194,6 +212,8 @@ def _play(folder: Path, script: Script, backgrounds: list[Background], work: Pat
         cluster.stop()
     for trouble in troubles:
         _say(trouble)
+    if kept.archives:
+        shutil.copyfile(cluster.plane.audit_log, kept.archives / "audit.log")
     if recorder:
         labels = recorder.write(folder.name, player.deeds)
         whose = sum(request.actor in _intruders(script) for request in labels.requests)

@@ -198,6 +198,10 @@ class Node:
             (self.root / folder).chmod(0o1777)
         for link in ("bin", "sbin", "lib", "lib64"):
             (self.root / link).symlink_to(f"usr/{link}")
+        awk = Path("/etc/alternatives/awk")  # /usr/bin/awk of Debian leads there, and /etc is the node's own
+        if awk.is_symlink():
+            (self.root / "etc/alternatives").mkdir()
+            (self.root / "etc/alternatives/awk").symlink_to(awk.readlink())
         certificate, key = plane.authority.sign(
             self.name, f"system:node:{self.name}", ("system:nodes",), (self.address, self.name)
         )

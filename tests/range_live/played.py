@@ -38,6 +38,7 @@ class Played:
     folder: Path
     status: int
     said: str
+    archives: Path
 
     @functools.cached_property
     def labels(self) -> Labels:
@@ -66,11 +67,20 @@ class Played:
         return {label[event["auditID"]] for event in self.events if re.fullmatch(uri, event["requestURI"])}
 
 
-def play(name: str, target: Path) -> Played:
-    """Play and record scenario `name`; it has to go as its script says."""
+def play(name: str, target: Path, *, collect: bool = False) -> Played:
+    """Play and record scenario `name`; it has to go as its script says.
+
+    With `collect` both collectors run on every node at its end, and `archives` has what they wrote.
+    """
+    return play_folder(copied(name, target), target / "recorded", collect=collect)
+
+
+def play_folder(folder: Path, recorded: Path, *, collect: bool = False) -> Played:
+    """The same for the scenario in `folder`, recorded into the folder `recorded`."""
+    archives = recorded.with_name("archives")
     done = subprocess.run(
-        command("run", copied(name, target), "--record", target / "recorded"),
-        cwd=REPO, capture_output=True, text=True, timeout=240, check=False,
+        command("run", folder, "--record", recorded, *(("--collect", archives) if collect else ())),
+        cwd=REPO, capture_output=True, text=True, timeout=400 if collect else 240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return Played(target / "recorded", done.returncode, done.stderr)
+    return Played(recorded, done.returncode, done.stderr, archives)

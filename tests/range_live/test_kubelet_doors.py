@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.range_live.played import Played, play
-
-
-@pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """A cluster of three nodes, knocked at; that every answer was 200, 401 or 500 as told is in its script."""
-    return play("kubelet_doors", tmp_path_factory.mktemp("doors"))
+from tests.range_live.played import Played
 
 
 def test_all_three_nodes_are_ready_and_the_phases_are_played_in_order(doors: Played) -> None:
@@ -68,7 +62,8 @@ def test_the_nodes_that_refused_have_no_labelled_line_and_no_failed_command(door
 
 
 def test_the_program_that_was_fetched_runs_and_is_labelled_with_its_command_line(doors: Played) -> None:
-    (miner,) = doors.labels.processes
+    (miner, scanner) = sorted(doors.labels.processes, key=lambda process: process.command)
+    assert scanner.command.startswith("/tmp/masscan ")
     assert (miner.node, miner.actor, miner.step) == ("node2", "worm", "fetches and mines")
     assert miner.command == "/tmp/.system -o 203.0.113.80:3333 --donate-level 1"
     assert re.search(rf"^{miner.pid} /tmp/\.system$", doors.text("nodes/node2/exe.txt"), re.M)

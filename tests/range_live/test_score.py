@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
-
 from range.score import investigate
 from range.score_figures import score
 from range.score_recording import read
-from tests.range_live.played import REPO, command
+from tests.range_live.played import Played
 
 NAME = "anonymous_cluster_admin"
 
 
-def test_the_first_incident_is_played_recorded_and_fully_explained(tmp_path: Path) -> None:
-    folder = tmp_path / NAME
-    folder.mkdir()
-    shutil.copy(REPO / "scenarios/recorded" / NAME / "scenario.yaml", folder)
-    done = subprocess.run(
-        command("run", folder, "--record", folder), cwd=REPO, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    recording = read(folder)
+def test_the_first_incident_is_played_recorded_and_fully_explained(first_incident: Played) -> None:
+    recording = read(first_incident.folder)
     scored = score(NAME, recording.script, recording.labels, investigate(recording.evidence))
     row = scored.row
     for figure in (row.recall, row.entry, row.cause, row.identities, row.addresses):
