@@ -14,6 +14,7 @@ from kubewitness.incident.investigate import Options, investigate
 from kubewitness.model.document import Document
 from kubewitness.model.incident import Finding
 from kubewitness.rules.loader import RuleSet
+from tests.corpus import CORPUS, needs_corpus
 from tests.incident.logs import DOOR, Log, daemonset
 
 WATCHDOG = "146.71.79.230"
@@ -114,3 +115,21 @@ def test_the_hash_of_a_known_program_on_a_node_is_an_incident_of_its_own(tmp_pat
     found = told(document)
     assert [(one.severity, one.kind) for one in found] == [("high", "intrusion")]
     assert len(document.incidents) == 1
+
+
+def test_more_accessors_from_known_addresses_than_are_read_again_are_told_all_the_same(judge: Judge) -> None:
+    log = Log()
+    for number in range(60):
+        log.request("get", "pods", at="09:00", name="a", namespace="b", address="192.0.2.99", by=f"user-{number}")
+    found = told(judge(log, known(Indicator("address", "192.0.2.99", "our case", "high"))))
+    assert len(found) == 60
+    assert sum(bool(one.evidence) for one in found) == 50
+    assert all(one.first and one.count for one in found)
+
+
+@needs_corpus
+@pytest.mark.parametrize("folder", ["kellyjonbrazil__jc", "log2timeline__plaso", "GoogleCloudPlatform__khi"])
+def test_evidence_of_clean_machines_shows_no_indicator(folder: str, rules: RuleSet) -> None:
+    assert CORPUS is not None
+    document = investigate([str(CORPUS / folder)], rules=rules, options=Options(indicators=shipped()))
+    assert told(document) == []

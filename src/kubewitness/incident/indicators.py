@@ -7,7 +7,9 @@ is seen becomes a finding in the incident whose evidence it is, never an inciden
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -28,7 +30,9 @@ from kubewitness.model.judgement import SEVERITIES
 from kubewitness.rules.features.exec_command import command_of
 from kubewitness.rules.features.pod_spec import pod_specs
 
-_ACCESSORS: Final = 50  # with a known address whose events are read again to be cited
+_ACCESSORS: Final = 50  # with a known address whose events are read again to be cited; the others are told uncited
+_PAIRS: Final = 500  # identities and known addresses that are told
+_DETECTED: Final = 5_000  # events of detections that are looked at
 _OBJECTS: Final = 20
 
 
@@ -64,10 +68,10 @@ def in_audit(
 
 
 def _of_detections(found: Sequence[Detection]) -> Iterator[Event]:
-    for detection in found:
-        for place, original in detection.places:
-            if original and (event := event_of(original, place)) is not None:
-                yield event
+    kept = ((place, original) for detection in found for place, original in detection.places if original)
+    for place, original in islice(kept, _DETECTED):
+        if (event := event_of(original, place)) is not None:
+            yield event
 
 
 def _of_event(event: Event, index: Index) -> Iterator[Sighting]:
@@ -101,16 +105,41 @@ def _of_accessors(
             keys.setdefault((key.identity, key.address), []).append(key)
     read = {(event.identity, event.address) for event in events}
     rest = [key for pair, some in keys.items() if pair not in read for key in some][:_ACCESSORS]
-    collected = [*events, *(Collector(scan).of(rest) if rest else ())]
-    for (identity, address), some in sorted(keys.items()):
-        theirs = [one for one in collected if (one.identity, one.address) == (identity, address)]
-        allowed = [one for one in theirs if one.decision != "forbid"]
-        if not allowed:
-            continue
+    theirs = defaultdict[tuple[str, str], list[Event]](list)
+    for event in (*events, *(Collector(scan).of(rest) if rest else ())):
+        if event.decision != "forbid" and (event.identity, event.address) in keys:
+            theirs[event.identity, event.address].append(event)
+    for pair, some in sorted(keys.items())[:_PAIRS]:
         profiles = [scan.profiles.by_key[key] for key in some]
-        for sighting in known[address]:
-            finding = _finding([_Seen(sighting, one) for one in allowed], owner, citer)
-            yield _milder(finding) if not any(_asked(profile) for profile in profiles) else finding
+        for sighting in known[pair[1]]:
+            seen = [_Seen(sighting, one) for one in theirs[pair]]
+            finding = _finding(seen, owner, citer) if seen else _uncited(sighting, pair, profiles)
+            yield finding if any(map(_asked, profiles)) else _milder(finding)
+
+
+def _uncited(sighting: Sighting, pair: tuple[str, str], profiles: Sequence[Profile]) -> Finding:
+    """A known address of an accessor whose events were not read again: what its profile tells."""
+    first, last = min(one.first for one in profiles), max(one.last for one in profiles)
+    judged = weight(sighting, first)
+    one = sighting.indicator
+    return Finding(
+        id="",
+        rule=rule_of(one),
+        title=title(one),
+        description=description(sighting, judged),
+        severity=judged.severity,
+        confidence=judged.confidence,
+        kind=judged.kind,
+        techniques=(),
+        identity=pair[0],
+        address=pair[1],
+        count=sum(profile.requests for profile in profiles),
+        first="" if first == "~" else first,
+        last=last,
+        matched=dict(matched(sighting)),
+        falsepositives=harmless(one),
+        runbook=RUNBOOK,
+    )
 
 
 def _asked(profile: Profile) -> bool:
