@@ -31,6 +31,7 @@ from kubewitness.report.chain import way
 from kubewitness.report.citation import cite, object_words, of_machine
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import short_path
+from kubewitness.report.items import telling
 from kubewitness.report.overview import outside
 from kubewitness.report.phrases import by_severity, names, secret_name, severity_span
 
@@ -305,7 +306,8 @@ def _accessors(document: Document, language: Language) -> Iterator[Block]:
 
 def _manifest(document: Document, language: Language) -> Iterator[Block]:
     coverage = document.coverage
-    if coverage.items:
+    shown, left = telling(document, _ITEMS)
+    if shown:
         yield Heading(2, line(words.MANIFEST.in_(language)))
         columns = (
             Column(words.COLUMN_ITEM.in_(language), wide=True),
@@ -322,11 +324,11 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
                 line(words.number(item.events)),
                 line(words.number(item.failures)),
             )
-            for item in coverage.items[:_ITEMS]
+            for _, item in shown
         )
         yield Table(columns, rows)
-        if len(coverage.items) > _ITEMS:
-            yield _in_json(len(coverage.items) - _ITEMS, language)
+        if left:
+            yield _in_json(left, language)
     yield from _unread(document, language)
     limitations = [line(text.in_(language)) for text in coverage.limitations]
     limitations += [line(words.period(gap.first, gap.last, language)) for gap in coverage.gaps[:_FAILURES]]

@@ -27,10 +27,12 @@ from kubewitness.report.html.glyphs import badge
 from kubewitness.report.html.inert import both, coded, finalize, headline, joined, one_line
 from kubewitness.report.html.lanes import object_word, short_identity
 from kubewitness.report.html.spans import coverage_picture, level_bar, ordered_levels
+from kubewitness.report.items import telling
 
 _MOST_FAILURES = 200
 _MOST_TIMELINE = 1_000
 _MOST_FINDINGS = 300
+_MOST_ITEMS = 150
 
 
 @cache
@@ -93,6 +95,7 @@ def render(document: Document, language: Language) -> str:
     """The whole report as one HTML file, opening in `language`."""
     prepared, originals = views.incident_views(document, language)
     outside = views.outside(document)
+    manifest, manifest_more = telling(document, _MOST_ITEMS)
     rows = views.timeline(document, prepared)
     style, script = _asset("style.css"), _asset("script.js")
     policy = (
@@ -105,6 +108,8 @@ def render(document: Document, language: Language) -> str:
         .render(
             document=document,
             coverage=document.coverage,
+            manifest=manifest,
+            manifest_more=manifest_more,
             language=language,
             policy=policy,
             style=Markup(style),  # noqa: S704 fixed text of this package, no evidence in it

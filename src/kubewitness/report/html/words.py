@@ -211,6 +211,10 @@ WORDS: dict[str, Text] = {
     "traces_n": Text("{n} [trace|traces]", "{n} 处痕迹"),
     "requests_n": Text("{n} [request|requests]", "{n} 次请求"),
     "requests_ok": Text("{n} [request|requests], {ok} carried out", "{n} 次请求，成功 {ok} 次"),
+    "items_more": Text(
+        "{n} more [item|items] that nothing here cites; the JSON report lists them.",
+        "另有 {n} 项证据在此未被引用，见 JSON 报告。",
+    ),
     "signs": Text("Signs", "迹象"),
     "path": Text("Path", "路径"),
     "path_why": Text("why each arrow", "每一环的依据"),

@@ -1,0 +1,27 @@
+"""Claims about the table of items: few are all shown, of many first those that something rests on."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from kubewitness.model.evidence import EvidenceItem
+from kubewitness.report.items import telling
+from tests.report.small import INTRUSION
+
+
+def test_few_items_are_all_shown() -> None:
+    items = INTRUSION.coverage.items
+    assert telling(INTRUSION, 100) == (list(enumerate(items, 1)), 0)
+
+
+def test_of_many_items_those_that_are_cited_or_broken_stay_with_their_numbers() -> None:
+    files = [EvidenceItem(f"node!{n}", "00", 1, "", "other file") for n in range(500)]
+    broken = EvidenceItem("node!broken", "00", 1, "", "processes", failures=1)
+    items = (*files, broken, *INTRUSION.coverage.items)
+    document = replace(INTRUSION, coverage=replace(INTRUSION.coverage, items=items))
+    shown, left = telling(document, 20)
+    assert (len(shown), left) == (20, len(items) - 20)
+    assert (501, broken) in shown
+    cited = {one.item for incident in INTRUSION.incidents for step in incident.steps for one in step.evidence}
+    assert cited <= {item.name for _, item in shown}
+    assert [number for number, _ in shown] == sorted(number for number, _ in shown)
