@@ -12,10 +12,10 @@ from kubewitness.detect.descriptions import descriptions
 from kubewitness.detect.host.descriptions import mining_pools
 from kubewitness.detect.host.judging import RULES, judge
 from kubewitness.model.evidence import Place
-from kubewitness.model.host import Firewall, FirewallRule, LogLine
+from kubewitness.model.host import EventCategory, Firewall, FirewallRule, HostEvent, KernelModule, LogLine
 from kubewitness.model.judgement import SEVERITIES
 from kubewitness.rules.attack import techniques
-from tests.detect.host.making import file, host, iptables, listening
+from tests.detect.host.making import file, host, iptables, listening, process
 
 NAMES = {rule.__name__ for rule in RULES}
 SIGHTINGS = {"login_from_intruder", "connection_with_intruder"}  # made where incidents are known
@@ -96,6 +96,17 @@ def test_no_evidence_makes_a_rule_fail(one: str, other: str, third: str) -> None
         "/etc/iptables/rules.v4",
     )
     machine.files = [file(path, f"{one}\n{other}\r\n* * * * * {third}\nExecStart={one}") for path in paths]
+    machine.files += [file("/proc/mounts", f"{one} {other} {third}"), file("/proc/sys/kernel/core_pattern", f"|{one}")]
+    machine.processes += [
+        process(one, container=other[:64], environment=(f"LD_PRELOAD={third}", one), capabilities=other, cwd=third),
+        process(other, pid=1, namespaces=(("mnt", one), ("net", third)), visible=False),
+    ]
+    machine.modules = [KernelModule(one, place, other)]
+    categories: tuple[EventCategory, ...] = ("process_creation", "alert", "command")
+    machine.events = [
+        HostEvent(category, one, place, time=third, command=other, container=one[:64], image=third, argv=(one,))
+        for category in categories
+    ]
     machine.firewalls = [
         Firewall("ip", one, place, ((one, "INPUT", third),), (FirewallRule("filter", "INPUT", other, place),))
     ]
