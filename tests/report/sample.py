@@ -345,8 +345,8 @@ def hostile() -> Document:
         (Gap(bad, bad, 60.0),),
         (text,),
         (Note(Place(bad, 1, 2), bad),),
-        1,
-        (bad,),
+        rules_loaded=1,
+        rules_failed=(bad,),
     )
     accessor = Accessor(bad, bad, (bad,), 1, 0, bad, bad, {bad: 1}, {bad: 1}, bad)
     return Document(

@@ -51,7 +51,7 @@ def render(document: Document, language: Language) -> bytes:
         starts = [_condition(bundle, named("attack-condition", "none", document.case), _NOBODY.in_(language), ())]
     titles = [one.title.in_(language) for one in document.incidents]
     story = [line.in_(language) for one in document.incidents for line in one.story]
-    name = titles[0] if len(titles) == 1 else document.case or _NAMELESS.in_(language)
+    name = (titles[0] if len(titles) == 1 else document.case) or _NAMELESS.in_(language)
     key = named("attack-flow", document.case, *map(key_of, document.incidents))
     _flow(bundle, key, name, "\n".join(story if len(titles) == 1 else [*titles, *story]), starts)
     return bundle.write(document.case)
@@ -213,7 +213,7 @@ def _action(
         tactic_id=attack.TACTICS[tactic][0] if tactic else "", description=words,
         execution_start=stamp(start) if start else "", execution_end=stamp(max(end, start)) if start and end else "",
         command_ref=command, asset_refs=refs(assets.get(one, "") for one in at), effect_refs=effects,
-        confidence=max(0, min(100, round(step.confidence * 100))), external_references=_citations(step),
+        confidence=round(100 * max(0.0, min(step.confidence, 1.0))), external_references=_citations(step),
         extensions=_NEW,
     )  # fmt: skip
     return [action, command, pattern]

@@ -9,6 +9,7 @@ times that are none are left out where a format has no room for them, never pass
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ Fields: TypeAlias = dict[str, Json]
 Render: TypeAlias = Callable[[Document, Language], bytes]
 
 LONGEST: Final = 8_000  # characters of one value; names and commands are shorter, an intruder's need not be
+_BIGGEST: Final = 2**53 - 1  # what every JSON reader keeps exactly
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,11 +65,13 @@ def clean(text: str) -> str:
 def _clean(value: Json) -> Json:
     if isinstance(value, str):
         return clean(value)
+    if isinstance(value, int):
+        return max(-_BIGGEST, min(value, _BIGGEST))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else 0.0
     if isinstance(value, Mapping):
         return {clean(key): _clean(one) for key, one in value.items()}
-    if isinstance(value, Sequence):
-        return [_clean(one) for one in value]
-    return value
+    return [_clean(one) for one in value]
 
 
 def moment(text: str) -> datetime | None:
