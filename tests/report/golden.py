@@ -1,4 +1,4 @@
-"""Golden files of the text, Markdown and JSON reports.
+"""Golden files of the text, Markdown and JSON reports, and of the exports.
 
 After a wanted change of a report, write them anew with `python -m tests.report.golden --refresh`, read the difference,
 and commit it with the change. Without `--refresh` it names the files that differ.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from kubewitness.report import markdown, text
 from kubewitness.report.document import to_json
+from kubewitness.report.formats import EXPORTS, FORMATS, View
 from tests.report.small import INTRUSION, QUIET, SEVERAL
 
 FOLDER = Path(__file__).with_name("golden")
@@ -27,6 +29,10 @@ CASES: dict[str, Callable[[], str]] = {
     "intrusion-en.md": lambda: markdown.render(INTRUSION, "en"),
     "intrusion-zh.md": lambda: markdown.render(INTRUSION, "zh"),
     "intrusion.json": lambda: to_json(INTRUSION).decode(),
+    **{
+        f"intrusion.{name}{suffix}": partial(lambda name: FORMATS[name].render(INTRUSION, View()).decode(), name)
+        for name, suffix in EXPORTS.items()
+    },
 }
 
 
