@@ -25,6 +25,8 @@ MINERS = [
     "xmrig",
     "/opt/xmrig/xmrig -c /opt/xmrig/config.json",
     "/etc/kinsing",
+    "/root/moneroocean_x",
+    "./a -a RX/0 --Coin=monero",
     f"grep -o 203.0.113.80:3333 -u {WALLET} --donate-level 1",  # a miner that calls itself grep
 ]
 OTHERS = [

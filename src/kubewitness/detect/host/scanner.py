@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from itertools import pairwise
 
-from kubewitness.detect.host.commands import READERS, Segment, segments_of
+from kubewitness.detect.host.commands import MAX_COMMAND, READERS, Segment, segments_of
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.stating import Suspicion, about_processes
 from kubewitness.model.host import Host
@@ -23,6 +23,7 @@ _SCANNERS = frozenset({"masscan", "zmap", "zgrab", "zgrab2", "pnscan", "rustscan
 EVERYDAY = frozenset({"nmap", "nping", "hping3"})
 _PORTS = re.compile(r"(?:-p|--ports?=?|--target-ports?=?)(?:[TU]:)?\d{1,5}(?:[-,]\d{1,5}){0,50}")
 _PORT_LIST = re.compile(r"(?:[TU]:)?\d{1,5}(?:[-,]\d{1,5}){0,50}")
+_MARKS = re.compile(r"scan|zmap|zgrab|naabu|rate|packets-per|bandwidth", re.IGNORECASE)  # no scan lacks all of them
 _RATE = ("--rate", "--max-rate", "--min-rate", "-rate", "--packets-per-second", "--bandwidth")
 
 
@@ -33,6 +34,8 @@ def scanner_process(host: Host) -> Iterator[HostFinding]:
 
 def _suspicions(host: Host) -> Iterator[Suspicion]:
     for process in host.processes:
+        if not _MARKS.search(process.command[:MAX_COMMAND]):
+            continue
         for segment in segments_of(process.command):
             reasons, sure = scan_signs(segment)
             if reasons and segment.program.lower() in EVERYDAY and not process.container:
