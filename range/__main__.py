@@ -203,7 +203,9 @@ def _play(folder: Path, script: Script, backgrounds: list[Background], work: Pat
             recorder.collect()
         if kept.archives:
             for archive in (one for node in cluster.nodes.values() for one in collect(node, kept.archives)):
-                cost = f"{archive.size / 1024:.0f} KiB in {archive.seconds:.1f} s"
+                cost = (
+                    f"{archive.size / 1024:.0f} KiB in {archive.seconds:.1f} s ({archive.processor:.1f} s of processor)"
+                )
                 _say(f"{archive.file}: {cost}, exit status {archive.status}")
     except StepFailed as error:
         _say(f"the scenario did not go as its script says: {error}")

@@ -30,6 +30,7 @@ class Archive(msgspec.Struct, frozen=True):
 
     file: str
     seconds: float
+    processor: float  # seconds of processor time, of all its commands
     size: int  # bytes
     status: int  # the collector's exit status: 3 means that something is missing, which the manifest names
 
@@ -72,13 +73,13 @@ def _is_ours(folder: Path) -> bool:
 def _run(node: Node, archive: Path, command: list[str], read: str, inherited: tuple[int, ...] = ()) -> Archive:
     folder = node.root / _TARGET
     folder.mkdir(exist_ok=True)
-    begun = time.monotonic()
+    begun, before = time.monotonic(), os.times()
     try:
         done = subprocess.run(
             command, input=read, capture_output=True, text=True, errors="replace", check=False, timeout=_SECONDS,
             pass_fds=inherited,
         )  # fmt: skip
-        seconds = time.monotonic() - begun
+        seconds, after = time.monotonic() - begun, os.times()
         written = list(folder.iterdir())
         if len(written) != 1 or done.returncode not in {0, 3}:
             names = ", ".join(path.name for path in written) or "nothing"
@@ -90,4 +91,5 @@ def _run(node: Node, archive: Path, command: list[str], read: str, inherited: tu
         for number in inherited:
             os.close(number)
         shutil.rmtree(folder)
-    return Archive(archive.name, round(seconds, 1), archive.stat().st_size, done.returncode)
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return Archive(archive.name, seconds, used, archive.stat().st_size, done.returncode)
