@@ -21,6 +21,8 @@ from kubewitness.rules.features.address import scope_of
 
 MAX_TEXT: Final = 16_384
 _MAX_WORDS: Final = 2_000
+_MEMORY: Final = 50_000  # words remembered at a time ...
+_LONG: Final = 200  # ... none longer
 _MAX_COMMANDS: Final = 2_000  # parts of commands that are searched for; more are no list of an analyst
 _WORD = re.compile(r"[^\s\"'`,;|&<>()\[\]{}\\]{4,2048}")
 _PORT = re.compile(r"\d{1,5}")
@@ -47,6 +49,7 @@ class Index:
         self._lengths: dict[IndicatorType, tuple[int, ...]] = {}
         self._wallets: dict[str, list[Indicator]] = defaultdict(list)  # by their first characters
         self._commands: dict[str, list[Indicator]] = defaultdict(list)
+        self._memory: dict[str, tuple[Sighting, ...]] = {}
         self.size = 0
         for one in dict.fromkeys(indicators):
             self._add(one)
@@ -122,7 +125,7 @@ class Index:
         for number, word in enumerate(dict.fromkeys(_WORD.findall(text))):
             if number >= _MAX_WORDS:
                 break
-            for one in self._of_word(word):
+            for one in self._known(word):
                 found.setdefault((one.indicator, one.seen), one)
         if self._search is not None and self._search.search(text):
             for match in self._search.finditer(text):
@@ -132,9 +135,20 @@ class Index:
 
     def words_in(self, text: str) -> frozenset[str]:
         """The words of a text of any length in which an indicator is: whether it is worth reading line by line."""
-        return frozenset(
-            word for word in set(_WORD.findall(text)) if next(iter(self._of_word(word)), None) is not None
-        ) | (frozenset(("",)) if self._search is not None and self._search.search(text) else frozenset())
+        return frozenset(word for word in set(_WORD.findall(text)) if self._known(word)) | (
+            frozenset(("",)) if self._search is not None and self._search.search(text) else frozenset()
+        )
+
+    def _known(self, word: str) -> tuple[Sighting, ...]:
+        """What a word is known for; command lines have the same few words again and again."""
+        if len(word) > _LONG:
+            return tuple(self._of_word(word))
+        known = self._memory.get(word)
+        if known is None:
+            if len(self._memory) >= _MEMORY:
+                self._memory.clear()
+            known = self._memory[word] = tuple(self._of_word(word))
+        return known
 
     def _of_word(self, word: str) -> Iterator[Sighting]:
         word = word.rstrip(".:!?")

@@ -74,9 +74,8 @@ def _all(host: Host, index: Index, executables: Iterable[Source]) -> Iterator[_S
         for one in (*index.of_path(entry.path), *(index.of_hash(entry.sha256) if entry.sha256 else ())):
             yield _Seen(one, entry.place, entry.path, entry.modified)
     for schedule in host.schedules:
-        if not _only_reads(schedule.command):
-            for one in index.of_text(schedule.command):
-                yield _Seen(one, schedule.place, f"{schedule.schedule} {schedule.command}")
+        for one in _of_command(schedule.command, index):
+            yield _Seen(one, schedule.place, f"{schedule.schedule} {schedule.command}")
     yield from _of_files(host, index)
     for source in executables:
         digest = source.sha256
@@ -91,8 +90,7 @@ def _of_processes(host: Host, index: Index) -> Iterator[_Seen]:
         found += index.of_process(process.name or (first[0] if first else ""))
         if process.executable:
             found += index.of_path(process.executable)
-        if not _only_reads(process.command):
-            found += index.of_text(process.command)
+        found += _of_command(process.command, index)
         for one in dict.fromkeys(found):
             started = process.started if is_time(process.started) else ""
             yield _Seen(one, process.place, process.command, started, process, process.container)
@@ -107,8 +105,7 @@ def _of_events(host: Host, index: Index) -> Iterator[_Seen]:
             found += index.of_address(event.address, event.port if event.category == "network_connection" else 0)
         for path in (event.path, event.image):
             found += index.of_path(path) if path else ()
-        if event.command and not _only_reads(event.command):
-            found += index.of_text(event.command)
+        found += _of_command(event.command, index)
         for one in dict.fromkeys(found):
             container = event.container if len(event.container) == 64 else ""
             text = event.command or event.message or event.path or event.address
@@ -130,6 +127,11 @@ def _of_files(host: Host, index: Index) -> Iterator[_Seen]:
             if ("" in words or any(word in line for word in words)) and not _BLOCKED.search(line[:2000]):
                 for one in index.of_text(line):
                     yield _Seen(one, place, line)
+
+
+def _of_command(command: str, index: Index) -> list[Sighting]:
+    found = list(index.of_text(command)) if command else []
+    return [] if found and _only_reads(command) else found
 
 
 def _only_reads(command: str) -> bool:
