@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -294,3 +295,15 @@ def test_control_plane_logs_of_a_real_cluster_are_read() -> None:
     assert {line.component for line in host.logs} == {"control_plane"}
     assert {line.time[:10] for line in host.logs} <= {"2021-01-27", "2021-01-28"}
     assert evidence.failures == []
+
+
+def test_a_long_log_is_folded_while_it_is_read(tmp_path: Path) -> None:
+    line = "Nov 13 09:59:01 n sshd[9]: Failed password for root from 203.0.113.9 port 9 ssh2\n"
+    (tmp_path / "nodes/n/var/log").mkdir(parents=True)
+    (tmp_path / "nodes/n/var/log/auth.log").write_text(line * 8_000)
+    tracemalloc.start()
+    host = only(folder(tmp_path, {}))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [event.count for event in host.events] == [8_000]
+    assert peak < 3 * 1024 * 1024, peak

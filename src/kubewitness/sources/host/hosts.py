@@ -252,6 +252,8 @@ class _Machine:
         for fact in _READERS[kind](stream, context):
             if isinstance(fact, ParseFailure):
                 self._result.failures.append(fact)
+            elif isinstance(fact, HostEvent):
+                self._take(fact)  # at once: a log of gigabytes tells of millions, most of them alike
             else:
                 facts.append(fact)
         for _ in stream:  # the rest belongs to the hash
