@@ -7,9 +7,10 @@ from pathlib import Path
 from string import Formatter
 from typing import get_args, get_type_hints
 
+import msgspec
 import pytest
 
-from kubewitness.correlate.links import PROVEN, edge, links, said
+from kubewitness.correlate.links import PROVEN, edge, links, said, short_name
 from kubewitness.model.errors import ContentError
 from kubewitness.model.incident import Entity
 from kubewitness.rules.loader import content_folder
@@ -61,3 +62,16 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path) -> None:
     wrong.write_text(good + "colour: red\n")
     with pytest.raises(ContentError, match="colour"):
         _read(wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "short"),
+    [
+        ("process", "web1/31337", "pid 31337"),
+        ("process", "web1 (case/first)/31337", "pid 31337"),
+        ("container", "web1 (case/first)/0123456789abcdef", "0123456789ab"),
+        ("socket", "web1/unix /run/a (b)/c", "unix /run/a (b)/c"),
+    ],
+)
+def test_the_folder_behind_a_machines_name_is_no_part_of_an_id(kind: str, name: str, short: str) -> None:
+    assert short_name(msgspec.convert({"kind": kind, "name": name}, Entity)) == short

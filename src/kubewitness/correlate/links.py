@@ -95,15 +95,28 @@ def edge(
     )
 
 
+def machine_and_rest(name: str) -> tuple[str, str]:
+    """The machine's name before the first slash, and what stands behind it.
+
+    No host name holds a slash, but of two machines of one name each bears its folder: `web1 (case/first)/31337`.
+    """
+    machine, end, rest = name.partition(")/")
+    host, folder, _ = machine.partition(" (")
+    if end and folder and "/" not in host:
+        return f"{machine})", rest
+    machine, _, rest = name.partition("/")
+    return machine, rest
+
+
 def short_name(entity: Entity) -> str:
     """An entity's name as a sentence about one machine has it: ids as short as the runtimes' tools show them."""
     name = entity.name
     if entity.kind == "container":
-        return name.partition("/")[2][:12]
+        return machine_and_rest(name)[1][:12]
     if entity.kind == "process":
-        return f"pid {name.partition('/')[2]}"
+        return f"pid {machine_and_rest(name)[1]}"
     if entity.kind == "socket":
-        return name.partition("/")[2]
+        return machine_and_rest(name)[1]
     if entity.kind == "file":
         return name.partition(":")[2]
     return name.replace("/", " ", 1) if entity.kind == "object" else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kubewitness.correlate.links import machine_and_rest
 from kubewitness.model.incident import Edge, Entity
 
 _LONGEST = 16
@@ -46,7 +47,7 @@ def _with_nodes(way: tuple[Entity, ...], edges: tuple[Edge, ...]) -> list[Entity
     out = list[Entity]()
     for number, entity in enumerate(way):
         out.append(entity)
-        after = way[number + 1].name.partition("/")[0] if number + 1 < len(way) else ""
+        after = machine_and_rest(way[number + 1].name)[0] if number + 1 < len(way) else ""
         node = Entity("node", after)
         if entity.kind == "pod" and any(one.source == entity and one.target == node for one in edges):
             out.append(node)
