@@ -160,8 +160,8 @@ def test_an_action_says_technique_command_asset_and_evidence() -> None:
     assert by_id[action["command_ref"]]["command_line"] == "./miner -o pool:3333"
     assert by_id[action["command_ref"]]["pid"] == 4411
     assert {by_id[one]["name"] for one in action["asset_refs"]} == {
-        "nodes node-2",
-        "pods kube-system/kube-controller-x2x9z",
+        "Node node-2",
+        "Pod kube-system/kube-controller-x2x9z",
     }
     assert action["external_references"][0]["description"].startswith("node-2.tar.gz!ps.txt:88 sha256:abab")
     assert (action["execution_start"], action["confidence"]) == ("2022-10-23T17:39:20.000000Z", 90)

@@ -93,7 +93,23 @@ def test_what_is_no_technique_is_not_in_the_layer_and_one_without_tactics_is() -
 
 
 def test_findings_outside_incidents_are_told_as_such() -> None:
-    found = _layer(QUIET)["techniques"]
+    worth = msgspec.structs.replace(QUIET, findings=INTRUSION.findings[1:2])
+    found = _layer(worth)["techniques"]
     assert found
     assert all(one["comment"].startswith("outside any incident") for one in found)
     assert _layer(QUIET)["description"] == "No incident was found."
+
+
+def test_what_is_not_worth_a_look_outside_incidents_colours_no_technique() -> None:
+    low = tuple(msgspec.structs.replace(one, severity="low") for one in QUIET.findings)
+    assert _layer(msgspec.structs.replace(QUIET, findings=low))["techniques"] == []
+
+
+def test_a_technique_has_the_severity_of_each_place_beside_it() -> None:
+    inside = msgspec.structs.replace(INTRUSION.findings[0], severity="critical", incident="INC-1")
+    outside = msgspec.structs.replace(inside, severity="medium", incident="")
+    (one,) = _layer(msgspec.structs.replace(INTRUSION, incidents=(), findings=(inside, outside)))["techniques"]
+    assert [(pair["name"], pair["value"]) for pair in one["metadata"]][:2] == [
+        ("INC-1", "critical"), ("outside any incident", "medium"),
+    ]  # fmt: skip
+    assert one["score"] == 100

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from kubewitness.incident.deeds import kind_of
 from kubewitness.model.document import Document
-from kubewitness.model.incident import Evidence, Incident, ObjectName, Step
+from kubewitness.model.incident import Entity, Evidence, Incident, ObjectName, Step
 from kubewitness.model.text import Language, Text
 from kubewitness.report.citation import object_words
 from kubewitness.report.exports import attack
@@ -166,8 +167,9 @@ def _assets(bundle: Bundle, incident: Incident, key: str) -> dict[tuple[str, str
     def add(name: ObjectName, text: str = "") -> None:
         at = (name.kind, name.namespace, name.name)
         if name.kind and at not in out:
-            words, asset_id = object_words(name), named("attack-asset", key, *at)
-            out[at] = bundle.say("attack-asset", asset_id, name=words, description=text, extensions=_NEW)
+            one = ObjectName(kind_of(name.kind), name.namespace, name.name or "*")
+            asset = named("attack-asset", key, *at)
+            out[at] = bundle.say("attack-asset", asset, name=object_words(one), description=text, extensions=_NEW)
 
     for secret in incident.secrets:
         add(ObjectName("secrets", secret.namespace, secret.name), secret.description.in_(bundle.language))
@@ -205,7 +207,7 @@ def _action(
     at = [(name.kind, name.namespace, name.name) for name in touched]
     at += [("nodes", "", one.name) for one in (*step.entities, *step.path) if one.kind == "node"]
     at += [("pods", *_split(one.name)) for one in (*step.entities, *step.path) if one.kind == "pod"]
-    command = bundle.process(key, step.command, _pid(step)) if step.command else ""
+    command = _command(bundle, step, key) if step.command else ""
     pattern = bundle.technique(first) if first else ""
     action = bundle.say(
         "attack-action", named("attack-action", key, str(step.number)), name=first.name if first else text or step.act,
@@ -219,10 +221,18 @@ def _action(
     return [action, command, pattern]
 
 
-def _pid(step: Step) -> int | None:
-    """Of the one process that the step is about."""
-    pids = [one.name.rpartition("/")[2] for one in step.entities if one.kind == "process"]
-    return int(pids[0]) if len(pids) == 1 and pids[0].isascii() and pids[0].isdigit() and len(pids[0]) < 12 else None
+def _command(bundle: Bundle, step: Step, key: str) -> str:
+    """The command of a step, as the one process that ran it where only one did."""
+    processes = [one for one in step.entities if pid_of(one) is not None]
+    if len(processes) == 1:
+        return bundle.process(f"{key} {processes[0].name}", step.command, pid_of(processes[0]))
+    return bundle.process(key, step.command)
+
+
+def pid_of(entity: Entity) -> int | None:
+    """The number of a process; none of anything else."""
+    pid = entity.name.rpartition("/")[2] if entity.kind == "process" else ""
+    return int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 12 else None
 
 
 def _citations(step: Step) -> list[Json]:

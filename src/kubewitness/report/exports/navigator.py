@@ -1,8 +1,8 @@
 """ATT&CK Navigator layer, format 4.5: the techniques that were seen, as dark as the worst that was done with them.
 
-One layer for all incidents of the document and the findings outside them; choose an incident first to have its own. A
-technique stands under every tactic that a step or finding names. Its score is its worst severity, informational 20 to
-critical 100; comment and metadata name steps and rules.
+One layer for all incidents of the document and the findings outside them that are worth a look (medium and above);
+choose an incident first to have its own. A technique stands under every tactic that a step or finding names. Its score
+is its worst severity, informational 20 to critical 100; comment and metadata name steps and rules.
 
 Source: github.com/mitre-attack/attack-navigator, layers/spec/v4.5/layerformat.md.
 """
@@ -24,6 +24,9 @@ _SCORES: Final = {severity: 20 * number for number, severity in enumerate(SEVERI
 _COLOURS: Final = ("#ffffff", "#d9e5f2", "#b9d7a8", "#ffe08a", "#f6a04d", "#d9483b")  # evenly from 0 to 100
 _NAMED: Final = 20  # rules in a comment
 
+_WORTH_A_LOOK: Final = SEVERITIES[SEVERITIES.index("medium") :]
+
+_STEP = Text("step {}", "步骤 {}")
 _STEPS = Text("steps {}", "步骤 {}")
 _RULES = Text("rules: {}", "规则：{}")
 _OUTSIDE = Text("outside any incident", "不属于任何事件")
@@ -33,12 +36,12 @@ _NOTHING = Text("No incident was found.", "未发现入侵事件。")
 @dataclass
 class _Seen:
     technique: Technique
-    severity: Severity = "informational"
-    steps: dict[str, list[int]] = field(default_factory=dict)  # by incident; "" outside
+    severities: dict[str, Severity] = field(default_factory=dict)  # by incident; "" outside
+    steps: dict[str, list[int]] = field(default_factory=dict)
     rules: dict[str, None] = field(default_factory=dict)
 
     def add(self, severity: Severity, incident: str, step: int, rules: tuple[str, ...]) -> None:
-        self.severity = max(self.severity, severity, key=SEVERITIES.index)
+        self.severities[incident] = max(self.severities.get(incident, severity), severity, key=SEVERITIES.index)
         steps = self.steps.setdefault(incident, [])
         if step and step not in steps:
             steps.append(step)
@@ -82,6 +85,8 @@ def _seen(document: Document) -> list[_Seen]:
             for one in attack.real(step.techniques):
                 of(one).add(step.severity, incident.id, step.number, step.rules)
     for finding in document.findings:
+        if not finding.incident and finding.severity not in _WORTH_A_LOOK:
+            continue
         for one in attack.real(finding.techniques):
             of(one).add(finding.severity, finding.incident, 0, (finding.rule,))
     return [by_id[name] for name in sorted(by_id)]
@@ -96,19 +101,21 @@ def _entries(seen: _Seen, language: Language) -> list[Fields]:
     listed = ", ".join(rules[:_NAMED]) + (" …" if len(rules) > _NAMED else "")
     comment = "\n".join([*places, _RULES.in_(language).format(listed)] if rules else places)
     metadata: list[Json] = [
-        _pair(incident or _OUTSIDE.in_(language), _numbers(steps, language) or seen.severity)
+        _pair(incident or _OUTSIDE.in_(language), _numbers(steps, language) or seen.severities[incident])
         for incident, steps in seen.steps.items()
     ]
     metadata += [_pair("rule", rule) for rule in rules[:_NAMED]]
+    score = max(_SCORES[severity] for severity in seen.severities.values())
     shared = filled(
-        techniqueID=seen.technique.id, score=_SCORES[seen.severity], comment=comment, enabled=True, metadata=metadata,
+        techniqueID=seen.technique.id, score=score, comment=comment, enabled=True, metadata=metadata,
         links=[{"label": "ATT&CK", "url": attack.page(seen.technique.id)}],
     )  # fmt: skip
     return [shared | filled(tactic=tactic) for tactic in attack.tactics(seen.technique)] or [shared]
 
 
 def _numbers(steps: list[int], language: Language) -> str:
-    return _STEPS.in_(language).format(", ".join(map(str, sorted(steps)))) if steps else ""
+    words = _STEPS if len(steps) > 1 else _STEP
+    return words.in_(language).format(", ".join(map(str, sorted(steps)))) if steps else ""
 
 
 def _pair(name: str, value: str) -> Fields:

@@ -17,7 +17,7 @@ from kubewitness.model.document import Document
 from kubewitness.model.incident import Finding, Incident, Step
 from kubewitness.model.text import Language
 from kubewitness.report.exports import attack
-from kubewitness.report.exports.attack_flow import flow, key_of, when
+from kubewitness.report.exports.attack_flow import flow, key_of, pid_of, when
 from kubewitness.report.exports.bundle import TOOL, Bundle, named, refs
 from kubewitness.report.exports.interface import address, clean, filled, first_moment, stamp
 
@@ -78,11 +78,8 @@ def _of_step(bundle: Bundle, step: Step, key: str, action: str) -> list[str]:
         name = entity.name
         if entity.kind == "file":
             found.append(bundle.file(name.partition(":")[2]))
-        elif entity.kind == "process":
-            pid = name.rpartition("/")[2]
-            number = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 12 else None
-            if number is not None:
-                found.append(bundle.process(f"{key} {name}", "", number))
+        elif entity in step.entities and (pid := pid_of(entity)) is not None:
+            found.append(bundle.process(f"{key} {name}", step.command, pid))
         elif entity.kind == "socket":
             found.append(bundle.address(_peer(name)))
         elif entity.kind == "address":
