@@ -60,7 +60,25 @@ def test_overview_and_details_tell_it_and_hostile_evidence_stays_inert(language:
     assert name in marked
     assert "<script>alert" not in marked
     shown = page(document, language)  # type: ignore[arg-type]
-    shown = shown if isinstance(shown, str) else shown.decode()
     assert name in shown
     assert step in shown
+    assert "<script>alert" not in shown
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_indicators_of_an_incident_are_listed_with_value_and_source_inert(language: str) -> None:
+    incident = INTRUSION.incidents[0]
+    known = replace(
+        INTRUSION.findings[0],
+        rule="indicators/some-campaign",
+        incident=incident.id,
+        matched={"seen": f"/tmp/.x1mr{HOSTILE}", "source": "list of a friend"},
+    )
+    document = replace(INTRUSION, findings=(*INTRUSION.findings, known))
+    plain = text.render(document, language, 160)  # type: ignore[arg-type]
+    assert "/tmp/.x1mr" in plain
+    assert "list of a friend" in plain
+    assert "\x1b" not in plain
+    shown = page(document, language)  # type: ignore[arg-type]
+    assert "list of a friend" in shown
     assert "<script>alert" not in shown

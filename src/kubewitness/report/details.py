@@ -5,7 +5,7 @@ Citations are bounded per claim; where some are left out the report says so and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kubewitness.model.incident import Action, CampaignMatch, CampaignStep, Evidence, Finding, Incident, Step
 from kubewitness.model.judgement import Severity
@@ -37,6 +37,7 @@ from kubewitness.report.phrases import by_severity, names, secret_name, severity
 
 _CITATIONS = 3  # a claim
 _CAMPAIGNS = 3
+_INDICATORS = "indicators/"
 _FINDINGS = 100
 _FINDING_SIGNS = 5
 _ACCESSORS = 15
@@ -53,7 +54,8 @@ def details(
 
 def _details(document: Document, language: Language, minimum: Severity, *, originals: bool) -> Iterator[Block]:
     for incident in by_severity(document):
-        yield from _incident(incident, language, originals=originals)
+        known = [one for one in document.findings if one.incident == incident.id and one.rule.startswith(_INDICATORS)]
+        yield from _incident(incident, known, language, originals=originals)
     chosen = outside(document, minimum)
     if chosen:
         yield Heading(2, line(words.OTHER_FINDINGS.in_(language)))
@@ -71,7 +73,7 @@ def _in_json(left: int, language: Language) -> Paragraph:
     return Paragraph(line(span(said, "dim")))
 
 
-def _incident(incident: Incident, language: Language, *, originals: bool) -> Iterator[Block]:
+def _incident(incident: Incident, known: Sequence[Finding], language: Language, *, originals: bool) -> Iterator[Block]:
     yield Heading(
         2, line(words.STEPS.in_(language), " · ", span(incident.id, "dim"), " · ", incident.title.in_(language))
     )
@@ -104,6 +106,7 @@ def _incident(incident: Incident, language: Language, *, originals: bool) -> Ite
         yield from _step(step, incident, language, originals=originals)
     for campaign in incident.campaigns[:_CAMPAIGNS]:
         yield from _campaign(campaign, language)
+    yield from _known(known, language)
     yield from _blast_radius(incident, language)
     if incident.limitations:
         yield Heading(3, line(words.NOT_SEEN.in_(language)))
@@ -177,6 +180,24 @@ def _campaign(match: CampaignMatch, language: Language) -> Iterator[Block]:
     rows += [(words.ACTIVE.in_(language), line(match.active))] if match.active else []
     rows += [(words.SOURCES.in_(language), line(source)) for source in match.sources[:4]]
     yield Facts(tuple(rows))
+
+
+def _known(findings: Sequence[Finding], language: Language) -> Iterator[Block]:
+    """Indicators of others' lists that were seen in the incident: no steps by themselves."""
+    if not findings:
+        return
+    yield Heading(2, line(words.KNOWN.in_(language)))
+    yield Bullets(
+        tuple(
+            line(
+                severity_span(one.severity, language), "  ", span(str(one.matched.get("seen", "")), "code", 120), "  ",
+                one.title.in_(language), span(f"  {one.id} · {one.matched.get('source', '')}", "dim", 160),
+            )
+            for one in findings[:_FINDINGS]
+        )
+    )  # fmt: skip
+    if len(findings) > _FINDINGS:
+        yield _in_json(len(findings) - _FINDINGS, language)
 
 
 def _first(step: CampaignStep) -> str:

@@ -74,6 +74,7 @@ WORDS: dict[str, Text] = {
     "campaign": Text("Runs like a known campaign", "与已知攻击活动相符"),
     "campaign_steps": Text("its steps", "各步骤"),
     "campaign_sources": Text("Sources:", "来源："),
+    "indicators_known": Text("Known indicators seen in it", "其中出现的已知威胁指标"),
     "indicators_used": Text("Known indicators looked for: {n}.", "同时查找了 {n} 个已知威胁指标。"),
     "indicators_failed": Text("{n} [line|lines] of indicator lists could not be used", "指标列表中有 {n} 行无法使用"),
     "here": Text("Intruder was here (UTC)", "入侵时段（UTC）"),
