@@ -142,6 +142,29 @@ def test_a_piece_that_fails_costs_only_itself(machine: Path, tmp_path: Path, mon
     assert "[root]/etc/crontab" in members
 
 
+def test_sockets_are_taken_before_every_number_is_asked_and_a_hidden_process_own_network_after(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pid, net in ((1, 10), (2, 10), (3, 11)):  # the listing has 1; 2 is hidden in its network, 3 in its own
+        (machine / f"proc/{pid}/net").mkdir(parents=True)
+        (machine / f"proc/{pid}/ns").mkdir()
+        (machine / f"proc/{pid}/ns/net").symlink_to(f"net:[{net}]")
+        (machine / f"proc/{pid}/stat").write_text(f"{pid} (one) S 0 " + "0 " * 40)
+        (machine / f"proc/{pid}/net/tcp").write_text(f"of {pid}")
+    monkeypatch.setattr("kubewitness.collect.processes.Proc.listed", lambda _: {1})
+
+    def hidden(*_: object) -> set[int]:
+        (machine / "proc/1/net/tcp").write_text("later")
+        return {2, 3}
+
+    monkeypatch.setattr("kubewitness.collect.processes.Proc.hidden", hidden)
+    done, target = collected(machine, tmp_path)
+    members, _ = proven(target)
+    assert done.hidden == (2, 3)
+    tables = {name: data for name, data in members.items() if name.endswith("/tcp")}
+    assert tables == {"live_response/network/net/10/tcp": b"of 1", "live_response/network/net/11/tcp": b"of 3"}
+
+
 def test_the_limit_of_size_is_kept(machine: Path, tmp_path: Path) -> None:
     (machine / "var/log/messages").write_bytes(os.urandom(3_000_000))
     done, target = collected(machine, tmp_path, max_size=2_000_000)

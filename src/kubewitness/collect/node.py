@@ -163,6 +163,7 @@ class _Node:
     timed_out: list[str] = field(default_factory=list)
     missing: int = 0
     hung: set[str] = field(default_factory=set)
+    listed: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.root = Root(self.options.root)
@@ -175,6 +176,7 @@ class _Node:
         pieces: tuple[tuple[Text, Callable[[], None]], ...] = (
             (Text("Processes", "进程"), self._processes),
             (Text("Sockets", "套接字"), self._sockets),
+            (Text("Hidden processes", "隐藏进程"), self._hidden),  # four million numbers take seconds: sockets first
             (Text("Executables: hashes and deleted ones", "可执行文件：哈希与已删除的文件"), self._executables),
             (Text("Network and packet filters", "网络与防火墙"), lambda: self._commands(plan.NETWORK)),
             (Text("Kernel, mounts, logins", "内核、挂载与登录"), self._system),
@@ -213,7 +215,16 @@ class _Node:
         self.archive.omit(Omitted(piece, f"failed: {type(error).__name__}: {str(error)[:300]}"))
 
     def _processes(self) -> None:
-        self.records.extend(self.proc.quick())
+        self.listed = self.proc.listed()
+        self.records.extend(self.proc.visible(self.listed))
+
+    def _hidden(self) -> None:
+        found = list(self.proc.unlisted(self.listed))
+        self.records.extend(found)
+        known = {record.namespaces.get("net") for record in self.records if not record.hidden}
+        alone = [record for record in found if record.namespaces.get("net") not in known]
+        if alone:
+            network.take_tables(self.root, self.archive, alone, self.stop)
         if self.proc.not_asked:
             what = f"{self.proc.not_asked} numbers of processes were not asked for: time was up"
             self.archive.omit(Omitted("hidden processes", what))

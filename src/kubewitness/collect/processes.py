@@ -119,13 +119,21 @@ class Proc:
         return found is not None and int(found[1]) != pid
 
     def quick(self) -> Iterator[ProcessRecord]:
-        """Every process with all but its hash, in the order of numbers."""
+        """Every process with all but its hash, in the order of numbers; the hidden ones last."""
         listed = self.listed()
+        yield from self.visible(listed)
+        yield from self.unlisted(listed)
+
+    def visible(self, listed: set[int]) -> Iterator[ProcessRecord]:
+        """The processes of a listing."""
         for pid in sorted(listed)[:_PROCESSES]:
             if (record := self._record(pid)) is not None:
                 yield record
             elif self.root.path == "/" and _exists(pid):  # its folder is there and empty: something is mounted over it
                 yield ProcessRecord(pid, hidden=True)
+
+    def unlisted(self, listed: set[int]) -> Iterator[ProcessRecord]:
+        """Those that are in no listing, of then or now: every number is asked for, which takes seconds."""
         for pid in sorted(self.hidden(listed)):
             record = self._record(pid) or ProcessRecord(pid)
             yield msgspec.structs.replace(record, hidden=True)
