@@ -127,7 +127,9 @@ def seen(document: Document, language: Language) -> str:
         if language == "zh":
             return f"查看了 {words.number(items)} 份证据（其中没有审计事件），用 {rules} 条规则{known_zh}判定。"
         found = words.counted(items, "item", "items", "", "en")
-        return f"Looked at {found}, no audit event among them, with {rules} rules{known}."
+        return (
+            f"Looked at {found}, no audit event {'in it' if items == 1 else 'among them'}, with {rules} rules{known}."
+        )
     if language == "zh":
         return (
             f"查看了 {items} 份证据中的 {events} 个事件（{requests} 个请求），时间 {when}，"
