@@ -78,7 +78,7 @@ def build(scan: Scan, matcher: Matcher, chain: Chain, caused: Sequence[Event], *
         for number, draft in enumerate(steps, 1)
     )
     secrets = exposed(requests, citer)
-    pods = tuple(sorted({pod for effect in effects.values() for pod in effect.pods} | set(_touched_pods(requests))))
+    pods = tuple(sorted({pod for effect in effects.values() for pod in effect.pods} | set(touched_pods(requests))))
     nodes = tuple(sorted({node for effect in effects.values() for node in effect.nodes}))
     rules = {rule.id: rule for found in by_request.values() for rule in found}
     techniques = {t for rule in rules.values() for t in rule.techniques}
@@ -131,7 +131,7 @@ def _edges(requests: Sequence[Request], citer: Citer) -> list[Edge]:
         if not request.audit_id or not (request.succeeded or request.resource == "nodes"):
             continue
         source, place = Entity("request", request.audit_id), citer.place(request.final.place, request.audit_id)
-        for pod in _touched_pods((request,)):
+        for pod in touched_pods((request,)):
             if request.subresource:
                 keys = {"namespace": pod.namespace, "pod": pod.name}
                 out[request.audit_id, entity_of(pod)] = edge(
@@ -153,7 +153,7 @@ def _confidence(cluster: Cluster) -> Confidence:
     return "medium" if strong else "low"
 
 
-def _touched_pods(requests: Sequence[Request]) -> list[ObjectName]:
+def touched_pods(requests: Sequence[Request]) -> list[ObjectName]:
     """Pods entered or made directly: through the API server, or by commands it passed on to a kubelet."""
     out = list[ObjectName]()
     for request in requests:

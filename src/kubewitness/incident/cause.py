@@ -32,7 +32,7 @@ _REASON = re.compile(
 )
 _RESOURCES = {"ClusterRoleBinding": "clusterrolebindings", "RoleBinding": "rolebindings"}
 # What Kubernetes grants everybody; being let in by these is no way in.
-_EVERYBODY = frozenset(
+EVERYBODY = frozenset(
     ("system:public-info-viewer", "system:discovery", "system:basic-user", "kubeadm:bootstrap-signer-clusterinfo",
      "system:service-account-issuer-discovery", "system:openshift:public-info-viewer")
 )  # fmt: skip
@@ -66,7 +66,7 @@ def opens(request: Request) -> bool:
     if not request.succeeded or request.path.startswith(("/healthz", "/livez", "/readyz", "/version")):
         return False
     binding = binding_of(request)
-    if binding is not None and binding.name in _EVERYBODY:
+    if binding is not None and binding.name in EVERYBODY:
         return False
     return bool(request.resource) or kind_of_name(request.identity) != "anonymous" or binding is not None
 

@@ -35,7 +35,7 @@ from kubewitness.model.text import Text
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
 from kubewitness.sources.host.hosts import read_hosts
-from kubewitness.sources.kube_objects import read_objects
+from kubewitness.sources.kube_objects import KIND, read_objects
 
 _ACCESSORS = 300
 _FAILURES = 1_000
@@ -149,6 +149,11 @@ def investigate(
             replace(one, campaigns=matches(one, listed, visible_in(one, machines.hosts, first_pass.events)))
             for one in incidents
         ]
+    if incidents and gathered:
+        from kubewitness.incident.cuts import with_cuts  # noqa: PLC0415 -- only where there is somebody to stop
+
+        dumps = [source for source in everything if objects.items.get(source.name) == KIND]
+        incidents = with_cuts(incidents, [requests for _, requests in gathered], first_pass, dumps)
     incidents.sort(key=lambda incident: (-SEVERITIES.index(incident.severity), incident.first))
     skipped = any(item.skipped for item in first_pass.items)
     return Document(

@@ -215,6 +215,22 @@ class CampaignMatch(Struct, frozen=True):
     sources: tuple[str, ...] = ()
 
 
+class Cut(Struct, frozen=True):
+    """Bindings or roles without which requests of the intruder would have been refused, and what else would have been.
+
+    All requests were replayed against the roles and bindings of their time without `objects`.
+    """
+
+    objects: tuple[ObjectName, ...]
+    refused: int  # requests of the intruder
+    total: int  # requests of the intruder that were let through, without what everybody may ask
+    broken: int  # requests of everybody else that would have been refused too, in the whole log
+    by: dict[str, int] = {}  # whose, most first, at most ten
+    identities: int = 0  # how many they are in all
+    at_most: bool = False  # some of these were counted and not replayed
+    uncertain: bool = False  # rests on roles or bindings that the evidence does not show
+
+
 class Incident(Struct, frozen=True):
     """Findings judged to be one intrusion."""
 
@@ -245,6 +261,7 @@ class Incident(Struct, frozen=True):
     audit_ids: tuple[str, ...] = ()  # every auditID attributed to the intruder, and no other
     edges: tuple[Edge, ...] = ()  # what joins requests, objects, pods, nodes, containers, processes and sockets
     campaigns: tuple[CampaignMatch, ...] = ()  # known ones that it runs like, the likeliest first
+    cuts: tuple[Cut, ...] = ()  # what would have stopped it, the most effective and least harmful first
 
 
 class Finding(Struct, frozen=True):

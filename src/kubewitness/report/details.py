@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from kubewitness.model.incident import Action, CampaignMatch, CampaignStep, Evidence, Finding, Incident, Step
 from kubewitness.model.judgement import Severity
 from kubewitness.model.text import Language, Text
-from kubewitness.report import words
+from kubewitness.report import cut_words, words
 from kubewitness.report.blocks import (
     Block,
     Bullets,
@@ -102,6 +102,7 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
                 3, line(words.ROOT_CAUSE.in_(language), " · ", span(f"{cause.kind} {cause.name}", "code", 100))
             )
             yield from _citations(cause.evidence, language, originals=originals)
+    yield from _cuts(incident, language)
     for step in incident.steps:
         yield from _step(step, incident, language, originals=originals)
     for campaign in incident.campaigns[:_CAMPAIGNS]:
@@ -117,6 +118,14 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
         yield Paragraph(line(span(words.NOT_RUN.in_(language), "dim")))
         for number, action in enumerate(incident.actions, 1):
             yield from _action(number, action, language)
+
+
+def _cuts(incident: Incident, language: Language) -> Iterator[Block]:
+    if incident.cuts:
+        yield Heading(3, line(cut_words.HEADING.in_(language)))
+        yield Paragraph(line(span(cut_words.INTRODUCTION.in_(language), "dim")))
+        said = [(cut_words.taken(cut), cut_words.effect(cut).in_(language)) for cut in incident.cuts]
+        yield Bullets(tuple(line(span(name, "code", 400), " ", what) for name, what in said))
 
 
 def _step(step: Step, incident: Incident, language: Language, *, originals: bool) -> Iterator[Block]:

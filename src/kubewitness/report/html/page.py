@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kubewitness.model.text import Language, Text
+from kubewitness.report import cut_words
 from kubewitness.report.campaign_words import STATE, statement
 from kubewitness.report.chain import edges_along, entity_words, way
 from kubewitness.report.citation import of_machine
@@ -75,6 +76,7 @@ def _environment() -> Environment:
         edges_along=edges_along,
         entity_words=entity_words,
         statement=statement,
+        cut_words=cut_words,
         campaign_state=STATE,
         level_bar=level_bar,
         ordered_levels=ordered_levels,
