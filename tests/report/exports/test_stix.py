@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 import stix2
 from stix2 import properties as of
@@ -14,7 +15,7 @@ from kubewitness.model.document import Document
 from kubewitness.report.exports.attack_flow import EXTENSION
 from kubewitness.report.exports.stix import render
 from tests.corpus import needs_corpus
-from tests.report.exports.documents import DOCUMENTS, INDICATORS, JOINED
+from tests.report.exports.documents import DOCUMENTS, INDICATORS, JOINED, ON_NODE
 from tests.report.exports.test_attack_flow import of_type, references, validator
 from tests.report.small import INTRUSION, SEVERAL
 
@@ -124,6 +125,16 @@ def test_an_intruder_s_address_is_observed_and_no_indicator() -> None:
     by_id = {one["id"]: one for one in objects}
     assert {by_id[one].get("value") or by_id[one].get("user_id") for one in observed["object_refs"]} == {
         *INTRUSION.incidents[0].actors[0].addresses, *INTRUSION.incidents[0].actors[0].identities,
+    }  # fmt: skip
+
+
+def test_a_name_with_an_at_sign_is_an_account_of_a_machine_only_where_a_machine_told_it() -> None:
+    asked = msgspec.structs.replace(INTRUSION.incidents[0].steps[0], identity="admin@corp")
+    kubelet = msgspec.structs.replace(ON_NODE, identity="kubelet of node-2")
+    incident = msgspec.structs.replace(INTRUSION.incidents[0], steps=(asked, ON_NODE, kubelet), actors=())
+    found = of_type(_bundle(msgspec.structs.replace(INTRUSION, incidents=(incident,)))["objects"], "user-account")
+    assert {(one["user_id"], one["account_type"]) for one in found} == {
+        ("admin@corp", "kubernetes"), ("root@node-2", "unix"),
     }  # fmt: skip
 
 

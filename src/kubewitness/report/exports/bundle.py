@@ -101,13 +101,13 @@ class Bundle:
         kind, value = f"ipv{found.version}-addr", str(found)
         return self._put(kind, _observable(kind, value=value), value=value)
 
-    def account(self, identity: str) -> str:
+    def account(self, identity: str, *, on_node: bool = False) -> str:
         """An account of Kubernetes, or `user@host` of a machine; its id, empty for a kubelet or nobody."""
         text = clean(identity)
-        if not text or text.startswith("kubelet of "):
-            return ""
         user, at, _ = text.partition("@")
-        if at and user and ":" not in text and "." not in text.partition("@")[2]:
+        if not text or (on_node and not (user and at)):
+            return ""
+        if on_node:
             name = _observable("user-account", account_type="unix", user_id=text, account_login=user)
             return self._put("user-account", name, account_type="unix", user_id=text, account_login=user)
         name = _observable("user-account", account_type="kubernetes", user_id=text)

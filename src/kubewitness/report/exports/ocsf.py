@@ -60,9 +60,11 @@ def render(document: Document, language: Language) -> bytes:
 
 def _events(document: Document, language: Language) -> Iterator[Fields]:
     keys = {incident.id: _uid(key_of(incident)) for incident in document.incidents}
+    own = dict[str, list[Finding]]()
+    for finding in document.findings:
+        own.setdefault(finding.incident, []).append(finding)
     for incident in document.incidents:
-        own = [one for one in document.findings if one.incident == incident.id]
-        yield _incident(incident, own, document, language)
+        yield _incident(incident, own.get(incident.id, []), document, language)
     for finding in document.findings:
         yield _finding(finding, keys.get(finding.incident, ""), document, language)
 

@@ -16,6 +16,7 @@ from typing import Final
 from kubewitness.model.document import Document
 from kubewitness.model.incident import Finding, Incident, Step
 from kubewitness.model.text import Language
+from kubewitness.report.citation import of_machine
 from kubewitness.report.exports import attack
 from kubewitness.report.exports.attack_flow import flow, key_of, pid_of, when
 from kubewitness.report.exports.bundle import TOOL, Bundle, named, refs
@@ -72,7 +73,7 @@ def _incident(bundle: Bundle, incident: Incident, indicators: list[str]) -> None
 
 def _of_step(bundle: Bundle, step: Step, key: str, action: str) -> list[str]:
     """What a step used and touched, besides what the flow says already: relations of its action."""
-    found = [bundle.address(step.address), bundle.account(step.identity)]
+    found = [bundle.address(step.address), bundle.account(step.identity, on_node=of_machine(step.evidence))]
     found += [bundle.technique(one) for one in attack.real(step.techniques)[1:]]
     for entity in (*step.entities, *step.path):
         name = entity.name
