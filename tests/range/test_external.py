@@ -119,6 +119,15 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Double:
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
+def test_collecting_from_the_ranges_nodes_is_refused_on_a_cluster_of_ones_own(double: Double, tmp_path: Path) -> None:
+    double.label("yes")
+    result = double.run("--yes", "--collect", str(tmp_path / "archives"))
+    assert result.exit_code == 2
+    assert "--collect is for the range's own nodes" in result.output
+    assert double.calls == []
+    assert not (tmp_path / "archives").exists()
+
+
 @pytest.mark.parametrize("value", ["", "no", "true"])
 def test_a_cluster_without_the_label_is_refused_with_the_command_that_sets_it(double: Double, value: str) -> None:
     double.label(value)
