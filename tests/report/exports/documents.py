@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from kubewitness.model.document import Document
-from kubewitness.model.incident import Edge, Entity, Evidence, Finding, ObjectName, Step, Technique
+from kubewitness.model.incident import CampaignMatch, Edge, Entity, Evidence, Finding, ObjectName, Step, Technique
 from kubewitness.model.text import Text
 from tests.report import sample
 from tests.report.small import DAY, HOSTILE, INCIDENT, INTRUSION, LONG, QUIET, SEVERAL
@@ -31,6 +31,10 @@ ON_NODE = Step(
     evidence=(_SEEN,), entities=(PROCESS, FILE), path=(REQUEST, POD, NODE, PROCESS, SOCKET),
 )  # fmt: skip
 LATER = msgspec.structs.replace(INCIDENT.steps[3], number=6, time=DAY + "17:41:00Z", last=DAY + "17:40:30Z")
+LIKE = CampaignMatch(
+    "campaigns/rbac_buster", Text("RBAC Buster", "RBAC Buster"), 3, 4, 6, (), "medium",
+    sources=("https://example.com/report", "a report of 2023"),
+)  # fmt: skip
 _EDGE = Edge("links/parent_process", PROCESS, SOCKET, {"pid": "4411"}, 1.0, _TEXT, evidence=(_SEEN,))
 
 
@@ -63,7 +67,7 @@ JOINED = msgspec.structs.replace(
     INTRUSION,
     incidents=(
         msgspec.structs.replace(
-            INCIDENT, steps=(*INCIDENT.steps, ON_NODE, LATER), edges=(_EDGE,), nodes=("node-2",),
+            INCIDENT, steps=(*INCIDENT.steps, ON_NODE, LATER), edges=(_EDGE,), nodes=("node-2",), campaigns=(LIKE,),
             pods=(ObjectName("pods", "kube-system", "kube-controller-x2x9z"),),
         ),
     ),

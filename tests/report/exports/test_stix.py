@@ -138,6 +138,16 @@ def test_a_name_with_an_at_sign_is_an_account_of_a_machine_only_where_a_machine_
     }  # fmt: skip
 
 
+def test_a_campaign_is_related_with_what_was_seen_of_it_and_nothing_is_attributed() -> None:
+    objects = _bundle(JOINED)["objects"]
+    (campaign,), (incident,) = of_type(objects, "campaign"), of_type(objects, "incident")
+    (likeness,) = [one for one in of_type(objects, "relationship") if campaign["id"] in one.values()]
+    assert (likeness["source_ref"], likeness["relationship_type"]) == (incident["id"], "related-to")
+    assert "3 steps seen, of 4" in likeness["description"]
+    assert likeness["confidence"] == 60
+    assert "attributed-to" not in {one["relationship_type"] for one in of_type(objects, "relationship")}
+
+
 def test_every_incident_has_its_own_flow_and_report() -> None:
     objects = _bundle(SEVERAL)["objects"]
     for kind in ("incident", "attack-flow", "report"):

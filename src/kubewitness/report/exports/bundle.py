@@ -73,12 +73,12 @@ class Bundle:
             kind, name, created_by_ref=TOOL, created=self.made, modified=self.made, lang=self.language, **fields
         )
 
-    def relate(self, source: str, relation: str, target: str) -> str:
+    def relate(self, source: str, relation: str, target: str, **fields: Json | None) -> str:
         """A relationship; its id."""
         name = named("relationship", source, relation, target)
         return self._put(
             "relationship", name, created_by_ref=TOOL, created=self.made, modified=self.made,
-            relationship_type=relation, source_ref=source, target_ref=target,
+            relationship_type=relation, source_ref=source, target_ref=target, **fields,
         )  # fmt: skip
 
     def technique(self, technique: Technique) -> str:

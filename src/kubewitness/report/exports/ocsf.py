@@ -109,7 +109,15 @@ def _told(incident: Incident) -> Fields:
         filled(kind=one.kind, namespace=one.namespace, name=one.name, role=one.role, subject=one.subject)
         for one in incident.root_causes
     ]
-    return filled(incident=incident.id, root_causes=causes, steps=steps, nodes=list(incident.nodes))
+    campaigns: list[Json] = [
+        filled(
+            uid=one.id, name=one.name.en, seen=one.seen, visible=one.visible, total=one.total, confidence=one.confidence
+        )
+        for one in incident.campaigns
+    ]
+    return filled(
+        incident=incident.id, root_causes=causes, steps=steps, nodes=list(incident.nodes), runs_like=campaigns
+    )  # fmt: skip
 
 
 def _finding(finding: Finding, correlation: str, document: Document, language: Language) -> Fields:

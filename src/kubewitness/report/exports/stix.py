@@ -3,7 +3,8 @@
 Every incident is an `incident`, an `attack-flow` and a `report` that holds all of it: platforms show reports, and need
 not know flows. What an actor used is `observed-data`, since nobody is named by it. Indicators are those of lists that
 were seen in the evidence, as `indicator` with a `sighting`; only types that a STIX pattern can say. No address becomes
-an indicator merely because an intruder used it.
+an indicator merely because an intruder used it. A campaign that an incident runs like is a `campaign` that the incident
+is related to, with confidence and what was seen of it: a likeness, no attribution.
 
 Source: OASIS STIX 2.1, sections 4 to 7 and 9 (patterns).
 """
@@ -14,14 +15,18 @@ from collections.abc import Callable
 from typing import Final
 
 from kubewitness.model.document import Document
-from kubewitness.model.incident import Finding, Incident, Step
-from kubewitness.model.text import Language
+from kubewitness.model.incident import CampaignMatch, Finding, Incident, Step
+from kubewitness.model.text import Language, Text
 from kubewitness.report.citation import of_machine
 from kubewitness.report.exports import attack
 from kubewitness.report.exports.attack_flow import flow, key_of, pid_of, when
 from kubewitness.report.exports.bundle import TOOL, Bundle, named, refs
-from kubewitness.report.exports.interface import address, clean, filled, first_moment, stamp
+from kubewitness.report.exports.interface import Json, address, clean, filled, first_moment, stamp
 
+_LIKE: Final = Text(
+    "It runs like this campaign: {seen} steps seen, of {visible} that this evidence could show and {total} in all.",
+    "其过程与该攻击活动相似：共 {total} 步，现有证据可显示 {visible} 步，已见 {seen} 步。",
+)
 _CONFIDENCE: Final = {"low": 30, "medium": 60, "high": 90}
 
 
@@ -61,6 +66,8 @@ def _incident(bundle: Bundle, incident: Incident, indicators: list[str]) -> None
         every += [observed, *objects, bundle.relate(observed, "related-to", case)]
     for step in incident.steps:
         every += _of_step(bundle, step, key, told.actions[step.number])
+    for match in incident.campaigns:
+        every += _campaign(bundle, match, case)
     for one in indicators:
         every.append(one)
         if one.startswith("indicator--"):
@@ -69,6 +76,20 @@ def _incident(bundle: Bundle, incident: Incident, indicators: list[str]) -> None
         "report", named("report", key), name=title, description=story, report_types=["threat-report"],
         published=bundle.made, confidence=sure, object_refs=refs(every),
     )  # fmt: skip
+
+
+def _campaign(bundle: Bundle, match: CampaignMatch, case: str) -> list[str]:
+    """A campaign that an incident runs like, and how much: likeness is no attribution."""
+    references: list[Json] = [
+        filled(source_name="url" if one.startswith("https://") else "source", description=one) for one in match.sources
+    ]
+    name = match.name.in_(bundle.language) or match.id or "-"
+    campaign = bundle.say("campaign", named("campaign", match.id), name=name, external_references=references)
+    told = _LIKE.in_(bundle.language).format(seen=match.seen, visible=match.visible, total=match.total)
+    likeness = bundle.relate(
+        case, "related-to", campaign, description=told, confidence=_CONFIDENCE[match.confidence], lang=bundle.language
+    )
+    return [campaign, likeness]
 
 
 def _of_step(bundle: Bundle, step: Step, key: str, action: str) -> list[str]:
