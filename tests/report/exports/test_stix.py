@@ -13,6 +13,7 @@ from stix2patterns.v21.pattern import Pattern
 
 from kubewitness.model.document import Document
 from kubewitness.report.exports.attack_flow import EXTENSION
+from kubewitness.report.exports.bundle import TOOL
 from kubewitness.report.exports.stix import render
 from tests.corpus import needs_corpus
 from tests.report.exports.documents import DOCUMENTS, INDICATORS, JOINED, ON_NODE
@@ -146,6 +147,18 @@ def test_a_campaign_is_related_with_what_was_seen_of_it_and_nothing_is_attribute
     assert "3 steps seen, of 4" in likeness["description"]
     assert likeness["confidence"] == 60
     assert "attributed-to" not in {one["relationship_type"] for one in of_type(objects, "relationship")}
+
+
+def test_a_report_made_again_brings_newer_versions_of_the_same_objects() -> None:
+    later = msgspec.structs.replace(JOINED, generated="2022-11-01T00:00:00Z")
+    first, again = ({one["id"]: one for one in _bundle(document)["objects"]} for document in (JOINED, later))
+    assert first.keys() == again.keys()
+    ours = {
+        name for name, one in first.items() if one.get("created_by_ref") == TOOL and one["type"] != "attack-pattern"
+    }
+    assert all(first[name]["created"] == again[name]["created"] <= first[name]["modified"] for name in ours)
+    assert all(first[name]["modified"] < again[name]["modified"] for name in ours)
+    assert all(first[name] == again[name] for name in first.keys() - ours)
 
 
 def test_every_incident_has_its_own_flow_and_report() -> None:

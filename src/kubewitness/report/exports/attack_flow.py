@@ -83,6 +83,7 @@ def _starts(bundle: Bundle, incident: Incident, told: Told) -> tuple[str, ...]:
 def chain(bundle: Bundle, incident: Incident) -> Told:
     """Conditions, actions and assets of an incident, all but the `attack-flow` object."""
     key = key_of(incident)
+    bundle.since(when(incident)[0])
     actions = {step.number: named("attack-action", key, str(step.number)) for step in incident.steps}
     effects = _effects(incident)
     roots = sorted(set(actions) - {after for some in effects.values() for after in some})

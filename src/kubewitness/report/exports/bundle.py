@@ -27,7 +27,7 @@ from kubewitness.report.exports.interface import Fields, Json, address, clean, f
 
 _OURS: Final = UUID("8f5c1c3e-6f0b-4f4e-9a53-2f6f0a7d6b11")
 _OBSERVABLES: Final = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")  # the namespace that STIX 2.1 prescribes
-_ALWAYS: Final = "2022-10-23T00:00:00.000000Z"
+ALWAYS: Final = "2022-10-23T00:00:00.000000Z"
 
 
 def named(kind: str, *parts: str) -> str:
@@ -48,20 +48,29 @@ TOOL: Final = named("identity", "kubewitness")
 
 
 class Bundle:
-    """Objects by id, in the order in which they came; `made` is when the document was."""
+    """Objects by id, in the order in which they came; `made` is when the document was.
+
+    An object begins with what it tells of (`since`) and changes with each document, so that a report that was made
+    again brings newer versions of the same objects.
+    """
 
     def __init__(self, document: Document, language: Language) -> None:
         self.language: Language = language
         self.made = stamp(first_moment(document.generated, document.coverage.last, document.coverage.first))
+        self.began = self.made
         self.objects = dict[str, Fields]()
         self._put(
-            "identity", TOOL, created=_ALWAYS, modified=_ALWAYS, name="Kubewitness", identity_class="system",
+            "identity", TOOL, created=ALWAYS, modified=ALWAYS, name="Kubewitness", identity_class="system",
             description="Investigates Kubernetes intrusions from audit logs and node evidence.",
         )  # fmt: skip
 
     def _put(self, kind: str, name: str, /, **fields: Json | None) -> str:
         self.objects.setdefault(name, filled(type=kind, spec_version="2.1", id=name, **fields))
         return name
+
+    def since(self, time: str) -> None:
+        """What is said from now on is of that time."""
+        self.began = time
 
     def foreign(self, value: Fields) -> None:
         """An object of somebody else, as published."""
@@ -70,14 +79,15 @@ class Bundle:
     def say(self, kind: str, name: str, /, **fields: Json | None) -> str:
         """An object of ours, in our words; its id."""
         return self._put(
-            kind, name, created_by_ref=TOOL, created=self.made, modified=self.made, lang=self.language, **fields
-        )
+            kind, name, created_by_ref=TOOL, created=self.began, modified=max(self.began, self.made),
+            lang=self.language, **fields,
+        )  # fmt: skip
 
     def relate(self, source: str, relation: str, target: str, **fields: Json | None) -> str:
         """A relationship; its id."""
         name = named("relationship", source, relation, target)
         return self._put(
-            "relationship", name, created_by_ref=TOOL, created=self.made, modified=self.made,
+            "relationship", name, created_by_ref=TOOL, created=self.began, modified=max(self.began, self.made),
             relationship_type=relation, source_ref=source, target_ref=target, **fields,
         )  # fmt: skip
 
@@ -88,8 +98,8 @@ class Bundle:
         ]
         reference = {"source_name": "mitre-attack", "external_id": technique.id, "url": attack.page(technique.id)}
         return self._put(
-            "attack-pattern", named("attack-pattern", technique.id), created_by_ref=TOOL, created=_ALWAYS,
-            modified=_ALWAYS, name=technique.name or technique.id, external_references=[reference],
+            "attack-pattern", named("attack-pattern", technique.id), created_by_ref=TOOL, created=ALWAYS,
+            modified=ALWAYS, name=technique.name or technique.id, external_references=[reference],
             kill_chain_phases=phases,
         )  # fmt: skip
 

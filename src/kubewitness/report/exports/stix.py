@@ -11,6 +11,7 @@ Source: OASIS STIX 2.1, sections 4 to 7 and 9 (patterns).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -20,9 +21,10 @@ from kubewitness.model.text import Language, Text
 from kubewitness.report.citation import of_machine
 from kubewitness.report.exports import attack
 from kubewitness.report.exports.attack_flow import flow, key_of, pid_of, when
-from kubewitness.report.exports.bundle import TOOL, Bundle, named, refs
+from kubewitness.report.exports.bundle import ALWAYS, TOOL, Bundle, named, refs
 from kubewitness.report.exports.interface import Json, address, clean, filled, first_moment, stamp
 
+_URL: Final = re.compile("https://[!-~]{1,2000}")
 _LIKE: Final = Text(
     "It runs like this campaign: {seen} steps seen, of {visible} that this evidence could show and {total} in all.",
     "其过程与该攻击活动相似：共 {total} 步，现有证据可显示 {visible} 步，已见 {seen} 步。",
@@ -46,6 +48,7 @@ def _incident(bundle: Bundle, incident: Incident, indicators: list[str]) -> None
     language, key = bundle.language, key_of(incident)
     story = "\n".join(line.in_(language) for line in incident.story)
     title = incident.title.in_(language) or incident.id or "-"
+    first, last = when(incident)
     told = flow(bundle, incident)
     reference = filled(source_name="kubewitness", external_id=incident.id)
     sure = _CONFIDENCE[incident.confidence]
@@ -54,7 +57,6 @@ def _incident(bundle: Bundle, incident: Incident, indicators: list[str]) -> None
         external_references=[reference] if incident.id else [],
     )  # fmt: skip
     every = [case, *told.every, bundle.relate(named("attack-flow", key), "related-to", case)]
-    first, last = when(incident)
     for number, actor in enumerate(incident.actors):
         objects = refs([*map(bundle.address, actor.addresses), *map(bundle.account, actor.identities)])
         if not objects:
@@ -81,10 +83,15 @@ def _incident(bundle: Bundle, incident: Incident, indicators: list[str]) -> None
 def _campaign(bundle: Bundle, match: CampaignMatch, case: str) -> list[str]:
     """A campaign that an incident runs like, and how much: likeness is no attribution."""
     references: list[Json] = [
-        filled(source_name="url" if one.startswith("https://") else "source", description=one) for one in match.sources
+        filled(source_name="source", url=one) if _URL.fullmatch(one) else filled(source_name="source", description=one)
+        for one in match.sources
+        if one
     ]
     name = match.name.in_(bundle.language) or match.id or "-"
+    began = bundle.began
+    bundle.since(ALWAYS)  # it is older than the incident, and one for all incidents
     campaign = bundle.say("campaign", named("campaign", match.id), name=name, external_references=references)
+    bundle.since(began)
     told = _LIKE.in_(bundle.language).format(seen=match.seen, visible=match.visible, total=match.total)
     likeness = bundle.relate(
         case, "related-to", campaign, description=told, confidence=_CONFIDENCE[match.confidence], lang=bundle.language
@@ -156,6 +163,7 @@ def _indicator(bundle: Bundle, finding: Finding, generated: str) -> list[str]:
         return []
     first = first_moment(finding.first, generated)
     last = max(first, first_moment(finding.last, finding.first, generated))
+    bundle.since(stamp(first))
     indicator = bundle.say(
         "indicator", named("indicator", kind, value, finding.rule), name=f"{told.get('campaign') or kind}: {value}",
         description=finding.description.in_(bundle.language), pattern=pattern, pattern_type="stix",

@@ -69,6 +69,7 @@ def _cited(document: Document) -> Iterator[_Cited]:
         rest = [one.evidence for one in incident.root_causes]
         rest += [one.evidence for one in incident.secrets]
         rest += [one.evidence for one in incident.edges]
+        rest += [one.evidence for match in incident.campaigns for one in match.steps]
         rest += [incident.entry_point.evidence] if incident.entry_point else []
         for evidence in rest:
             for _ in note(evidence, incident.first, incident.id):
