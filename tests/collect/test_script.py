@@ -368,3 +368,19 @@ def test_an_archive_is_never_overwritten(tmp_path: Path) -> None:
     )
     assert (done.returncode, "ever overwritten" in done.stderr.decode()) == (2, True), done.stderr
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [before]
+
+
+def test_a_process_that_is_not_listed_is_looked_for_after_the_sockets_were_taken(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as hidden:
+        head, _, rest = text().partition(MACHINE)
+        before, found, after = head.partition("hidden() {")
+        search = f'hidden() {{ [ -d "$stage/live_response/network/net" ] && echo {hidden.pid}; return; '
+        after = after.replace("do listed=", f"do [ $d = /proc/{hidden.pid} ] || listed=")
+        after = after.replace("do again=", f"do [ $d = /proc/{hidden.pid} ] || again=")
+        assert found
+        evidence = run(tmp_path, before + search + after + MANIFEST + rest.partition(MANIFEST)[2])
+        hidden.kill()
+    host = only(evidence)
+    (unseen,) = [one for one in host.processes if not one.visible]
+    assert (unseen.pid, unseen.command) == (hidden.pid, "sleep 60")
+    assert unseen.sha256  # its executable is hashed with the others

@@ -578,6 +578,24 @@ hidden() { # numbers that answer and are not listed; threads answer too
         [ "$leader" = "$pid" ] && echo "$pid"
     done
 }
+records() { # index: from what process() prints, a line each and, for the steps below, the index
+    awk -v tick="$tick" -v booted="${booted:-0}" -v index_file="$1" -f "$work/awk/text" -f "$work/awk/process"
+}
+tables() { # index: sockets of each network namespace that is not taken yet
+    while read -r pid _ net _ <&3; do
+        [ "$net" != - ] || continue
+        grep -q "^$net\$" "$work/spaces" && continue
+        for table in tcp tcp6 udp udp6 raw raw6 unix packet; do
+            [ -r "/proc/$pid/net/$table" ] || continue
+            mkdir -p "$stage/live_response/network/net/$net"
+            head -c 33554432 "/proc/$pid/net/$table" >"$stage/live_response/network/net/$net/$table" 2>/dev/null || continue
+            grep -q "^$net\$" "$work/spaces" || echo "$net" >>"$work/spaces"
+            size_of "$stage/live_response/network/net/$net/$table"
+            used=$((used + size))
+        done
+        over && break
+    done 3<"$1"
+}
 say "processes"
 [ "$(id -u)" -eq 0 ] || echo "kubewitness collect: not root: executables, sockets and settings of others will be missing (use sudo)" >&2
 listed=' '
@@ -589,6 +607,23 @@ mkdir -p "$stage/live_response/process"
         [ "$(now)" -lt "$deadline" ] || break
         process "$pid" 0
     done
+    echo '@ end'
+} 2>/dev/null | records "$work/index" >"$work/processes"
+
+say "sockets"
+: >"$work/spaces"
+tables "$work/index"
+m=1048576
+run network $((32 * m)) 20 ss -tunap
+run network $((32 * m)) 20 ss -xap
+command -v ss >/dev/null 2>&1 || run network $((32 * m)) 20 netstat -tunap
+run process $((32 * m)) 20 ps auxww
+run process $((32 * m)) 20 ps -eo pid,ppid,user,lstart,args ww
+run process $((32 * m)) 20 ps -eo pid,user,cgroup ww
+
+say "hidden processes" # after the sockets: to ask for four million numbers takes seconds
+: >"$work/index.hidden"
+{
     hidden "$listed" >"$work/unlisted"
     if [ -s "$work/unlisted" ]; then # started meanwhile, or hidden: asked once more
         again=' '
@@ -599,32 +634,10 @@ mkdir -p "$stage/live_response/process"
         done 3<"$work/unlisted"
     fi
     echo '@ end'
-} 2>/dev/null | awk -v tick="$tick" -v booted="${booted:-0}" -v index_file="$work/index" \
-    -f "$work/awk/text" -f "$work/awk/process" >"$work/processes"
+} 2>/dev/null | records "$work/index.hidden" >>"$work/processes"
 [ ! -s "$work/asked" ] || { read -r last <"$work/asked" && omitted /proc "process numbers above $last were not asked for one by one"; }
-
-say "sockets"
-: >"$work/spaces"
-while read -r pid _ net _ <&3; do
-    [ "$net" != - ] || continue
-    grep -q "^$net\$" "$work/spaces" && continue
-    for table in tcp tcp6 udp udp6 raw raw6 unix packet; do
-        [ -r "/proc/$pid/net/$table" ] || continue
-        mkdir -p "$stage/live_response/network/net/$net"
-        head -c 33554432 "/proc/$pid/net/$table" >"$stage/live_response/network/net/$net/$table" 2>/dev/null || continue
-        grep -q "^$net\$" "$work/spaces" || echo "$net" >>"$work/spaces"
-        size_of "$stage/live_response/network/net/$net/$table"
-        used=$((used + size))
-    done
-    over && break
-done 3<"$work/index"
-m=1048576
-run network $((32 * m)) 20 ss -tunap
-run network $((32 * m)) 20 ss -xap
-command -v ss >/dev/null 2>&1 || run network $((32 * m)) 20 netstat -tunap
-run process $((32 * m)) 20 ps auxww
-run process $((32 * m)) 20 ps -eo pid,ppid,user,lstart,args ww
-run process $((32 * m)) 20 ps -eo pid,user,cgroup ww
+tables "$work/index.hidden"
+cat "$work/index.hidden" >>"$work/index"
 
 say "executables"
 : >"$work/hashes"
