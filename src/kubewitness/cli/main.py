@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "collect": "kubewitness.cli.collect",
     "export": "kubewitness.cli.export",
     "demo": "kubewitness.cli.demo",
+    "state": "kubewitness.cli.state",
     "rules": "kubewitness.cli.rules",
     "completion": "kubewitness.cli.completion",
 }

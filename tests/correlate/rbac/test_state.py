@@ -203,3 +203,15 @@ def test_where_the_rest_comes_from_is_said() -> None:
     first = write("create", 1, sent={**role("pods")}, ref={"resource": "clusterroles", "name": "cluster-admin"})
     assert history(first).base == "log"
     assert history(write("create", 10, sent=binding("eve"))).base == "none"
+
+
+def test_a_flood_of_writes_is_looked_at_in_strides_and_no_earlier_state_is_lost() -> None:
+    events = [
+        write("create", 10, sent=binding("eve", name=f"b{number}"), ref={"name": f"b{number}"}) for number in range(50)
+    ]
+    told = history(*events, dumps=(BASE,))
+    assert told.near(at(20)) == told.version(at(20))
+    told._stride = 7
+    assert told.coarse
+    assert told.near(at(20)) <= told.version(at(20)) < told.near(at(20)) + 7
+    assert evaluate(told.at(at(20)).policy, ask("get", "pods")).allowed

@@ -17,6 +17,7 @@ the evidence does not show all that stood before the log began.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -27,6 +28,7 @@ from kubewitness.correlate.rbac.state import History
 
 _REASON = re.compile(r'RBAC: allowed by (ClusterRoleBinding|RoleBinding) "([^"]{1,600})" of ')
 _SETS: Final = 4  # bindings in one set
+_CANDIDATES: Final = 40
 _MEMORY: Final = 100_000
 
 
@@ -72,7 +74,7 @@ class Replay:
 
     def support(self, asked: Asked) -> Support:
         """What a request rested on."""
-        key = (self.history.version(asked.when), asked.questions, asked.reason)
+        key = (self.history.near(asked.when), asked.questions, asked.reason)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= _MEMORY:
@@ -81,7 +83,7 @@ class Replay:
         return found
 
     def _support(self, asked: Asked) -> Support:
-        state = self.history.at(asked.when)
+        state = self.history.around(asked.when)
         needs, uncertain = list[frozenset[Key]](), False
         for number, question in enumerate(asked.questions, 1):
             if MASTERS in question.groups:
@@ -98,11 +100,11 @@ class Replay:
             needs.append(frozenset(found))
             if not uncertain and state.policy.doubts:
                 uncertain = evaluate(state.policy.without(found), question).uncertain
-        return Support(tuple(needs), uncertain or (bool(needs) and state.base == "none"))
+        return Support(tuple(needs), uncertain or (bool(needs) and (state.base == "none" or self.history.coarse)))
 
     def binding(self, key: Key, when: datetime) -> Binding | None:
         """A binding as it stood at a moment."""
-        found = self.history.at(when).policy.objects.get(key)
+        found = self.history.around(when).policy.objects.get(key)
         return found if isinstance(found, Binding) else None
 
 
@@ -156,8 +158,10 @@ def candidates(
 ) -> tuple[frozenset[Key], ...]:
     """Bindings that let an intruder in, each alone; but none it made itself, and none that is everybody's."""
     own = {key for asked in requests for key in asked.made}
-    found = {key for support in supports for need in support.needs for key in need}
-    return tuple(frozenset({key}) for key in sorted(found) if key not in own and key.name not in everybody)
+    found = Counter(key for support in supports for need in support.needs for key in need)
+    fit = [key for key in sorted(found) if key not in own and key.name not in everybody]
+    fit.sort(key=lambda key: -found[key])
+    return tuple(frozenset({key}) for key in sorted(fit[:_CANDIDATES]))
 
 
 def least(

@@ -24,6 +24,7 @@ from kubewitness.correlate.rbac.patches import patched
 
 Base = Literal["dump", "log", "none"]
 _START = datetime.min.replace(tzinfo=UTC)
+_BUDGET = 3_000_000  # objects laid out, over all versions: about three seconds
 # What an API server makes first in an empty cluster: a log that tells of it tells of everything.
 _FIRST = Key("clusterroles", "", "cluster-admin")
 
@@ -57,6 +58,7 @@ class History:
         self._facts = {key: _facts(key, some, self._dumps) for key, some in self._by_key().items()}
         times = {fact.time for facts in self._facts.values() for fact in facts}
         self._times = sorted(times)
+        self._stride = 1 + len(times) * len(self._facts) // _BUDGET
         self._last: tuple[int, Policy] | None = None
 
     def _by_key(self) -> dict[Key, list[Change]]:
@@ -79,12 +81,28 @@ class History:
         """The same for all moments between which nothing changed."""
         return bisect_right(self._times, when)
 
+    def near(self, when: datetime) -> int:
+        """As `version`, but of no more versions than can be asked one after another in a few seconds."""
+        version = self.version(when)
+        return version - version % self._stride
+
+    @property
+    def coarse(self) -> bool:
+        """Whether `near` leaves versions out: there are very many writes of very many objects."""
+        return self._stride > 1
+
     def at(self, when: datetime) -> State:
         """What stood at a moment."""
-        version = self.version(when)
+        return State(when, self._of(self.version(when)), self.base)
+
+    def around(self, when: datetime) -> State:
+        """What stood at a moment or, if the history is coarse, shortly before."""
+        return State(when, self._of(self.near(when)), self.base)
+
+    def _of(self, version: int) -> Policy:
         if self._last is None or self._last[0] != version:
-            self._last = (version, self._policy(when))
-        return State(when, self._last[1], self.base)
+            self._last = (version, self._policy(self._times[version - 1] if version else _START))
+        return self._last[1]
 
     def _policy(self, when: datetime) -> Policy:
         objects, doubts = list[Role | Binding](), list[Key]()
