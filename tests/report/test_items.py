@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kubewitness.model.evidence import EvidenceItem
+from kubewitness.model.evidence import ArchiveProof, EvidenceItem
+from kubewitness.model.text import Language
+from kubewitness.report.html.page import render as to_html
 from kubewitness.report.items import telling
+from kubewitness.report.text import render as to_text
 from tests.report.small import INTRUSION
 
 
@@ -25,3 +28,18 @@ def test_of_many_items_those_that_are_cited_or_broken_stay_with_their_numbers() 
     cited = {one.item for incident in INTRUSION.incidents for step in incident.steps for one in step.evidence}
     assert cited <= {item.name for _, item in shown}
     assert [number for number, _ in shown] == sorted(number for number, _ in shown)
+
+
+def test_an_altered_archive_is_said_before_anything_else() -> None:
+    proof = ArchiveProof("node1.tar.zst!n1", "n1", "2026-11-22T04:00:00Z", 600, 3, "ab" * 32)
+    altered = replace(INTRUSION, coverage=replace(INTRUSION.coverage, archives=(proof,)))
+    whole = replace(INTRUSION, coverage=replace(INTRUSION.coverage, archives=(replace(proof, differences=0),)))
+    expected: tuple[tuple[Language, str], ...] = (("en", "is not as it was collected"), ("zh", "与收集时不一致"))
+    for language, word in expected:
+        for said, fine in (
+            (to_text(altered, language=language, width=400), to_text(whole, language=language, width=400)),
+            (to_html(altered, language), to_html(whole, language)),
+        ):
+            assert word in said
+            assert word not in fine
+            assert "ab" * 32 in fine

@@ -117,8 +117,8 @@ def investigate(
     """Investigate audit logs and nodes: who came in, through which door, what they did, and what to do now.
 
     PATH is a file, a folder, a glob, a tar archive or - for standard input; plain, gzip or zstd. What it holds is
-    recognised by its content: audit log lines or lists, exports of EKS, GKE, AKS, Alibaba Cloud and OpenShift; archives of
-    `kubewitness collect` and UAC, copied file systems, process lists, logs and sensors of nodes.
+    recognised by its content: audit log lines or lists, exports of EKS, GKE, AKS, Alibaba Cloud and OpenShift; archives
+    of `kubewitness collect` and UAC, copied file systems, process lists, logs and sensors of nodes.
     """
     chosen = language or language_of(os.environ)
     if not anything_there(paths):

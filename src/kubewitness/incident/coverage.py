@@ -78,6 +78,7 @@ def coverage(
             *_of_objects([*scan.items, *read]),
             *programs.limitations,
         ),
+        archives=tuple(machines.proofs),
         clocks=tuple(clock for clock in clocks.values() if clock.pairs),
         notes=tuple([*scan.notes, *machines.notes, *notes, *programs.notes][:200]),
         rules_loaded=len(rules.rules)

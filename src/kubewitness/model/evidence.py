@@ -47,3 +47,14 @@ class EvidenceItem(msgspec.Struct):
     duplicates: int = 0
     failures: int = 0
     skipped: str = ""  # reason the item was not read as a whole, empty if it was
+
+
+class ArchiveProof(msgspec.Struct, frozen=True):
+    """Whether one of our own archives is as it was when it was collected, by its manifest."""
+
+    archive: str  # its top folder, as the names of its items begin
+    host: str  # as its manifest says
+    collected: str  # RFC 3339 UTC, by the machine's clock
+    items: int  # that the manifest names
+    differences: int  # items changed, missing or added, and what is wrong with the manifest itself
+    manifest_sha256: str  # to be compared with what the collector printed: who rewrote both has another one

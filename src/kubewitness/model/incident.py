@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from kubewitness.model.evidence import EvidenceItem, Note
+from kubewitness.model.evidence import ArchiveProof, EvidenceItem, Note
 from kubewitness.model.judgement import Confidence, Kind, Severity
 from kubewitness.model.text import Text
 
@@ -338,6 +338,7 @@ class Coverage(Struct, frozen=True):
     limitations: tuple[Text, ...] = ()  # what the evidence cannot show, and what it would have shown
     notes: tuple[Note, ...] = ()
     clocks: tuple[ClockSkew, ...] = ()
+    archives: tuple[ArchiveProof, ...] = ()  # our own, proved against their manifests
     rules_loaded: int = 0
     rules_failed: tuple[str, ...] = ()  # "path:line: reason"
     indicators_loaded: int = 0

@@ -359,6 +359,13 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
         yield Table(columns, rows)
         if left:
             yield _in_json(left, language)
+    for proof in coverage.archives:
+        if not proof.differences:
+            said = words.PROVED.in_(language).format(
+                archive=short_path(proof.archive, 80), count=words.number(proof.items), host=proof.host,
+                time=words.moment(proof.collected, language), sha256=proof.manifest_sha256,
+            )  # fmt: skip
+            yield Paragraph(line(span(said)))
     yield from _unread(document, language)
     limitations = [line(text.in_(language)) for text in coverage.limitations]
     limitations += [line(words.period(gap.first, gap.last, language)) for gap in coverage.gaps[:_FAILURES]]

@@ -63,6 +63,10 @@ def _overview(document: Document, language: Language, minimum: Severity, limits:
     yield Paragraph(line(*title))
     if document.label:
         yield Paragraph(line(span(document.label.in_(language), "warn", 200)))
+    for proof in document.coverage.archives:
+        if proof.differences:
+            said = words.ALTERED.in_(language).format(archive=proof.archive, count=words.number(proof.differences))
+            yield Paragraph(line(span(said, "critical")))
     if not document.complete:
         yield Paragraph(line(span(words.INCOMPLETE.in_(language), "warn")))
     incidents = by_severity(document)

@@ -64,6 +64,16 @@ NOTHING_SEEN = Text("No audit event was found, so nothing can be said", "没有�
 INCOMPLETE = Text(
     "Some evidence could not be read, so this report may miss things.", "部分证据无法读取，本报告可能有遗漏。"
 )
+ALTERED = Text(
+    "{archive} is not as it was collected: {count} differences from its manifest, listed below. Somebody or something "
+    "changed it; do not rely on it before you know why.",
+    "{archive} 与收集时不一致：与清单有 {count} 处差异（见下文）。它已被更改，在查明原因之前请勿采信。",
+)
+PROVED = Text(
+    "{archive}: {count} items as they were collected from {host} at {time}. Compare with what the collector printed: "
+    "sha256 of the manifest {sha256}",
+    "{archive}：{count} 项与 {time} 从 {host} 收集时一致。请与收集程序当时打印的值核对：清单 sha256 {sha256}",
+)
 CONFIDENCE_LABEL = Text("confidence", "置信度")
 STATUS = Text("Status", "现状")
 VERDICT_LABEL = Text("Verdict", "结论")

@@ -255,3 +255,13 @@ def test_tools_that_are_not_there_are_named_once_and_only_if_none_answered(tmp_p
     [note] = [one.reason for one in read(tmp_path, whole(*missing)).notes]
     assert note == "not on this machine: iptables-save, ip6tables-save, so nothing is known about the packet filter"
     assert read(tmp_path, whole(*missing, Command(("iptables-nft-save",), 0))).notes == []
+
+
+def test_an_archive_is_proved_with_the_sum_that_its_collector_printed(tmp_path: Path) -> None:
+    members = whole()
+    (proof,) = read(tmp_path, members).proofs
+    assert (proof.host, proof.items, proof.differences) == ("n1", len(FILES), 0)
+    assert proof.manifest_sha256 == sha(members["manifest.jsonl"])
+    assert proof.collected == HEADER.started
+    (changed,) = read(tmp_path, {**members, "[root]/tmp/notes": b"other\n", "[root]/x": b"new"}).proofs
+    assert changed.differences == 2

@@ -212,6 +212,16 @@ WORDS: dict[str, Text] = {
     "traces_n": Text("{n} [trace|traces]", "{n} 处痕迹"),
     "requests_n": Text("{n} [request|requests]", "{n} 次请求"),
     "requests_ok": Text("{n} [request|requests], {ok} carried out", "{n} 次请求，成功 {ok} 次"),
+    "altered": Text(
+        "{archive} is not as it was collected: {n} [difference|differences] from its manifest. Somebody or something "
+        "changed it; do not rely on it before you know why.",
+        "{archive} 与收集时不一致：与清单有 {n} 处差异。它已被更改，在查明原因之前请勿采信。",
+    ),
+    "proved": Text(
+        "{archive}: {n} [item|items] as they were collected from {host}. Compare the sum of its manifest with what the "
+        "collector printed:",
+        "{archive}：{n} 项与从 {host} 收集时一致。请将清单的哈希与收集程序当时打印的值核对：",
+    ),
     "items_more": Text(
         "{n} more [item|items] that nothing here cites; the JSON report lists them.",
         "另有 {n} 项证据在此未被引用，见 JSON 报告。",

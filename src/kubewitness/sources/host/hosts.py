@@ -20,7 +20,7 @@ import msgspec
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
 from kubewitness.model.collection import MANIFEST, PROCESSES
-from kubewitness.model.evidence import Note, ParseFailure, Place
+from kubewitness.model.evidence import ArchiveProof, Note, ParseFailure, Place
 from kubewitness.model.host import (
     Component,
     CronEntry,
@@ -89,6 +89,7 @@ class HostEvidence:
     notes: list[Note] = field(default_factory=list)
     items: dict[str, str] = field(default_factory=dict)
     executables: list[tuple[Host, Source]] = field(default_factory=list)
+    proofs: list[ArchiveProof] = field(default_factory=list)
 
 
 def kind_of_source(source: Source) -> str:
@@ -178,11 +179,18 @@ def _twins(machines: Mapping[str, list[tuple[Source, str]]]) -> dict[str, str]:
 
 
 def _verify(collection: Collection, sources: list[Source], result: HostEvidence) -> None:
+    differences = 0
     for fact in (*collected.said(collection), *collected.verified(collection, sources)):
         if isinstance(fact, Note):
             result.notes.append(fact)
         else:
             result.failures.append(fact)
+            differences += 1
+    header, manifest = collection.header, next((one.sha256 for one in sources if one.name == collection.place.item), "")
+    archive = collection.top.rstrip("/!") or "."
+    result.proofs.append(
+        ArchiveProof(archive, header.host, header.started, len(collection.items), differences, manifest)
+    )
 
 
 def _name_apart(hosts: list[Host], folders: list[str]) -> None:
