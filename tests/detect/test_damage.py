@@ -165,6 +165,13 @@ FILES: dict[str, tuple[Callable[[], bytes], int, list[str]]] = {
     "empty": (lambda: b"", 0, []),
     "one line without its end": (lambda: GOOD[0], 1, []),
     "a PDF": (lambda: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + bytes(range(256)) * 40, 0, ["no log: binary data"]),
+    "text of a Windows shell": (
+        lambda: (b"\n".join(GOOD) + b"\n").decode().encode("utf-16-le"),
+        0,
+        ["(iconv -f UTF-16LE -t UTF-8)"],
+    ),
+    "its other order": (lambda: (GOOD[0] + b"\n").decode().encode("utf-16-be"), 0, ["(iconv -f UTF-16BE -t UTF-8)"]),
+    "zeros": (lambda: b"\0" * 4096, 0, ["no log: binary data"]),
     "a cut gzip": (lambda: gzip.compress(b"\n".join(GOOD * 40) + b"\n", mtime=0)[:-60], 0, ["gzip ends too early"]),
     "a CSV export": (
         lambda: b'@timestamp,@message\n2026-03-02 12:00:00,"' + GOOD[0].replace(b'"', b'""') + b'"\n',

@@ -89,7 +89,18 @@ _PACKED: Final = (
 
 
 def _named(kind: Kind, head: bytearray) -> str:
-    return next((name for magic, name in _PACKED if head.startswith(magic)), _NAMES[kind])
+    packed = (name for magic, name in _PACKED if head.startswith(magic))
+    return next(packed, "") or _wide(bytes(head[:HEAD])) or _NAMES[kind]
+
+
+def _wide(head: bytes) -> str:
+    """Words about text of two bytes a character without the mark that would tell so; empty if it is none."""
+    pairs = len(head) // 2
+    for name, zero in (("UTF-16LE", 1), ("UTF-16BE", 0)):
+        zeros, others = head[zero::2], head[1 - zero :: 2]
+        if pairs >= 8 and zeros.count(0) >= pairs * 9 // 10 and sum(32 <= c < 127 for c in others) >= pairs * 9 // 10:
+            return f"UTF-16 text without a byte order mark, convert it first (iconv -f {name} -t UTF-8)"
+    return ""
 
 
 _LINE_OPENS = re.compile(rb"\n(?=[{\[])")
