@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubewitness.evidence.opening import walk
+from kubewitness.model.evidence import ParseFailure
 from kubewitness.model.host import LogLine
 from kubewitness.sources.host import journal_export, journald
 from kubewitness.sources.host.recognise import kind_of
@@ -209,6 +210,16 @@ def test_a_bad_line_costs_no_good_one(tmp_path: Path) -> None:
     evidence = folder(tmp_path, {"nodes/n/j": good * 2 + good[:150] + "\n" + good})
     assert len(only(evidence).logs) == 3
     assert [failure.place.line for failure in evidence.failures] == [3]
+
+
+def test_a_time_nobody_lives_to_see_is_told_as_that_and_not_as_missing() -> None:
+    good = entry("kubelet", EXEC)
+    late, none = {**good, "__REALTIME_TIMESTAMP": "9" * 20}, {**good, "__REALTIME_TIMESTAMP": "soon"}
+    told = list(journald.read(lines(as_json(late, none)), context()))
+    assert [one.reason for one in told if isinstance(one, ParseFailure)] == [
+        "__REALTIME_TIMESTAMP is no time: behind the year 9999 (damaged?)",
+        "no entry of a journal: no __REALTIME_TIMESTAMP",
+    ]
 
 
 def test_half_an_export_keeps_its_whole_entries(tmp_path: Path) -> None:

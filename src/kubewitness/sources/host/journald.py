@@ -132,9 +132,11 @@ def _entry(line: str, place: Place) -> _Entry | ParseFailure:
         return unreadable(place, "no entry of a journal: not one JSON object", line.encode())
     time = _text(raw.get("__REALTIME_TIMESTAMP"))
     try:
-        moment = _EPOCH + timedelta(microseconds=int(time[:20]))
-    except (ValueError, OverflowError):
+        moment = _EPOCH + timedelta(microseconds=int(time[:40]))
+    except ValueError:
         return unreadable(place, "no entry of a journal: no __REALTIME_TIMESTAMP", line.encode())
+    except OverflowError:
+        return unreadable(place, "__REALTIME_TIMESTAMP is no time: behind the year 9999 (damaged?)", line.encode())
     name = _text(raw.get("SYSLOG_IDENTIFIER")) or _text(raw.get("_COMM"))
     program = logs.program_of(name[:128])
     pid = _text(raw.get("_PID"))
