@@ -72,6 +72,7 @@ def test_output_is_a_folder_or_a_file(machine: Path, tmp_path: Path, place: str)
         (["--max-time", "-5"], "no time"),
         (["--since", "0d"], "no time"),
         (["--output", "nowhere/x.tar.zst"], "does not exist"),
+        (["--output", "exists.tar.zst/x/y.tar.zst"], "exists.tar.zst is a file, not a folder"),
         (["--output", "exists.tar.zst"], "exists"),
         (["--script", "--cluster"], "choose one"),
         (["--context", "prod"], "--cluster"),

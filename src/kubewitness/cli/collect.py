@@ -19,7 +19,7 @@ from typing import Final
 import click
 
 from kubewitness.cli.main import INCOMPLETE, INTERRUPTED, context_settings
-from kubewitness.cli.output import to_stdout
+from kubewitness.cli.output import check_folder, to_stdout
 from kubewitness.cli.session import Session, language_of
 from kubewitness.collect import node
 from kubewitness.model.collection import Header
@@ -216,8 +216,7 @@ def _target(output: Path | None, about: Header, now: float) -> Path:
         output = (output or Path()) / name
     if output.exists() or output.is_symlink():
         raise UsageError(f"{output} exists; nothing is ever overwritten")
-    if not output.parent.is_dir():
-        raise UsageError(f"{output}: the folder {output.parent} does not exist")
+    check_folder(output)
     if not os.access(output.parent, os.W_OK):
         raise UsageError(f"{output} cannot be written: permission denied")
     return output

@@ -43,11 +43,23 @@ def check_writable(path: Path) -> None:
         return
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it, or use --case {path}")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: the folder {path.parent} does not exist")
+    check_folder(path)
     target = path if path.exists() and not path.is_file() else path.parent
     if not os.access(target, os.W_OK):
         raise UsageError(f"{path} cannot be written: permission denied")
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a place in no folder.
+
+    Raises:
+        UsageError: what should be its folder is not there, or is a file.
+    """
+    if not path.parent.is_dir():
+        above = next((one for one in path.parents if os.path.lexists(one)), Path())  # "." or "/" at last
+        if above.is_dir():
+            raise UsageError(f"{path}: the folder {path.parent} does not exist")
+        raise UsageError(f"{path}: {above} is a file, not a folder")
 
 
 def to_file(path: Path, data: bytes, session: Session, *, follow: bool = True) -> None:
