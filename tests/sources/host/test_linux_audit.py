@@ -430,3 +430,33 @@ def test_odd_records_of_old_systems_are_read() -> None:
     assert events["AVC"].fields["avc"] == "denied getattr"
     assert events["LOGIN"].fields["old-auid"] == "4294967295"
     assert "MMAP" in events
+
+
+NOTES = ["What the colleague on call wrote down", "root@node1:~# cat /var/log/audit/audit.log"] * 40
+
+
+@pytest.mark.parametrize(
+    ("others", "records", "kind"),
+    [
+        (NOTES, 6, "linux_audit log"),
+        (NOTES, 4, ""),
+        (
+            ["Nov 22 03:59:12 node1 sshd[812]: Accepted password for root from 192.0.2.1 port 9 ssh2"] * 80,
+            6,
+            "system log",
+        ),
+        (['{"level":"info","msg":"x"}'] * 80, 6, ""),
+    ],
+)
+def test_a_few_records_among_foreign_lines_are_a_log_of_linux_audit_unless_it_is_somebody_elses(
+    others: list[str], records: int, kind: str
+) -> None:
+    text = "\n".join([*others, *execution(["id"])[:1] * records])
+    assert kind_of("folder/notes", text.encode()) == kind
+
+
+def test_foreign_lines_cost_no_record_and_are_counted(tmp_path: Path) -> None:
+    text = "\n".join([*NOTES, *(line for serial in range(1, 6) for line in execution(["id"], serial=serial))])
+    evidence = folder(tmp_path, {"n/audit.log": text})
+    assert sum(event.count for event in machine(evidence).events if event.command == "id") == 5
+    assert [failure.reason for failure in evidence.failures][-1] == "60 more lines that could not be read"

@@ -20,6 +20,7 @@ from typing import Final
 from kubewitness.evidence.failures import unreadable
 from kubewitness.model.evidence import ParseFailure, Place
 from kubewitness.model.host import HostEvent
+from kubewitness.sources.host import containerd, klog
 from kubewitness.sources.host.containerd import instant
 from kubewitness.sources.host.context import Context, Misfits, month, stamp
 from kubewitness.sources.host.folding import Events
@@ -28,7 +29,7 @@ from kubewitness.sources.host.linux_audit_events import AuditEvent, events_of
 from kubewitness.sources.host.linux_audit_gaps import ABOUT_AUDIT, Gaps
 from kubewitness.sources.host.linux_audit_parents import Parents
 from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, parsed, record_of
-from kubewitness.sources.host.logs import SYSLOG
+from kubewitness.sources.host.logs import CRI, SYSLOG
 from kubewitness.sources.values import lenient
 
 _WINDOW: Final = 2  # seconds
@@ -43,14 +44,23 @@ _ALONE = re.compile(r"USER_|USYS_|CRED_|SERVICE_|SYSTEM_|DAEMON_|ADD_|DEL_|GRP_|
 _LOST = re.compile(
     r"audit_lost=(\d{1,12})|backlog limit exceeded|(?:hold|retry|auditd) queue overflow|rate limit exceeded"
 )
+_ENOUGH: Final = 5  # records that no syslog carries make a log of linux_audit, whatever else is in it
+_OTHER_LOGS: Final = (SYSLOG, CRI, klog.HEAD, containerd.HEAD)
 _NONE: Final[dict[str, str]] = {}
 _Key = tuple[str, str, str]
 
 
 def looks_like(lines: list[str], _name: str) -> bool:
-    """At least half of the first lines are records, plain or behind what syslog puts in front."""
+    """At least half of the first lines are records, plain or behind what syslog puts in front.
+
+    Fewer do where they are plain and the rest is no log of others: notes of a colleague, what a terminal printed.
+    """
     first = [_unwrapped(line) for line in lines[:60] if not line.startswith(_ASIDE)]
-    return 2 * sum(_split(line) is not None for line in first) >= len(first) > 0
+    if 2 * sum(_split(line) is not None for line in first) >= len(first) > 0:
+        return True
+    if sum(HEAD.match(line) is not None for line in lines) < _ENOUGH:
+        return False
+    return not any(line[0] == "{" or any(log.match(line) for log in _OTHER_LOGS) for line in lines)
 
 
 def _unwrapped(line: str) -> str:
