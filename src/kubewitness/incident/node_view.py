@@ -28,6 +28,27 @@ class NodeView(NamedTuple):
     ahead: float = 0.0  # seconds by which its times were moved to be the API server's
 
 
+def told_once(
+    findings: Sequence[HostFinding], exposures: Sequence[Exposure]
+) -> tuple[tuple[HostFinding, ...], tuple[Exposure, ...]]:
+    """Both without the findings of a rule that saw what an exposure of the same name tells, with its reason.
+
+    What only the finding had seen of it becomes evidence of the exposure.
+    """
+    kept, told = list(findings), list[Exposure]()
+    for exposure in exposures:
+        places = {place for place, _ in exposure.places}
+        same = [
+            finding
+            for finding in kept
+            if finding.rule == f"host/{exposure.id}" and any(place in places for place, _ in finding.places)
+        ]
+        more = [(place, text) for finding in same for place, text in finding.places if place not in places]
+        kept = [finding for finding in kept if finding not in same]
+        told.append(replace(exposure, places=(*exposure.places, *more)) if more else exposure)
+    return tuple(kept), tuple(told)
+
+
 def by_one_clock(views: Sequence[NodeView], clocks: Mapping[str, ClockSkew]) -> tuple[NodeView, ...]:
     """The views with the times of their findings as the API server's clock would have said them."""
     out = list[NodeView]()

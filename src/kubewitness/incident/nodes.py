@@ -40,7 +40,7 @@ from kubewitness.incident.node_story import (
     verdict_of,
     why_together,
 )
-from kubewitness.incident.node_view import NodeView
+from kubewitness.incident.node_view import NodeView, told_once
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import Host
 from kubewitness.model.incident import (
@@ -135,8 +135,7 @@ def look_at_nodes(
     return tuple(
         NodeView(
             host,
-            tuple(in_order([*judge(host, sigma), *programs.get(host.name, ())])),
-            tuple(exposures(host, settings)),
+            *told_once(in_order([*judge(host, sigma), *programs.get(host.name, ())]), tuple(exposures(host, settings))),
             settings,
             Lineage(host),
         )
