@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 from shlex import split
 
+import msgspec
+
 from kubewitness.incident.investigate import Options, investigate
+from kubewitness.model.collection import FORMAT, MANIFEST, PROCESSES, Header, ProcessRecord
 from kubewitness.model.incident import Incident
 from kubewitness.rules.loader import RuleSet
 
@@ -58,6 +63,39 @@ def test_names_of_files_break_no_command(tmp_path: Path, rules: RuleSet) -> None
 def test_the_snapshot_begins_with_our_own_collector(tmp_path: Path, rules: RuleSet) -> None:
     found = incident(tmp_path, rules, {"ps.txt": HEAD + MINER})
     assert "kubewitness collect --output ." in found.actions[0].command.splitlines()
+
+
+def archived(folder: Path, name: str) -> str:
+    """A cut archive of ours: the miner alone, and a manifest without end."""
+    header = Header(FORMAT, "kubewitness 0.2.0", "n1", "2026-11-22T04:00:00Z")
+    miner = ProcessRecord(4411, 1, ".system", ("./.system", "-o", "pool.supportxmr.com:3333", "-u", WALLET), "S", 0)
+    path = folder / name
+    with tarfile.open(path, "w") as tar:
+        for member, record in ((MANIFEST, header), (PROCESSES, miner)):
+            data = msgspec.json.encode(record) + b"\n"
+            info = tarfile.TarInfo(f"kubewitness-n1/{member}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return str(path)
+
+
+def test_where_the_evidence_is_an_archive_of_ours_it_is_named_and_its_hash_is_to_be_kept(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    path = archived(tmp_path, "n 1.tar")
+    (found,) = investigate([path], rules=rules, options=Options()).incidents
+    snapshot = found.actions[0]
+    assert f"A snapshot of 2026-11-22 04:00:00 UTC exists: {path}. Keep it and its SHA-256" in snapshot.detail.en
+    assert f"已有 2026-11-22 04:00:00 UTC 的快照：{path}。" in snapshot.detail.zh
+    lines = snapshot.command.splitlines()
+    assert lines[1] == f"sha256sum '{path}'"
+    assert "kubewitness collect --output ." in lines
+
+
+def test_where_files_lie_there_by_themselves_no_snapshot_is_claimed(tmp_path: Path, rules: RuleSet) -> None:
+    found = incident(tmp_path, rules, {"ps.txt": HEAD + MINER})
+    assert found.actions[0].detail.en.startswith("Do not stop Docker")
+    assert "sha256sum" not in found.actions[0].command
 
 
 def test_a_process_that_two_lists_show_under_two_commands_is_named_once(tmp_path: Path, rules: RuleSet) -> None:

@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from kubewitness.detect.host.finding import HostFinding
+from kubewitness.incident.node_story import shown
+from kubewitness.incident.when import moment
+from kubewitness.model.collection import MANIFEST
 from kubewitness.model.host import Host
 from kubewitness.model.incident import Action, ObjectName
 from kubewitness.model.text import Text
 from kubewitness.posture.exposure import Exposure
+from kubewitness.sources.host.collected import KIND
 from kubewitness.sources.host.folders import machine_path
 
 _EACH = 12
+_NAME = 300  # characters of an archive's name
 _STARTS = frozenset(("host/cron_persistence", "host/unit_persistence", "host/ld_preload"))
 _NOTHING = Text("Nothing", "无")
 
@@ -36,15 +41,17 @@ def advice(
 
 
 def _snapshot(host: Host) -> Action:
+    title, why, first = _archived(host)
     return Action(
         "snapshot",
-        Text(f"Keep what {host.name} still knows", f"先保存 {host.name} 上尚存的证据"),
+        title,
         Text(
-            "Do not stop Docker or containerd yet: its list of containers and their processes go with it.",
-            "先不要停止 Docker 或 containerd：容器列表和其中的进程会随之消失。",
+            f"{why.en}Do not stop Docker or containerd yet: its list of containers and their processes go with it.",
+            f"{why.zh}先不要停止 Docker 或 containerd：容器列表和其中的进程会随之消失。",
         ),
         "\n".join(
             (
+                *first,
                 "mkdir -p /root/evidence && cd /root/evidence",
                 "# everything below and more in one file; without Python on the node: kubewitness collect --script",
                 "kubewitness collect --output .",
@@ -59,6 +66,35 @@ def _snapshot(host: Host) -> Action:
         safe=True,
         breaks=_NOTHING,
         undo=Text("Delete the copies", "删除副本"),
+    )
+
+
+def _archived(host: Host) -> tuple[Text, Text, tuple[str, ...]]:
+    """Headline, reason and first lines of the snapshot: another one where this evidence is an archive of ours."""
+    item = next((name for name, kind in host.sources.items() if kind == KIND), "")
+    if not item or not host.collected:
+        title = Text(f"Keep what {host.name} still knows", f"先保存 {host.name} 上尚存的证据")
+        return title, Text("", ""), ()
+    whole, inside, _ = item.partition("!")
+    name = shown(whole if inside else item.removesuffix("/" + MANIFEST), _NAME)
+    time = moment(host.collected)
+    hashed = whole if inside else item  # of an unpacked archive the manifest, which holds all other hashes
+    lines = (
+        f"# on the machine where it lies: keep this line elsewhere, it proves the {'archive' if inside else 'files'}",
+        f"sha256sum {quote(hashed)}",
+        "# on the node, what it knows by now:",
+    )
+    return (
+        Text(
+            f"Keep the snapshot of {host.name} that there is, and take another before you change anything",
+            f"妥善保存 {host.name} 已有的快照，并在做任何改动之前再采集一次",
+        ),
+        Text(
+            f"A snapshot of {time} exists: {name}. Keep it and its SHA-256 apart from this cluster: without the hash "
+            "nobody can prove later that it is unchanged. ",
+            f"已有 {time} 的快照：{name}。请将它及其 SHA-256 保存在该集群之外：没有哈希，日后无法证明它未被改动。",
+        ),
+        lines if hashed.isprintable() and hashed != "-" else lines[2:],
     )
 
 
