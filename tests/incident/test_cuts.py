@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from kubewitness.correlate.rbac.nouns import Subject
+from kubewitness.incident import cuts
 from kubewitness.incident.cuts import _may_be
 from kubewitness.incident.investigate import Options, investigate
 from kubewitness.model.incident import Cut
 from kubewitness.rules.loader import RuleSet
+from tests.incident.conftest import Investigate
+from tests.incident.logs import Log, allowed_by
 
 RECORDED = Path(__file__).parents[2] / "scenarios" / "recorded"
 
@@ -43,17 +46,34 @@ def test_what_a_forged_certificate_did_falls_with_the_right_to_have_it_signed(ru
 
 
 def test_two_doors_have_to_be_closed_together(rules: RuleSet) -> None:
-    cuts = cuts_of("leaked_kubeconfig", rules)
-    assert names(cuts[0]) == {"developers-overview", "wei-admin"}
-    assert cuts[0].refused == cuts[0].total
-    assert all(cut.refused < cut.total for cut in cuts[1:])
-    assert set(cuts[0].by) == {"wei.chen"}, "its owner's own work would have been refused as well"
+    best, *others = cuts_of("leaked_kubeconfig", rules)
+    assert names(best) == {"developers-overview", "wei-admin"}
+    assert best.refused == best.total
+    assert all(cut.refused < cut.total for cut in others)
+    assert set(best.by) == {"wei.chen"}, "its owner's own work would have been refused as well"
 
 
 def test_a_log_without_bodies_gives_no_certainty(rules: RuleSet) -> None:
     best = cuts_of("quiet_metadata", rules)[0]
     assert names(best) == {"dashboard-anonymous"}
     assert best.uncertain
+
+
+def test_an_intruder_with_too_many_requests_to_be_read_again_is_not_counted_as_legitimate_use(
+    judged: Investigate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuts, "_READ", 3)
+    log = Log()
+    for minute in range(10):
+        log.request(
+            "list", "secrets", at=f"13:{minute:02}", by="system:anonymous", address="203.0.113.77",
+            reason=allowed_by("door", "ClusterRole cluster-admin", "User system:anonymous"),
+        )  # fmt: skip
+    [incident] = judged(log).incidents
+    [cut] = incident.cuts
+    assert names(cut) == {"door"}
+    assert (cut.refused, cut.total, cut.broken, cut.at_most) == (10, 10, 0, False)
+    assert cut.uncertain, "there is no dump: another binding may have stood beside it"
 
 
 @pytest.mark.parametrize(

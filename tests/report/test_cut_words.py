@@ -25,19 +25,20 @@ def _with(*cuts: Cut) -> Document:
     [
         (
             Cut((BINDING,), 51, 51, 0),
-            "refuses all 51 requests of the intruder; breaks nobody else's use in this log.",
-            "可拒绝入侵者的全部 51 个请求；不影响本日志中其他人的使用。",
+            "all 51 requests of the intruder would have been refused; nobody else's in this log.",
+            "入侵者的全部 51 个请求都会被拒绝；本日志中其他人不受影响。",
         ),
         (
             Cut((BINDING,), 1, 1, 1, {"ci": 1}, 1),
-            "refuses the intruder's one request; breaks 1 legitimate request (ci 1).",
-            "可拒绝入侵者的唯一请求；会影响 1 个正常请求（ci 1）。",
+            "the intruder's one request would have been refused; so would 1 legitimate request (ci 1).",
+            "入侵者的唯一请求会被拒绝；1 个正常请求也会被拒绝（ci 1）。",
         ),
         (
             Cut((BINDING,), 3, 9, 20, {"a": 9, "b": 6, "c": 3, "d": 1, "e": 1}, 5, at_most=True, uncertain=True),
-            "refuses 3 of the intruder's 9 requests; breaks at most 20 legitimate requests (a 9, b 6, c 3 and 2 more). "
+            "3 of the intruder's 9 requests would have been refused; so would at most 20 legitimate requests "
+            "(a 9, b 6, c 3 and 2 more). "
             "Uncertain: it rests on roles or bindings that the evidence does not show.",
-            "可拒绝入侵者 9 个请求中的 3 个；会影响至多 20 个正常请求（a 9、b 6、c 3，另有 2 个身份）。"
+            "入侵者 9 个请求中的 3 个会被拒绝；至多 20 个正常请求也会被拒绝（a 9、b 6、c 3，另有 2 个身份）。"
             "不确定：涉及证据中看不到内容的角色或绑定。",
         ),
     ],

@@ -7,6 +7,7 @@ enough to be read again (`_READ`); of accessors beyond that the count of their p
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import Final
@@ -69,9 +70,9 @@ def with_cuts(
     incidents: Sequence[Incident], gathered: Iterable[Sequence[Request]], scan: Scan, objects: Iterable[Source]
 ) -> list[Incident]:
     """The incidents with what would have stopped them. `gathered`: the requests of each; `objects`: dumps."""
+    gathered = list(gathered)
     requests_by_id = {requests[0].audit_id: requests for requests in gathered if requests and requests[0].audit_id}
-    implicated = {audit_id for incident in incidents for audit_id in incident.audit_ids}
-    cutter = Cutter(scan, history_of(scan.ledger, objects), implicated)
+    cutter = Cutter(scan, history_of(scan.ledger, objects), [one for requests in gathered for one in requests])
     return [
         replace(incident, cuts=cutter.cuts(requests))
         if (requests := requests_by_id.get(next(iter(incident.audit_ids), "")))
@@ -81,10 +82,12 @@ def with_cuts(
 
 
 class Cutter:
-    """Judges incidents of one scan. `implicated`: auditIDs of all incidents, which are nobody's legitimate use."""
+    """Judges incidents of one scan. `implicated`: the requests of all intruders, which are nobody's legitimate use."""
 
-    def __init__(self, scan: Scan, history: History, implicated: Collection[str]) -> None:
-        self._scan, self._implicated = scan, frozenset(implicated)
+    def __init__(self, scan: Scan, history: History, implicated: Collection[Request]) -> None:
+        self._scan = scan
+        self._implicated = {request.key for request in implicated}
+        self._by_accessor = Counter(_accessor(one) for one in implicated if not one.refused)
         self._replay = Replay(history)
         self._collector = Collector(scan)
 
@@ -155,10 +158,15 @@ class Cutter:
                 left -= count
                 read.append(key)
             else:
-                unread[key] = count - profiles[key].refusals
+                unread[key] = count - profiles[key].refusals - self._by_accessor[key]
         found = requests_of(self._collector.of(read))
-        legitimate = (request for request in found if request.audit_id not in self._implicated)
-        return [one for request in legitimate if (one := _asked(request)) is not None], unread
+        legitimate = (request for request in found if request.key not in self._implicated)
+        left_over = {key: count for key, count in unread.items() if count > 0}
+        return [one for request in legitimate if (one := _asked(request)) is not None], left_over
+
+
+def _accessor(request: Request) -> AccessorKey:
+    return AccessorKey(request.identity, request.address, request.agent)
 
 
 def _rank(cut: Cut) -> tuple[Fraction, int, int, int, tuple[ObjectName, ...]]:

@@ -12,9 +12,11 @@ _NAME = 80
 
 HEADING = Text("What would have stopped it", "怎样本可阻止入侵")
 INTRODUCTION = Text(
-    "Every request was asked again of the roles and bindings of its time, without these.",
-    "按各请求当时的角色与绑定重新判定，并去掉以下对象。",
+    "Every request was judged again by the roles and bindings of its time, each time without the ones named.",
+    "用各请求当时的角色与绑定重新判定，每次去掉所列对象。",
 )
+
+COLON = Text(": ", "：")
 
 
 def taken(cut: Cut) -> str:
@@ -30,12 +32,15 @@ def effect(cut: Cut) -> Text:
     """What of the intruder's it refuses, and what of everybody else's."""
     all_of_them = cut.refused == cut.total
     if cut.total == 1:
-        en, zh = "refuses the intruder's one request", "可拒绝入侵者的唯一请求"
+        en, zh = "the intruder's one request would have been refused", "入侵者的唯一请求会被拒绝"
     elif all_of_them:
-        en, zh = f"refuses all {cut.total} requests of the intruder", f"可拒绝入侵者的全部 {cut.total} 个请求"
+        en, zh = (
+            f"all {cut.total} requests of the intruder would have been refused",
+            f"入侵者的全部 {cut.total} 个请求都会被拒绝",
+        )
     else:
-        en = f"refuses {cut.refused} of the intruder's {cut.total} requests"
-        zh = f"可拒绝入侵者 {cut.total} 个请求中的 {cut.refused} 个"
+        en = f"{cut.refused} of the intruder's {cut.total} requests would have been refused"
+        zh = f"入侵者 {cut.total} 个请求中的 {cut.refused} 个会被拒绝"
     broken_en, broken_zh = _broken(cut)
     en, zh = f"{en}; {broken_en}", f"{zh}；{broken_zh}"
     if cut.uncertain:
@@ -46,13 +51,13 @@ def effect(cut: Cut) -> Text:
 
 def _broken(cut: Cut) -> tuple[str, str]:
     if not cut.broken:
-        return "breaks nobody else's use in this log", "不影响本日志中其他人的使用"
+        return "nobody else's in this log", "本日志中其他人不受影响"
     named = [f"{who[:_NAME]} {count}" for who, count in list(cut.by.items())[:_NAMED]]
     left = cut.identities - len(named)
-    most_en, most_zh = ("at most ", "至多 ") if cut.at_most else ("", " ")
+    most_en, most_zh = ("at most ", "至多 ") if cut.at_most else ("", "")
     noun = "request" if cut.broken == 1 else "requests"
     more_en, more_zh = (f" and {left} more", f"，另有 {left} 个身份") if left > 0 else ("", "")
     return (
-        f"breaks {most_en}{cut.broken} legitimate {noun} ({', '.join(named)}{more_en})",
-        f"会影响{most_zh}{cut.broken} 个正常请求（{'、'.join(named)}{more_zh}）",
+        f"so would {most_en}{cut.broken} legitimate {noun} ({', '.join(named)}{more_en})",
+        f"{most_zh}{cut.broken} 个正常请求也会被拒绝（{'、'.join(named)}{more_zh}）",
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubewitness.correlate.rbac import counterfactual
 from kubewitness.correlate.rbac.counterfactual import (
     Asked,
     Replay,
@@ -85,6 +87,17 @@ def test_reasons_are_read_as_the_api_server_writes_them() -> None:
     assert reason_key('RBAC: allowed by RoleBinding "a/n" of Role "x" to User "y"') == Key("rolebindings", "n", "a")
     assert reason_key('RBAC: allowed by RoleBinding "a" of Role "x" to User "y"') is None
     assert reason_key("") is None
+
+
+def test_once_too_much_was_looked_at_only_the_logs_own_reasons_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterfactual, "_WORK", 2)
+    replay, reason = (
+        Replay(REPLAY.history),
+        'RBAC: allowed by ClusterRoleBinding "eve-all" of ClusterRole "all" to User',
+    )
+    assert replay.support(asked(ask("get", "pods", user="jane", namespace="n"))).needs
+    late = replay.support(asked(ask("get", "pods"), reason=reason))
+    assert late == needs("eve-all", uncertain=True)
 
 
 def test_without_a_dump_or_the_beginning_of_the_log_it_is_uncertain() -> None:

@@ -22,13 +22,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from kubewitness.correlate.rbac.evaluate import evaluate, grants
+from kubewitness.correlate.rbac.evaluate import Policy, evaluate, grants
 from kubewitness.correlate.rbac.nouns import MASTERS, Attributes, Binding, Key
 from kubewitness.correlate.rbac.state import History
 
 _REASON = re.compile(r'RBAC: allowed by (ClusterRoleBinding|RoleBinding) "([^"]{1,600})" of ')
 _SETS: Final = 4  # bindings in one set
 _CANDIDATES: Final = 40
+_WORK: Final = 300_000  # bindings looked at, over all requests
 _MEMORY: Final = 100_000
 
 
@@ -71,6 +72,7 @@ class Replay:
     def __init__(self, history: History) -> None:
         self.history = history
         self._known: dict[object, Support] = {}
+        self._work = 0
 
     def support(self, asked: Asked) -> Support:
         """What a request rested on."""
@@ -88,7 +90,9 @@ class Replay:
         for number, question in enumerate(asked.questions, 1):
             if MASTERS in question.groups:
                 continue
-            found = {grant.binding.key for grant in grants(state.policy, question)}
+            found = self._found(state.policy, question)
+            if found is None:
+                uncertain, found = True, set()
             named = reason_key(asked.reason) if number == len(asked.questions) else None
             if named is not None:
                 uncertain = uncertain or named not in found
@@ -101,6 +105,11 @@ class Replay:
             if not uncertain and state.policy.doubts:
                 uncertain = evaluate(state.policy.without(found), question).uncertain
         return Support(tuple(needs), uncertain or (bool(needs) and (state.base == "none" or self.history.coarse)))
+
+    def _found(self, policy: Policy, question: Attributes) -> set[Key] | None:
+        """The bindings that allow it; None once too many had to be looked at: then only the log's own reasons count."""
+        self._work += 1 + len(policy.bindings_for(question.user, question.groups, question.namespace))
+        return None if self._work > _WORK else {grant.binding.key for grant in grants(policy, question)}
 
     def binding(self, key: Key, when: datetime) -> Binding | None:
         """A binding as it stood at a moment."""

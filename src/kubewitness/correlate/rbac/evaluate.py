@@ -35,6 +35,7 @@ from kubewitness.correlate.rbac.nouns import (
 
 Decision = Literal["allow", "deny", "not_evaluated"]
 _EVERY = "*"
+_ASKERS = 1_000  # whose bindings are remembered
 
 
 class Grant(NamedTuple):
@@ -101,6 +102,7 @@ class Policy:
                         self._bound.setdefault((*who, binding.namespace), []).append(binding)
                 if key in self.doubts:
                     self._doubtful.setdefault(binding.namespace, []).append(binding)
+        self._for: dict[tuple[str, tuple[str, ...], str], list[Binding]] = {}
         self._parts: dict[Key, list[Role]] = {}
         self._roles = [one for key, one in sorted(self.objects.items()) if isinstance(one, Role) and not one.namespace]
         self.aggregates = any(role.selectors is not None for role in self._roles)
@@ -141,6 +143,14 @@ class Policy:
 
     def bindings_for(self, user: str, groups: Iterable[str], namespace: str) -> list[Binding]:
         """Bindings that name the asker and hold in `namespace`: the cluster's, then the namespace's, by name."""
+        asker = (user, tuple(groups), namespace)
+        if asker not in self._for:
+            if len(self._for) >= _ASKERS:
+                self._for.clear()
+            self._for[asker] = self._find(*asker)
+        return self._for[asker]
+
+    def _find(self, user: str, groups: tuple[str, ...], namespace: str) -> list[Binding]:
         # A service account is bound by its user name too.
         names = [("User", user), ("ServiceAccount", user), *(("Group", one) for one in groups)]
         out = []
@@ -163,12 +173,15 @@ class Policy:
 
 def grants(policy: Policy, asked: Attributes) -> Iterator[Grant]:
     """Every binding that allows the request, each with its first rule that does; nothing of system:masters."""
+    judged: dict[Key, int | None] = {}  # roles, by the first rule that allows it
     for binding in policy.bindings_for(asked.user, asked.groups, asked.namespace):
         role = binding.role
-        rules = policy.rules_of(role) if role is not None else None
-        if role is None or rules is None:
+        if role is None:
             continue
-        rule = next((index for index, rule in enumerate(rules) if allows(rule, asked)), None)
+        if role not in judged:
+            rules = policy.rules_of(role) or ()
+            judged[role] = next((index for index, rule in enumerate(rules) if allows(rule, asked)), None)
+        rule = judged[role]
         if rule is not None:
             # The first subject that fits is the one the API server names.
             subject = next(one for one in binding.subjects if fits(one, binding.namespace, asked))
