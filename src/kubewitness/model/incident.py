@@ -216,7 +216,7 @@ class CampaignMatch(Struct, frozen=True):
 
 
 class Cut(Struct, frozen=True):
-    """Bindings or roles without which requests of the intruder would have been refused, and what else would have been.
+    """Bindings without which requests of the intruder would have been refused, and what else would have been.
 
     All requests were replayed against the roles and bindings of their time without `objects`.
     """

@@ -1,4 +1,4 @@
-"""What would have been refused without a binding or role: the same requests asked of a cluster that lacks it.
+"""What would have been refused without a binding: the same requests asked of a cluster that lacks it.
 
 Each request that was let through is asked once which bindings allow it, each by itself; that is its support. Taking
 bindings away refuses exactly the requests whose whole support is taken, so any number of cuts costs set arithmetic and

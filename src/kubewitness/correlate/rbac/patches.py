@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 
 _DEPTH: Final = 50
 _OPERATIONS: Final = 10_000
+_COPIES: Final = 8  # each may double the object
 _CONTENT: Final = ("rules", "subjects", "aggregationRule")
 
 
@@ -35,7 +36,7 @@ def patched(document: object, patch: object, uri: str) -> Any:
             if _is_apply(patch, uri) and any(field in document and field not in patch for field in _CONTENT):
                 return None
             return _merged(document, patch, 0)
-    except _CannotTellError:
+    except (_CannotTellError, RecursionError):
         return None
     return None
 
@@ -59,7 +60,8 @@ def _merged(target: object, patch: object, depth: int) -> Any:
 
 
 def _json_patch(document: dict[str, Any], operations: list[Any]) -> Any:
-    if len(operations) > _OPERATIONS:
+    copies = sum(isinstance(one, dict) and one.get("op") == "copy" for one in operations)
+    if len(operations) > _OPERATIONS or copies > _COPIES:
         raise _CannotTellError
     root: Any = {"": copy.deepcopy(document)}  # so that the whole document has a parent as well
     for one in operations:
