@@ -320,7 +320,7 @@ def test_events_that_never_end_are_bounded() -> None:
     for number in range(3000):
         [(place, line)] = lines(record("SYSCALL", CALL.format(101, 0, 0, 9), number))
         assert joining.take(place, line)
-    assert len(list(joining.complete())) == 2000
+    assert len(joining.done) == 2000
 
 
 def test_a_line_that_is_no_record_is_a_failure_and_costs_no_other() -> None:

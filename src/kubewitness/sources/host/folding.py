@@ -28,53 +28,80 @@ _CHARACTERS: Final = 256 * 1024 * 1024
 _STARTS: Final = 20  # of one program, kept apart
 
 
+class Told:
+    """A thing that was told, and how often.
+
+    Attributes:
+        event: The first time it was told.
+        number: How many like it were kept apart before it.
+    """
+
+    __slots__ = ("_count", "_first", "_last", "event", "number")
+
+    def __init__(self, event: HostEvent, number: int) -> None:
+        self.event, self.number = event, number
+        self._count, self._first, self._last = event.count, event.time, event.last or event.time
+
+    def again(self, time: str, last: str = "", count: int = 1) -> None:
+        """It was told again."""
+        self._count += count
+        self._last = max(self._last, time, last)
+        for moment in (time, last):
+            if moment and (moment < self._first or not self._first):
+                self._first = moment
+
+    def whole(self) -> HostEvent:
+        """The event with its number and times."""
+        event = self.event
+        if self._count == event.count:
+            return event
+        first = min(filter(None, (self._first, event.last)), default="")
+        return replace(event, count=self._count, time=first, last=max(self._last, event.time))
+
+
 class Events:
     """Events of one machine while they are read."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[object, ...], HostEvent] = {}
-        self._repeated: dict[tuple[object, ...], tuple[int, str, str]] = {}  # key → count, first and last time
-        self._starts: dict[tuple[object, ...], int] = {}
+        self._told: dict[tuple[object, ...], Told] = {}
+        self._kept: list[Told] = []
         self._room, self._over = _CHARACTERS, 0
 
-    def add(self, event: HostEvent) -> None:
-        """Keep the event, or count it."""
-        key = _key(event)
-        if event.category == "process_creation" and event.pid >= 0 and event.count == 1:
-            number = self._starts.get(key, 0)
-            if number < _STARTS and (number or len(self._starts) < MAX_EVENTS):
-                self._starts[key] = number + 1
-            key = (*key, number)
-        if key in self._first:
-            known = self._first[key]
-            count, first, last = self._repeated.get(key, (known.count, known.time, known.last or known.time))
-            times = [time for time in (first, last, event.time, event.last) if time]
-            self._repeated[key] = (count + event.count, min(times, default=""), max(times, default=""))
-            return
+    def add(self, event: HostEvent) -> Told | None:
+        """Keep the event, or count it.
+
+        Returns:
+            What only counts the events that are like it from now on; None if they must be added.
+        """
+        starts = event.category == "process_creation" and event.pid >= 0 and event.count == 1
+        key = _key(event, starts)
+        known = self._told.get(key)
+        if known is not None and (not starts or known.number >= _STARTS):
+            known.again(event.time, event.last, event.count)
+            return known
         size = 200 + len(event.command) + len(event.message) + sum(map(len, event.fields.values()))
-        if len(self._first) >= MAX_EVENTS or size > self._room:
+        if len(self._kept) >= MAX_EVENTS or size > self._room:
             self._over += event.count
-            return
+            return None
         self._room -= size
-        self._first[key] = event
+        told = Told(event, known.number + 1 if known else 0)
+        self._told[key] = told
+        self._kept.append(told)
+        return told if not starts or told.number >= _STARTS else None
 
     def kept(self) -> tuple[list[HostEvent], str]:
         """The events in time order, those without a time last; and what to say of those left out."""
-        events = [
-            replace(event, count=self._repeated[key][0], time=self._repeated[key][1], last=self._repeated[key][2])
-            if key in self._repeated
-            else event
-            for key, event in self._first.items()
-        ]
+        events = [told.whole() for told in self._kept]
         events.sort(key=lambda event: event.time or "~")
         return events, f"{self._over} more events than are kept of one machine" if self._over else ""
 
 
-def _key(event: HostEvent) -> tuple[object, ...]:
+def _key(event: HostEvent, starts: bool) -> tuple[object, ...]:
+    fields = event.fields
     return (
-        event.category, event.source, event.user, event.image, event.command, event.parent_command, event.container,
-        event.path, event.address, event.port, event.rule, event.message, event.succeeded,
-        tuple(event.fields.items()),
+        starts, event.category, event.source, event.user, event.image, event.command, event.parent_command,
+        event.container, event.path, event.address, event.port, event.rule, event.message, event.succeeded,
+        *fields, None, *fields.values(),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ MAX_LINE: Final = 64 * 1024
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c\x1d\x7f]")
 _CONTROLS: Final = bytes(code for code in range(128) if _CONTROL.match(bytes((code,))))
 _BOM: Final = b"\xef\xbb\xbf"
+_RETURN: Final = ord("\r")
 
 
 def decoded(data: bytes) -> str:
@@ -56,27 +57,33 @@ class Lines:
         self._junk = 0
 
     def __iter__(self) -> Iterator[tuple[Place, str]]:
-        offset, number = 0, 1
-        for line, length, ended in self._pieces():
-            data = line.rstrip(b"\r")
-            if offset == 0:
-                data = data.removeprefix(_BOM)
-            if data and not data.isspace():
-                place = Place(self._source.name, number, offset, length)
-                if length > self._limit and self.cut is None:
-                    self.cut = unreadable(
-                        place, f"line of {length} bytes, cut at {self._limit}", data[:256], "its start"
-                    )
-                if self._wanted is None or self._wanted(data):
-                    yield place, decoded(data)
-                elif data[0] == 0 and (rest := data.lstrip(b"\0")) and self._wanted(rest):
-                    yield place, decoded(rest)
-                elif is_junk(data):
-                    self._add_junk(place, data)
+        name, limit, wanted = self._source.name, self._limit, self._wanted
+        offset, number = 0, 0
+        for pieces, beyond in self._blocks():
+            lacks = beyond  # the first piece alone
+            for piece in pieces:
+                number += 1
+                start, length = offset, len(piece) + lacks
+                offset += length + 1
+                lacks = 0
+                line = piece if length <= limit else piece[:limit]
+                if start == 0:
+                    line = line.removeprefix(_BOM)
+                if not line or line.isspace():
+                    continue
+                if line[-1] == _RETURN:
+                    line = line.rstrip(b"\r")
+                if length > limit and self.cut is None:
+                    reason = f"line of {length} bytes, cut at {limit}"
+                    self.cut = unreadable(Place(name, number, start, length), reason, line[:256], "its start")
+                if wanted is None or wanted(line):
+                    yield Place(name, number, start, length), line.decode("utf-8", "backslashreplace")
+                elif line[0] == 0 and (rest := line.lstrip(b"\0")) and wanted(rest):
+                    yield Place(name, number, start, length), decoded(rest)
+                elif is_junk(line):
+                    self._add_junk(Place(name, number, start, length), line)
                 else:
                     self.passed += 1
-            offset += length + ended
-            number += 1
 
     def _add_junk(self, place: Place, data: bytes) -> None:
         self._junk += 1
@@ -86,18 +93,18 @@ class Lines:
         else:
             self.junk = msgspec.structs.replace(self.junk, reason=f"{lines} no text, this is the first")
 
-    def _pieces(self) -> Iterator[tuple[bytes, int, bool]]:
-        """Each line's first bytes, its true length and whether a line end follows."""
-        held, length = b"", 0
+    def _blocks(self) -> Iterator[tuple[list[bytes], int]]:
+        """Lines as they come, and how many bytes the first of them lacks, that were beyond the limit."""
+        held, length = b"", 0  # the line that goes on
         for chunk in self._source.open():
-            first, *others = chunk.split(b"\n")
-            held += first[: self._limit - len(held)]
-            length += len(first)
-            if not others:
+            lines = chunk.split(b"\n")
+            held += lines[0][: self._limit - len(held)]
+            length += len(lines[0])
+            if len(lines) == 1:
                 continue
-            yield held, length, True
-            for line in others[:-1]:
-                yield line[: self._limit], len(line), True
-            held, length = others[-1][: self._limit], len(others[-1])
+            lines[0] = held
+            rest = lines.pop()
+            yield lines, length - len(held)
+            held, length = rest[: self._limit], len(rest)
         if length:
-            yield held, length, False
+            yield [held], length - len(held)

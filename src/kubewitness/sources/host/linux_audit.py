@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from kubewitness.evidence.failures import unreadable
 from kubewitness.model.evidence import ParseFailure, Place
@@ -25,10 +25,10 @@ from kubewitness.sources.host.containerd import instant
 from kubewitness.sources.host.context import Context, Misfits, month, stamp
 from kubewitness.sources.host.folding import Events
 from kubewitness.sources.host.interface import Format
-from kubewitness.sources.host.linux_audit_events import AuditEvent, events_of
+from kubewitness.sources.host.linux_audit_events import AuditEvent
 from kubewitness.sources.host.linux_audit_gaps import ABOUT_AUDIT, Gaps
-from kubewitness.sources.host.linux_audit_parents import Parents
-from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, Record, kind_named, parsed, record_of
+from kubewitness.sources.host.linux_audit_records import BARE, HEAD, KERNEL, KIND, Record, kind_named, parsed
+from kubewitness.sources.host.linux_audit_repeats import Repeats
 from kubewitness.sources.host.logs import CRI, SYSLOG
 from kubewitness.sources.values import lenient
 
@@ -46,8 +46,10 @@ _LOST = re.compile(
 )
 _ENOUGH: Final = 5  # records that no syslog carries make a log of linux_audit, whatever else is in it
 _OTHER_LOGS: Final = (SYSLOG, CRI, klog.HEAD, containerd.HEAD)
+_HEADS: Final = 4096
+_FRONT = re.compile(rf"(?:node=(\S{{1,255}}) )?type=({KIND})")
+_NUMBERS = re.compile(r"([0-9]{1,12})\.([0-9]{1,9}):([0-9]{1,12})")
 _NONE: Final[dict[str, str]] = {}
-_Key = tuple[str, str, str]
 
 
 def looks_like(lines: list[str], _name: str) -> bool:
@@ -94,17 +96,18 @@ def _split(line: str) -> tuple[re.Match[str], re.Match[str] | None] | None:
 def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostEvent | ParseFailure]:
     """The events of a log."""
     misfits, kept, joining = Misfits(), Events(), Joining(context)
+    repeats = Repeats(kept)
     for place, line in lines:
-        if line.startswith(_ASIDE):
-            continue
         if joining.take(place, line):
             if joining.done:
-                for event in joining.complete():
-                    kept.add(event)
-        elif failure := misfits.add(unreadable(place, "no record of linux_audit", line[:400].encode())):
-            yield failure
-    for event in joining.rest():
-        kept.add(event)
+                repeats.take(joining.done)
+                joining.done.clear()
+        elif not line.startswith(_ASIDE):
+            failure = misfits.add(unreadable(place, "no record of linux_audit", line[:400].encode()))
+            if failure:
+                yield failure
+    joining.end()
+    repeats.take(joining.done)
     if failure := misfits.rest():
         yield failure
     joining.tell()
@@ -114,73 +117,60 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostE
     yield from events
 
 
+class _Head(NamedTuple):
+    """What stands before the colon of a record, but time and serial."""
+
+    node: str
+    kind: str
+    prefix: str  # of keys
+    is_last: bool  # the event is complete
+    is_about: bool  # of the audit itself
+    is_part: bool  # none of these, nor an end
+
+
 class Joining:
     """Records of events that are not complete yet.
 
     Attributes:
-        done: The events that are complete and were not asked for yet.
+        done: The events that are complete; whoever takes them over clears the list.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._open: dict[_Key, AuditEvent] = {}
-        self._times: dict[_Key, int] = {}
+        self._open: dict[str, AuditEvent] = {}  # by node, time and serial as written
+        self._heads: dict[str, _Head] = {}
         self.done: list[AuditEvent] = []
         self._last: tuple[str, str] = ("", "")  # a second and how it is written
         self._bare: AuditEvent | None = None
-        self._gaps, self._parents = Gaps(), Parents()
+        self._gaps = Gaps()
         self._left_out = 0
 
     def take(self, place: Place, line: str) -> bool:
         """Take in a line; whether it was a record, or a line of the kernel about its audit."""
-        line = _unwrapped(line)
-        found = HEAD.match(line)
-        prefix = None
-        if found is None:
-            both = _split(line)
-            if both is None:
-                return self._about_audit(place, line)
-            found, prefix = both
-        if found.re is BARE:
-            self._take_bare(place, found, prefix, line)
-            return True
-        node, kind, second, fraction, serial = found[1] or "", found[2], found[3], found[4], found[5]
-        if not kind[0].isalpha() or kind[0] == "U":
-            kind = kind_named(kind)
-        moment, key = int(second), (node, f"{second}.{fraction}", serial)
-        event = self._open.get(key)
-        if event is None:
-            if kind == "EOE":
-                return True
-            self._make_room(moment)
-            event = AuditEvent(self._time(second, fraction), place, node)
-            self._open[key] = event
-            self._times[key] = moment
-            self._gaps.at(event.time)
-        if kind != "EOE":
-            record = Record(kind, _NONE, (), line[found.end() :])
-            event.add(record)
-            if kind in ABOUT_AUDIT:
-                self._gaps.see(place, event.time, parsed(record))
-        if kind in _LAST or _ALONE.match(kind):
-            self._finish(key)
+        front, colon, body = line.partition("): ")
+        front, _, number = front.partition(" msg=audit(")
+        head = self._heads.get(front) or self._head(front)
+        if head is None or not colon:
+            return self._take_any(place, line)
+        event = self._open.get(head.prefix + number)
+        if event is not None and head.is_part:
+            event.add(Record(head.kind, _NONE, (), body))
+        elif event is None:
+            numbers = _NUMBERS.fullmatch(number)
+            if numbers is None:
+                return self._take_any(place, line)
+            self._begin(place, head, numbers, body)
+        else:
+            self._add(place, head, number, event, body)
         return True
 
-    def complete(self) -> Iterator[HostEvent]:
-        """The events that are complete, which are then forgotten."""
-        done, self.done = self.done, []
-        for event in done:
-            self._left_out += event.left_out
-            for made in events_of(event):
-                yield self._parents.told(made)
-
-    def rest(self) -> Iterator[HostEvent]:
-        """All events that are left at the end."""
-        for key in list(self._open):
-            self._finish(key)
+    def end(self) -> None:
+        """The log is at its end: what is open is complete."""
+        for event in self._open.values():
+            self._complete(event)
+        self._open.clear()
         if self._bare is not None:
-            self.done.append(self._bare)
-        yield from self.complete()
+            self._complete(self._bare)
 
     def tell(self) -> None:
         """Remark on what was interrupted or left out."""
@@ -190,16 +180,65 @@ class Joining:
             text = f"{self._left_out} more records than are kept of one linux_audit event"
             self._context.note(Place(self._context.item, 0, 0), text)
 
-    def _finish(self, key: _Key) -> None:
-        self.done.append(self._open.pop(key))
-        del self._times[key]
+    def _head(self, front: str) -> _Head | None:
+        found = _FRONT.fullmatch(front)
+        if found is None:
+            return None
+        head = _head_of(found[1] or "", found[2])
+        if len(self._heads) < _HEADS:
+            self._heads[front] = head
+        return head
+
+    def _take_any(self, place: Place, line: str) -> bool:
+        """A record behind whatever a program wrote before it."""
+        line = _unwrapped(line)
+        both = _split(line)
+        if both is None:
+            return self._about_audit(place, line)
+        found, prefix = both
+        body = line[found.end() :]
+        if found.re is BARE:
+            self._take_bare(place, kind_named(found[1]), prefix, body)
+            return True
+        head, number = _head_of(found[1] or "", found[2]), f"{found[3]}.{found[4]}:{found[5]}"
+        event = self._open.get(head.prefix + number)
+        if event is None:
+            self._begin(place, head, found, body)
+        else:
+            self._add(place, head, number, event, body)
+        return True
+
+    def _begin(self, place: Place, head: _Head, numbers: re.Match[str], body: str) -> None:
+        """The first record of an event."""
+        second, fraction, serial = numbers.groups()[-3:]
+        if head.kind == "EOE":
+            return
+        moment, number = int(second), f"{second}.{fraction}:{serial}"
+        self._make_room(moment)
+        event = AuditEvent(self._time(second, fraction), place, head.node, moment=moment)
+        self._gaps.at(event.time)
+        self._open[head.prefix + number] = event
+        self._add(place, head, number, event, body)
+
+    def _add(self, place: Place, head: _Head, number: str, event: AuditEvent, body: str) -> None:
+        if head.kind != "EOE":
+            record = Record(head.kind, _NONE, (), body)
+            event.add(record)
+            if head.is_about:
+                self._gaps.see(place, event.time, parsed(record))
+        if head.is_last:
+            self._complete(self._open.pop(head.prefix + number))
+
+    def _complete(self, event: AuditEvent) -> None:
+        self._left_out += event.left_out
+        self.done.append(event)
 
     def _make_room(self, moment: int) -> None:
         while self._open:
             oldest = next(iter(self._open))
-            if len(self._open) < _OPEN and self._times[oldest] + _WINDOW >= moment:
+            if len(self._open) < _OPEN and self._open[oldest].moment + _WINDOW >= moment:
                 break
-            self._finish(oldest)
+            self._complete(self._open.pop(oldest))
 
     def _time(self, second: str, fraction: str) -> str:
         if second != self._last[0]:
@@ -210,23 +249,22 @@ class Joining:
             self._last = second, written.partition(".")[0]
         return f"{self._last[1]}.{fraction[:6]:0<6}Z" if self._last[1] else ""
 
-    def _take_bare(self, place: Place, found: re.Match[str], prefix: re.Match[str] | None, line: str) -> None:
-        kind = kind_named(found[1])
+    def _take_bare(self, place: Place, kind: str, prefix: re.Match[str] | None, body: str) -> None:
         if self._bare is not None and (kind not in _FOLLOWS or not self._bare.records):
-            self.done.append(self._bare)
+            self._complete(self._bare)
             self._bare = None
         if kind == "EOE":
             return
         if self._bare is None:
             self._bare = AuditEvent(self._printed(prefix), place)
-        record = record_of(kind, line[found.end() :])
+        record = Record(kind, _NONE, (), body)
         self._bare.add(record)
         if kind in ABOUT_AUDIT:
-            self._gaps.see(place, self._bare.time, record)
+            self._gaps.see(place, self._bare.time, parsed(record))
         else:
             self._gaps.at(self._bare.time)
         if kind == "PROCTITLE":
-            self.done.append(self._bare)
+            self._complete(self._bare)
             self._bare = None
 
     def _printed(self, prefix: re.Match[str] | None) -> str:
@@ -248,6 +286,12 @@ class Joining:
         if found := _LOST.search(line, prefix.end()):
             self._gaps.lost(place, found[1] or "")
         return True
+
+
+def _head_of(node: str, kind: str) -> _Head:
+    kind = kind_named(kind)
+    is_last, is_about = kind in _LAST or _ALONE.match(kind) is not None, kind in ABOUT_AUDIT
+    return _Head(node, kind, f"{node} ", is_last, is_about, not is_last and not is_about)
 
 
 FORMATS: tuple[Format, ...] = (Format("linux_audit log", looks_like, read),)

@@ -38,7 +38,7 @@ _MAX_WORDS: Final = 64 * 1024  # bytes of one command line that are kept
 _SHOWN_WORDS: Final = 64
 _EINPROGRESS: Final = "-115"
 # Say more about a call, nothing alone.
-_PARTS: Final = frozenset(
+PARTS: Final = frozenset(
     ("SYSCALL", "EXECVE", "CWD", "PATH", "PROCTITLE", "SOCKADDR", "SOCKETCALL", "EOE", "BPRM_FCAPS", "CAPSET", "MMAP",
      "FD_PAIR", "OBJ_PID", "IPC", "IPC_SET_PERM", "OPENAT2", "MQ_OPEN", "MQ_SENDRECV", "MQ_NOTIFY", "MQ_GETSETATTR",
      "UNKNOWN[1420]")
@@ -52,8 +52,9 @@ _CHANGES: Final = frozenset(
      "fchownat", "truncate", "ftruncate", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr",
      "fremovexattr", "utime", "utimes", "utimensat", "futimesat")
 )  # fmt: skip
+_REGISTERS: Final = ("a0", "a1", "a2", "a3")
 _WRITING: Final = 0o3 | 0o100 | 0o1000  # O_WRONLY or O_RDWR, O_CREAT, O_TRUNC
-_AT_CWD: Final = frozenset(("ffffff9c", "ffffffffffffff9c"))
+AT_CWD: Final = frozenset(("ffffff9c", "ffffffffffffff9c"))
 # Calls whose arguments are numbers that say something.
 _TELLING: Final = frozenset(("personality", "syslog", "ptrace", "prctl", "setns", "unshare", "socket", "bpf", "clone"))
 _FLEETING: Final = frozenset(
@@ -76,6 +77,7 @@ class AuditEvent:
     place: Place
     node: str = ""
     source: str = "linux_audit"
+    moment: int = 0  # the second of its time
     records: list[Record] = field(default_factory=list)
     left_out: int = 0
     parent_image: str = ""
@@ -132,14 +134,14 @@ class _Merged:
                 words += parsed(record).words
             elif kind == "PROCTITLE":
                 titles.append(record)
-            elif kind in _PARTS:
+            elif kind in PARTS:
                 self._more |= parsed(record).values
             else:
                 self.alone = self.alone or parsed(record)
         kinds.pop("EOE", None)
         self._kinds = ",".join(kinds)
         self.argv = _argv(words)
-        name = self._call.get("SYSCALL") or call_name(self._call.get("arch", ""), self._call.get("syscall", ""))
+        name = name_of_call(self._call)
         self._name = name
         self._succeeded = _succeeded(self._call)
         self.executed = self._succeeded is not False and ("EXECVE" in kinds or name in _EXECUTIONS)
@@ -188,7 +190,7 @@ class _Merged:
         number = next((at for at, one in enumerate(self._paths) if one.get("nametype") != "PARENT"), 0)
         named = {} if self.alone else self._named(number)
         if self._name in _TELLING and not self.alone:
-            named |= {key: value for key in ("a0", "a1", "a2", "a3") if (value := self._call.get(key))}
+            named |= {key: value for key in _REGISTERS if (value := self._call.get(key))}
         return self._made(category, kind, {**named, **own}, named.get("name", ""), values)
 
     def _main(self) -> str:
@@ -207,7 +209,7 @@ class _Merged:
         parent = next((one["name"] for one in self._paths if one.get("nametype") == "PARENT" and "name" in one), "")
         if parent.startswith("/") and "/" not in name:
             return posixpath.join(parent, name)
-        here = not self._name.endswith("at") or self._call.get("a0", "").removeprefix("0x") in _AT_CWD
+        here = not self._name.endswith("at") or self._call.get("a0", "").removeprefix("0x") in AT_CWD
         cwd = self._more.get("cwd", "")
         return posixpath.normpath(posixpath.join(cwd, name)) if here and cwd.startswith("/") else name
 
@@ -262,6 +264,21 @@ class _Merged:
             fields=fields,
             succeeded=succeeded,
         )
+
+
+def name_of_call(values: dict[str, str]) -> str:
+    """The system call of a SYSCALL record."""
+    return values.get("SYSCALL") or call_name(values.get("arch", ""), values.get("syscall", ""))
+
+
+def telling_arguments(name: str) -> tuple[str, ...]:
+    """The arguments of a call on which its event depends.
+
+    Returns:
+        Of "a0" to "a3" those whose value counts; "here" if it counts whether the first one is the working folder.
+    """
+    told = _REGISTERS if name in _TELLING else (_OPENS[name],) if _OPENS.get(name, "") in _REGISTERS else ()
+    return (*told, "here") if name.endswith("at") else told
 
 
 def _lasting(values: dict[str, str]) -> dict[str, str]:

@@ -17,24 +17,46 @@ _REMEMBERED: Final = 20_000  # processes
 _MAX_COMMAND: Final = 4096
 
 
+Program = tuple[str, str]  # its file and its command line
+
+
 class Parents:
     """What each process last executed."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, int], tuple[str, str]] = {}
+        self._last: dict[tuple[str, int], Program] = {}
 
     def told(self, event: HostEvent) -> HostEvent:
         """The event with its parent, if that is known; an execution is remembered."""
         if event.category != "process_creation":
-            if event.fields.get("type") == "SYSTEM_BOOT":
-                self._last.clear()
+            if is_boot(event):
+                self.forget()
             return event
-        node = event.fields.get("node", "")
-        parent = self._last.get((node, event.ppid)) if event.ppid > 0 else None
-        if event.pid > 0:
-            key = (node, event.pid)
-            self._last.pop(key, None)  # the newest stands last
-            self._last[key] = event.image, event.command[:_MAX_COMMAND]
-            if len(self._last) > _REMEMBERED:
-                del self._last[next(iter(self._last))]
+        parent = self.started(event.fields.get("node", ""), event.pid, event.ppid, program_of(event))
         return replace(event, parent_image=parent[0], parent_command=parent[1]) if parent else event
+
+    def started(self, node: str, pid: int, ppid: int, program: Program) -> Program | None:
+        """Remember what a process executed; what its parent did, if that is known."""
+        last = self._last
+        parent = last.get((node, ppid)) if ppid > 0 else None
+        if pid > 0:
+            key = (node, pid)
+            last.pop(key, None)  # the newest stands last
+            last[key] = program
+            if len(last) > _REMEMBERED:
+                del last[next(iter(last))]
+        return parent
+
+    def forget(self) -> None:
+        """Numbers begin anew."""
+        self._last.clear()
+
+
+def program_of(event: HostEvent) -> Program:
+    """What an execution executed."""
+    return event.image, event.command[:_MAX_COMMAND]
+
+
+def is_boot(event: HostEvent) -> bool:
+    """The machine started."""
+    return event.fields.get("type") == "SYSTEM_BOOT"

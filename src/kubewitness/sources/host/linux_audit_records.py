@@ -27,11 +27,10 @@ from typing import Final, NamedTuple
 from kubewitness.sources.host.lines import decoded
 from kubewitness.sources.host.linux_audit_names import TYPES
 
-_KIND: Final = (
-    r"type=([A-Z][A-Z0-9_]{0,40}|\d{4}|UNKNOWN\[\d{1,5}\]) (?:msg=)?audit\((\d{1,12})\.(\d{1,9}):(\d{1,12})\):"
-)
-HEAD = re.compile(rf"(?:node=(\S{{1,255}}) )?{_KIND} ?")
-KERNEL = re.compile(rf"(?:\[ {{0,8}}\d{{1,9}}\.\d{{1,9}}\] ?)?(?:audit: )?(){_KIND} ?")
+KIND: Final = r"[A-Z][A-Z0-9_]{0,40}|\d{4}|UNKNOWN\[\d{1,5}\]"
+_HEAD: Final = rf"type=({KIND}) (?:msg=)?audit\((\d{{1,12}})\.(\d{{1,9}}):(\d{{1,12}})\):"
+HEAD = re.compile(rf"(?:node=(\S{{1,255}}) )?{_HEAD} ?")
+KERNEL = re.compile(rf"(?:\[ {{0,8}}\d{{1,9}}\.\d{{1,9}}\] ?)?(?:audit: )?(){_HEAD} ?")
 BARE = re.compile(r"([A-Z][A-Z0-9_]{2,40}|UNKNOWN\[\d{1,5}\]|<audit-\d{1,5}>) (?=[\w-]{1,40}=|avc: )")
 # A value: quoted, in braces (an address in words), nothing, or up to the next white space (0x1D is some).
 _PAIR = re.compile(r"(?<![\w\]-])([\w\[\]-]{1,64})=(\"[^\"]{0,65536}\"|\{[^{}]{0,400}\}|\(null\)|\S*)")
@@ -153,15 +152,35 @@ def _call_values(body: str) -> dict[str, str] | None:
 
 
 def _execve(body: str) -> Record:
-    words = list[tuple[int, bytes]]()
-    for name, value in _PAIR.findall(body):
-        if found := _WORD.fullmatch(name):
-            if value[:1] == '"':
-                word = value.strip('"').encode()
-            else:
-                word = bytes.fromhex(value) if _HEX.fullmatch(value) else b"" if value in _NOTHING else value.encode()
-            words.append((int(found[1]), word))
+    words = _plain_words(body)
+    if words is None:
+        words = []
+        for name, value in _PAIR.findall(body):
+            if found := _WORD.fullmatch(name):
+                words.append((int(found[1]), value.strip('"').encode() if value[:1] == '"' else _word(value)))
     return Record("EXECVE", {}, tuple(words))
+
+
+def _word(value: str) -> bytes:
+    return bytes.fromhex(value) if _HEX.fullmatch(value) else b"" if value in _NOTHING else value.encode()
+
+
+def _plain_words(body: str) -> list[tuple[int, bytes]] | None:
+    """The words where each is whole and has no space or quotation mark, twice as fast; None where it is not so."""
+    words = list[tuple[int, bytes]]()
+    for pair in body.split():
+        name, _, value = pair.partition("=")
+        number, quotes = name[1:], value.count('"')
+        if name[:1] == "a" and len(name) < 8 and number.isdecimal():
+            if quotes == 2 and value[0] == '"' == value[-1]:
+                words.append((int(number), value[1:-1].encode()))
+            elif quotes == 0 and _HEX.fullmatch(value):
+                words.append((int(number), bytes.fromhex(value)))
+            else:
+                return None
+        elif name != "argc" or quotes:
+            return None
+    return words
 
 
 def _socket_address(values: dict[str, str]) -> None:
