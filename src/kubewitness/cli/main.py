@@ -26,6 +26,7 @@ FINDINGS, USAGE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
 COMMANDS: Final = {
     "investigate": "kubewitness.cli.investigate",
     "collect": "kubewitness.cli.collect",
+    "trace": "kubewitness.cli.trace",
     "export": "kubewitness.cli.export",
     "demo": "kubewitness.cli.demo",
     "state": "kubewitness.cli.state",

@@ -79,6 +79,12 @@ def render(
     return _print(lines, width, colour=colour)
 
 
+def draw(blocks: Iterable[Block], width: int = 100, *, colour: bool = False) -> str:
+    """Any blocks as text with a newline at its end."""
+    width = max(width, _NARROWEST)
+    return _print(_lay_out(blocks, width), width, colour=colour)
+
+
 def _print(lines: Iterable[Inline], width: int, *, colour: bool) -> str:
     out = io.StringIO()
     console = Console(
