@@ -74,6 +74,7 @@ def coverage(
         limitations=(
             *_limitations(scan, levels, stages, gaps),
             *_of_nodes(machines),
+            *_of_mixed(machines),
             *_of_clocks(clocks),
             *_of_objects([*scan.items, *read]),
             *programs.limitations,
@@ -249,6 +250,21 @@ def _of_nodes(machines: HostEvidence) -> list[Text]:
                 )
             )
     return out
+
+
+def _of_mixed(machines: HostEvidence) -> list[Text]:
+    """Folders that seem to hold several machines: times, owners of sockets and parents of processes may be mixed up."""
+    if not machines.mixed:
+        return []
+    names = ", ".join(name[:200] for name in machines.mixed[:_NAMED])
+    return [
+        Text(
+            f"The files in {names} seem to be of several machines and were taken for one: processes, sockets and times "
+            "may be mixed up. Put each machine's into a folder of its own.",
+            f"{names} 中的文件似乎来自多台机器，却被当作一台处理：进程、套接字与时间可能混淆。"
+            "请将每台机器的文件放入各自的文件夹。",
+        )
+    ]
 
 
 def _machines(names: Sequence[str]) -> str:

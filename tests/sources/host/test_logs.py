@@ -81,7 +81,7 @@ def test_a_value_of_several_lines_is_one_field() -> None:
 
 
 def test_the_year_is_the_last_one_that_is_not_after_the_collection() -> None:
-    clock = Clock(2024, latest=moment(2025, 1, 2, 12))
+    clock = Clock(2024, latest=moment(2025, 1, 2, 12), collected=moment(2025, 1, 2, 12))
     assert [str(clock.without_year(f"{day} 10:00:00.000000"))[:10] for day in ("0101", "0103", "0104", "1231")] == [
         "2025-01-01",
         "2025-01-03",  # a day of leeway
@@ -89,6 +89,11 @@ def test_the_year_is_the_last_one_that_is_not_after_the_collection() -> None:
         "2024-12-31",
     ]
     assert str(clock.without_year("0229 00:00:00.000000"))[:10] == "2024-02-29"
+    open_end = Clock(2024, latest=moment(2025, 1, 2, 12))  # nobody says when it was collected: perhaps later
+    assert [str(open_end.without_year(f"{day} 10:00:00.000000"))[:10] for day in ("0116", "0117")] == [
+        "2025-01-16",
+        "2024-01-17",
+    ]
     assert clock.without_year("1340 00:00:00.000000") is None
 
 

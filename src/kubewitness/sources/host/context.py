@@ -1,9 +1,9 @@
 """What a reader is told about the item it reads, and where it puts its remarks.
 
 A process list and a klog line carry no year or no time zone: both are times of the machine's wall clock. What other
-evidence of the same machine says settles them: `latest` is a moment near the collection (a klog line cannot be
+evidence of the same machine says settles them: `latest` is a moment near the collection (a klog line cannot be much
 later), `zone` the machine's offset as the container runtime writes it. Where nothing tells the zone, UTC is taken and
-a note says so.
+a note says so; what the year was inferred from is told as well.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _MONTHS: Final = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
     )
 }
+_LEEWAY: Final = timedelta(days=1)  # clocks and zones differ
+_AFTER: Final = timedelta(days=14)
 _FAILURES: Final = 20  # told one by one; the rest are counted
 
 
@@ -42,11 +44,13 @@ class Clock:
     latest: datetime | None = None
     zone: timedelta | None = None
     collected: datetime | None = None  # when the evidence was gathered, as a collector or `date` beside it says
+    reading: str = ""  # what is read now
+    told_by: str = ""  # what told `latest`
 
     def see(self, moment: datetime | None, zone: timedelta | None = None) -> None:
         """Learn from a time that is certain."""
         if moment is not None and (self.latest is None or moment > self.latest):
-            self.latest = moment
+            self.latest, self.told_by = moment, self.reading
         if zone is not None and self.zone is None:
             self.zone = zone
 
@@ -55,8 +59,11 @@ class Clock:
         return self._shifted(local.replace(tzinfo=UTC))
 
     def without_year(self, text: str) -> datetime | None:
-        """A moment for "mmdd hh:mm:ss.ffffff": the last one of that name that is not later than the collection."""
-        limit = self.latest + timedelta(days=1) if self.latest else None
+        """A moment for "mmdd hh:mm:ss.ffffff": the last one of that name that is not later than the collection.
+
+        Where nobody says when that was, a log may go on for a while after the last thing that is dated.
+        """
+        limit = self.latest + (_LEEWAY if self.collected else _AFTER) if self.latest else None
         first = limit.year if limit else self.year
         for year in range(first, first - 9, -1):  # 29 February exists every fourth year, once every eighth
             try:
@@ -66,6 +73,16 @@ class Clock:
             if limit is None or moment <= limit:
                 return moment
         return None
+
+    def inferred(self) -> str:
+        """What the years of times without one were taken from."""
+        if self.collected:
+            return f"the year is inferred from the time of the collection ({self.collected:%Y-%m-%d})"
+        if self.latest:
+            return (
+                f"the year is inferred from {self.told_by or 'the rest'} of the same machine ({self.latest:%Y-%m-%d})"
+            )
+        return f"nothing of the machine tells the year: {self.year} was taken"
 
     def _shifted(self, moment: datetime) -> datetime:
         try:

@@ -39,6 +39,7 @@ from kubewitness.sources.host.cgroups import Descriptors, Executable, Membership
 from kubewitness.sources.host.collected import Collection
 from kubewitness.sources.host.commands import apply
 from kubewitness.sources.host.context import Clock, Context, Room
+from kubewitness.sources.host.first_look import Dates, Look, apart, look
 from kubewitness.sources.host.folders import grouped, machine_path, name_of
 from kubewitness.sources.host.folding import Events, Owners, distinct, merged
 from kubewitness.sources.host.formats import BY_KIND
@@ -62,6 +63,7 @@ _READERS: Final[dict[str, Reader]] = {
     **dict.fromkeys(_LOGS, logs.read),
     **{one.kind: one.read for one in BY_KIND.values()},
 }
+_COMPARED: Final = 40  # process lists of one machine
 _OF_ONE: Final = frozenset(("processes", collected.RECORDS))  # a list of one machine at one moment
 # What tells the clock, before the rest.
 _FIRST: Final = (*(one.kind for one in BY_KIND.values() if one.first), "containerd log", "processes")
@@ -82,6 +84,7 @@ class HostEvidence:
     Attributes:
         items: What each item of host evidence was read as.
         executables: Items that are programs, with the machine they are of.
+        mixed: Folders whose files were taken for one machine and seem to be of several.
     """
 
     hosts: list[Host] = field(default_factory=list)
@@ -89,13 +92,20 @@ class HostEvidence:
     notes: list[Note] = field(default_factory=list)
     items: dict[str, str] = field(default_factory=dict)
     executables: list[tuple[Host, Source]] = field(default_factory=list)
+    mixed: list[str] = field(default_factory=list)
     proofs: list[ArchiveProof] = field(default_factory=list)
 
 
 def kind_of_source(source: Source) -> str:
     """What a source is as host evidence, "" if it is none."""
+    return _look(source).kind
+
+
+def _look(source: Source) -> Look:
+    """What a source is as host evidence, and what else its first bytes tell."""
     head = _head(source)
-    return "" if head is None else recognise.kind_of(source.name, head)
+    kind = "" if head is None else recognise.kind_of(source.name, head)
+    return look(kind, head) if head and kind else Look(kind)
 
 
 def _head(source: Source) -> bytes | None:
@@ -124,7 +134,9 @@ def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
         year: The year taken for logs without one, where nothing else of the machine tells it.
     """
     sources = list(sources)
-    kinds = [kind_of_source(source) for source in sources]
+    looks = [_look(source) for source in sources]
+    kinds = [one.kind for one in looks]
+    seen = {source.name: one for source, one in zip(sources, looks, strict=True)}
     tops = collected.tops({source.name: kind for source, kind in zip(sources, kinds, strict=True) if kind})
     found = [
         (source, named)
@@ -139,7 +151,7 @@ def read_hosts(sources: Iterable[Source], year: int) -> HostEvidence:
     read = dict[str, tuple[Host, list[tuple[Source, str]]]]()
     for folder, members in machines.items():
         machine = _Machine(name_of(folder), year, result)
-        read[folder] = (machine.read(members), members)
+        read[folder] = (machine.read(members, seen), members)
         for collection in machine.collections:
             _verify(collection, [source for source in sources if collected.below(source.name, collection.top)], result)
     twins = _twins({folder: members for folder, (_, members) in read.items()})
@@ -215,13 +227,17 @@ class _Machine:
         self._groups: dict[int, Membership] = {}
         self._programs: dict[int, Executable] = {}
 
-    def read(self, members: list[tuple[Source, str]]) -> Host:
+    def read(self, members: list[tuple[Source, str]], looks: Mapping[str, Look]) -> Host:
         """The machine these items are of."""
         facts: dict[str, list[Fact]] = {}
         order = {kind: number for number, kind in enumerate(_FIRST)}
-        for source, kind in sorted(members, key=lambda member: order.get(member[1], len(order))):
+        dated = {source.name for source, _ in members if looks[source.name].dated}
+        for source, kind in sorted(
+            members, key=lambda member: (order.get(member[1], len(order)), member[0].name not in dated)
+        ):
             if kind in _READERS:
-                facts[source.name] = self._listing(source, kind)
+                facts[source.name] = self._listing(source, kind, source.name in dated)
+        self._tell_apart(members, facts, looks)
         for source, kind in members:
             self._host.sources[source.name] = kind
             for fact in facts.get(source.name, ()):
@@ -243,8 +259,26 @@ class _Machine:
         self._host.name = _own_name(self._host, named) or self._host.name
         return self._host
 
-    def _listing(self, source: Source, kind: str) -> list[Fact]:
-        component = _LOGS.get(kind, "other")
+    def _tell_apart(
+        self, members: list[tuple[Source, str]], facts: Mapping[str, list[Fact]], looks: Mapping[str, Look]
+    ) -> None:
+        """Say so where the items seem to be of several machines; an archive of ours is of one."""
+        if any(kind == collected.KIND for _, kind in members):
+            return
+        lists = [
+            [fact for fact in facts[source.name] if isinstance(fact, Process)]
+            for source, kind in members
+            if kind == "processes"
+        ]
+        if why := apart(lists[:_COMPARED], [looks[source.name].names for source, _ in members][: 10 * _COMPARED]):
+            self._result.mixed.append(self._host.name)
+            advice = "put each machine's into a folder of its own"
+            text = f"the files of {self._host.name} seem to be of several machines, or from before and after a restart"
+            self._result.notes.append(Note(Place(members[0][0].name, 0, 0), f"{text} ({why}): {advice}"))
+
+    def _listing(self, source: Source, kind: str, dated: bool) -> list[Fact]:
+        component, dates = _LOGS.get(kind, "other"), Dates()
+        self._clock.reading = kind
         context = Context(source.name, self._clock, component, self._room)
         lines: Frames
         if (one := BY_KIND.get(kind)) and one.frames:
@@ -258,6 +292,8 @@ class _Machine:
         facts: list[Fact] = []
         stream = iter(lines)
         for fact in _READERS[kind](stream, context):
+            if dated:
+                dates.add(fact)
             if isinstance(fact, ParseFailure):
                 self._result.failures.append(fact)
             elif isinstance(fact, HostEvent):
@@ -266,6 +302,7 @@ class _Machine:
                 facts.append(fact)
         for _ in stream:  # the rest belongs to the hash
             pass
+        self._clock.see(dates.last())
         if kind == "processes":
             self._clock.see(max(filter(None, (_started(fact) for fact in facts)), default=None))
         self._result.failures += filter(None, (lines.cut, lines.junk))

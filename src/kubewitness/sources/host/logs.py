@@ -120,8 +120,9 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[LogLi
         yield failure
     if dropped:
         context.note(Place(context.item, 0, 0), f"{dropped} more lines than are kept of one machine")
-    if guessed.item and context.clock.zone is None:
-        context.note(guessed, "times are the machine's wall clock without year, time zone unknown: taken as UTC")
+    if guessed.item:
+        zone = "; the time zone is not known either: taken as UTC" if context.clock.zone is None else ""
+        context.note(guessed, f"times are the machine's wall clock without year: {context.clock.inferred()}{zone}")
 
 
 def _joined(lines: Iterator[tuple[Place, str]]) -> Iterator[tuple[Place, str]]:
