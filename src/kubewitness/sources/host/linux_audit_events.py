@@ -140,7 +140,7 @@ class _Merged:
                 self.alone = self.alone or parsed(record)
         kinds.pop("EOE", None)
         self._kinds = ",".join(kinds)
-        self.argv = _argv(words)
+        self.argv = argv_of(words)
         name = name_of_call(self._call)
         self._name = name
         self._succeeded = _succeeded(self._call)
@@ -151,8 +151,8 @@ class _Merged:
         self.connected = name in _CONNECTIONS and self._more.get("saddr_fam") in ("inet", "inet6")
 
     def execution(self) -> HostEvent:
-        words = {f"a{number}": word for number, word in enumerate(self.argv[:_SHOWN_WORDS])}
-        return self._made("process_creation", "SYSCALL" if self._call else "EXECVE", {**words, **self._named(0)})
+        more = {**shown_words(self.argv), **self._named(0)}
+        return self._made("process_creation", "SYSCALL" if self._call else "EXECVE", more)
 
     def connection(self) -> HostEvent:
         if self._name == "connect" and self._call.get("exit") == _EINPROGRESS:
@@ -285,9 +285,19 @@ def _lasting(values: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in values.items() if key not in _FLEETING}
 
 
-def _argv(words: list[tuple[int, bytes]]) -> tuple[str, ...]:
+def shown_words(argv: tuple[str, ...]) -> dict[str, str]:
+    """The words of a command line as fields."""
+    return {f"a{number}": word for number, word in enumerate(argv[:_SHOWN_WORDS])}
+
+
+def argv_of(words: list[tuple[int, bytes]]) -> tuple[str, ...]:
+    """The words of EXECVE records, put together."""
     if not words:
         return ()
+    if [number for number, _ in words] == list(range(len(words))):  # as it nearly always is
+        whole = b"\0".join([word for _, word in words])
+        if len(whole) < _MAX_WORDS and whole.count(0) == len(words) - 1:
+            return tuple(decoded(whole).split("\0"))
     joined, room = dict[int, bytes](), _MAX_WORDS
     for number, word in words:
         if room <= 0:

@@ -38,6 +38,7 @@ _AVC = re.compile(r"avc: {1,4}(\w{1,20}) {1,4}\{ ([\w ]{1,200}) \}")
 _OLD_NAMES = re.compile(r"\b(old|new) (auid|ses)=")
 _NUMBER = re.compile(r"\d{1,5}")
 _WORD = re.compile(r"a(\d{1,7})(?:\[\d{1,7}\])?")
+_POSITIONS: Final = {f"a{number}": number for number in range(256)}
 _HEX = re.compile(r"(?:[0-9A-F]{2}){1,65536}")
 # What the kernel or a program writes as an "untrusted string".
 _ENCODED: Final = frozenset(
@@ -170,15 +171,17 @@ def _plain_words(body: str) -> list[tuple[int, bytes]] | None:
     words = list[tuple[int, bytes]]()
     for pair in body.split():
         name, _, value = pair.partition("=")
-        number, quotes = name[1:], value.count('"')
-        if name[:1] == "a" and len(name) < 8 and number.isdecimal():
-            if quotes == 2 and value[0] == '"' == value[-1]:
-                words.append((int(number), value[1:-1].encode()))
-            elif quotes == 0 and _HEX.fullmatch(value):
-                words.append((int(number), bytes.fromhex(value)))
-            else:
+        number = _POSITIONS.get(name)
+        if number is None:
+            if name != "argc" or '"' in value:
                 return None
-        elif name != "argc" or quotes:
+        elif value[:1] == '"':
+            if value.find('"', 1) != len(value) - 1:
+                return None
+            words.append((number, value[1:-1].encode()))
+        elif _HEX.fullmatch(value):
+            words.append((number, bytes.fromhex(value)))
+        else:
             return None
     return words
 

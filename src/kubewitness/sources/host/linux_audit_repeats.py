@@ -20,16 +20,19 @@ from kubewitness.sources.host.linux_audit_events import (
     AT_CWD,
     PARTS,
     AuditEvent,
+    argv_of,
     events_of,
     name_of_call,
+    shown_words,
     telling_arguments,
 )
 from kubewitness.sources.host.linux_audit_parents import Parents, Program, is_boot, program_of
-from kubewitness.sources.host.linux_audit_records import record_of
+from kubewitness.sources.host.linux_audit_records import parsed, record_of
 
 _REMEMBERED: Final = 10_000  # forms in each of two generations
 _CHARACTERS: Final = 16 * 1024 * 1024  # the same, of their texts
 _PARENTS: Final = 64  # of one form
+_PROGRAMS: Final = 2_000
 
 # The numbers in a SYSCALL record as the kernel writes it: groups 4 to 7 are the arguments, then ppid and pid.
 _CALL = re.compile(
@@ -73,6 +76,7 @@ _FORMS: Final = {
 # One of the numbers that were cut out, a second time: which of them counts is the parser's business.
 _AGAIN = re.compile(r"(?<![\w-])(?:ppid|pid|a[0-3]|exit|items)=")
 
+_ARGUMENT = re.compile(r"a[0-9]{1,7}")
 _ARGUMENTS: Final = {"a0": 4, "a1": 5, "a2": 6, "a3": 7}  # groups of _CALL
 
 _Text = tuple[object, ...]
@@ -86,6 +90,7 @@ class _Shape(NamedTuple):
     pid: str | None  # None: the event's text says all
     ppid: str | None
     size: int
+    words_at: tuple[int, ...]  # where in the text the words of an execution stand, if they are told
 
 
 class _Form:
@@ -100,6 +105,46 @@ class _Form:
         self.told: dict[Program | None, Told] | None = None  # by parent, from the second time on
 
 
+class _Execution:
+    """An execution as it would be with other words."""
+
+    __slots__ = ("_after", "_before", "_first")
+
+    def __init__(self, first: HostEvent, before: dict[str, str], after: dict[str, str]) -> None:
+        self._first, self._before, self._after = first, before, after
+
+    @classmethod
+    def of(cls, made: tuple[HostEvent, ...]) -> _Execution | None:
+        """The event without its words; None if it is not clear which of its fields they are."""
+        if len(made) != 1 or made[0].category != "process_creation" or not made[0].argv:
+            return None
+        fields, names = made[0].fields, list(shown_words(made[0].argv))
+        keys = list(fields)
+        at = keys.index("a0") if "a0" in fields else 0
+        rest = keys[:at] + keys[at + len(names) :]
+        if keys[at : at + len(names)] != names or any(_ARGUMENT.fullmatch(key) for key in rest):
+            return None
+        return cls(
+            made[0], {key: fields[key] for key in keys[:at]}, {key: fields[key] for key in keys[at + len(names) :]}
+        )
+
+    def made(self, event: AuditEvent, pid: int, ppid: int) -> HostEvent | None:
+        """The event with its own words; None if it has none."""
+        argv = argv_of([word for record in event.records if record.kind == "EXECVE" for word in parsed(record).words])
+        if not argv:
+            return None
+        return replace(
+            self._first,
+            place=event.place,
+            time=event.time,
+            pid=pid,
+            ppid=ppid,
+            argv=argv,
+            command=" ".join(argv),
+            fields={**self._before, **shown_words(argv), **self._after},
+        )
+
+
 class Repeats:
     """Takes in events of the audit, keeps those of the machine that they tell of."""
 
@@ -108,6 +153,7 @@ class Repeats:
         self._calls: dict[_Call, tuple[str, ...] | None] = {}
         self._known: dict[_Text, tuple[_Form, ...]] = {}
         self._older: dict[_Text, tuple[_Form, ...]] = {}
+        self._executions: dict[_Text, _Execution | None] = {}
         self._room = _CHARACTERS
 
     def take(self, events: Iterable[AuditEvent]) -> None:
@@ -129,12 +175,27 @@ class Repeats:
         if forms is not None:
             self._again(forms, event, shape)
         else:
-            forms = tuple(_Form(made) for made in events_of(event))
+            forms = tuple(_Form(made) for made in self._made(event, shape))
             for form in forms:
                 self._events.add(self._parents.told(form.event))
             if not _is_certain(event):
                 return
         self._keep(shape, forms)
+
+    def _made(self, event: AuditEvent, shape: _Shape) -> tuple[HostEvent, ...]:
+        """The events, of an execution made out of another that differs in its words alone."""
+        if not shape.words_at or shape.pid is None or shape.ppid is None:
+            return tuple(events_of(event))
+        text = tuple(part for at, part in enumerate(shape.text) if at not in shape.words_at)
+        if text not in self._executions:
+            made = tuple(events_of(event))
+            if len(self._executions) >= _PROGRAMS:
+                self._executions.clear()
+            self._executions[text] = _Execution.of(made) if _is_certain(event) else None
+            return made
+        known = self._executions[text]
+        one = known.made(event, int(shape.pid), int(shape.ppid)) if known else None
+        return (one,) if one else tuple(events_of(event))
 
     def _keep(self, shape: _Shape, forms: tuple[_Form, ...]) -> None:
         self._room -= shape.size
@@ -178,6 +239,7 @@ class Repeats:
         ppid: str | None = None
         size, alone, has_words, call = 0, 0, False, None
         text: list[object] = [event.node]
+        words_at = list[int]()
         for kind, _, _, body in event.records:
             text.append(kind)
             size += len(body)
@@ -189,13 +251,15 @@ class Repeats:
                 asked = self._asked(about)
                 if asked is None:
                     return None
+                if alone and len(asked) > 1:  # the numbers of a call that a record explains
+                    asked = ()
                 text.append(about)
                 if call[2]:
                     text.append(call[3])  # an error
                 for name in asked:
                     if name == "here":
                         text.append(call[4] in AT_CWD)
-                    elif name == "a2" or not alone:
+                    else:
                         text.append(call[_ARGUMENTS[name]])
             elif kind == "PATH":
                 found = _PATH.fullmatch(body)
@@ -204,9 +268,10 @@ class Repeats:
                 if not has_words:  # which say it better
                     text.append(body)
             elif kind in PARTS:
-                text.append(body)
                 if kind == "EXECVE":
                     has_words = has_words or _WORDS.match(body) is not None
+                    words_at.append(len(text))
+                text.append(body)
             else:
                 alone += 1
                 form = _FORMS.get(kind)
@@ -214,7 +279,9 @@ class Repeats:
                 text.append(found.group(*form[1]) if form and found else body)
                 if found and found["pid"] and call is None:
                     pid = found["pid"]
-        return None if alone > 1 else _Shape(tuple(text), pid, ppid, size)
+        if alone > 1:
+            return None
+        return _Shape(tuple(text), pid, ppid, size, tuple(words_at) if has_words else ())
 
     def _asked(self, about: _Call) -> tuple[str, ...] | None:
         """The arguments of a call that say something; None if a number in it stands twice."""
