@@ -148,10 +148,10 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
         for gap in gaps[:5]
     ]
     if scan.failures_total:
+        pieces = "1 piece" if scan.failures_total == 1 else f"{scan.failures_total:,} pieces"
         out.append(
             Text(
-                f"{scan.failures_total:,} pieces of evidence could not be read; each is listed with file, line "
-                "and reason.",
+                f"{pieces} of evidence could not be read; each is listed with file, line and reason.",
                 f"有 {scan.failures_total:,} 处证据无法读取，均已列出文件、行号与原因。",
             )
         )
