@@ -279,7 +279,7 @@ class Repeats:
                 text.append(found.group(*form[1]) if form and found else body)
                 if found and found["pid"] and call is None:
                     pid = found["pid"]
-        if alone > 1:
+        if alone > 1 or (alone and call is None and len(event.records) > 1):
             return None
         return _Shape(tuple(text), pid, ppid, size, tuple(words_at) if has_words else ())
 
