@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from kubewitness.correlate.lineage import Seat, cite
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.incident.when import moment
 from kubewitness.model.evidence import Place
@@ -23,18 +24,7 @@ _SHOWN = 8  # places cited for a step or finding
 
 def cited(places: Iterable[tuple[Place, str]], time: str, hashes: Mapping[str, str]) -> tuple[Evidence, ...]:
     """Citations of lines as found."""
-    return tuple(
-        Evidence(
-            audit_id="",
-            item=place.item,
-            line=place.line,
-            offset=place.offset,
-            time=time,
-            sha256=hashes.get(place.item, ""),
-            summary=text[:400],
-        )
-        for place, text in list(places)[:_SHOWN]
-    )
+    return tuple(cite(Seat(place, text, time), hashes) for place, text in list(places)[:_SHOWN])
 
 
 def shown(text: str, room: int = SUBJECT) -> str:
