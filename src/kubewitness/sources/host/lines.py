@@ -59,7 +59,7 @@ class Lines:
     def __iter__(self) -> Iterator[tuple[Place, str]]:
         name, limit, wanted = self._source.name, self._limit, self._wanted
         offset, number = 0, 0
-        for pieces, beyond in self._blocks():
+        for pieces, beyond, is_clean in self._blocks():
             lacks = beyond  # the first piece alone
             for piece in pieces:
                 number += 1
@@ -80,7 +80,7 @@ class Lines:
                     yield Place(name, number, start, length), line.decode("utf-8", "backslashreplace")
                 elif line[0] == 0 and (rest := line.lstrip(b"\0")) and wanted(rest):
                     yield Place(name, number, start, length), decoded(rest)
-                elif is_junk(line):
+                elif not is_clean and is_junk(line):
                     self._add_junk(Place(name, number, start, length), line)
                 else:
                     self.passed += 1
@@ -93,18 +93,20 @@ class Lines:
         else:
             self.junk = msgspec.structs.replace(self.junk, reason=f"{lines} no text, this is the first")
 
-    def _blocks(self) -> Iterator[tuple[list[bytes], int]]:
-        """Lines as they come, and how many bytes the first of them lacks, that were beyond the limit."""
-        held, length = b"", 0  # the line that goes on
+    def _blocks(self) -> Iterator[tuple[list[bytes], int, bool]]:
+        """Lines as they come, how many bytes the first lacks (those beyond the limit), and that all are surely text."""
+        held, length, is_clean = b"", 0, True  # the line that goes on
         for chunk in self._source.open():
             lines = chunk.split(b"\n")
+            was_clean, is_clean = is_clean, len(chunk.translate(None, _CONTROLS)) == len(chunk)
             held += lines[0][: self._limit - len(held)]
             length += len(lines[0])
             if len(lines) == 1:
+                is_clean = is_clean and was_clean
                 continue
             lines[0] = held
             rest = lines.pop()
-            yield lines, length - len(held)
+            yield lines, length - len(held), is_clean and was_clean
             held, length = rest[: self._limit], len(rest)
         if length:
-            yield [held], length - len(held)
+            yield [held], length - len(held), False
