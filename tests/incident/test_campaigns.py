@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from kubewitness.detect.indicators.pack import shipped
 from kubewitness.incident.campaign_templates import SourceKind, Template, read, templates
-from kubewitness.incident.campaigns import Trace, match
+from kubewitness.incident.campaigns import Trace, match, traces_of
 from kubewitness.incident.investigate import Options, investigate
 from kubewitness.model.document import Document
 from kubewitness.model.errors import ContentError
-from kubewitness.model.incident import Evidence, ObjectName
+from kubewitness.model.incident import Evidence, Finding, ObjectName
+from kubewitness.model.text import Text
 from kubewitness.report.campaign_words import statement
 from kubewitness.rules.loader import RuleSet, content_folder
 
@@ -178,3 +179,19 @@ def test_every_template_names_rules_that_exist(rules: RuleSet) -> None:
                 assert not pattern.indicator or pattern.indicator in campaigns, pattern.indicator
             assert step.title.en
             assert step.title.zh
+
+
+def test_several_values_of_a_campaign_in_one_file_may_each_show_a_step(rules: RuleSet) -> None:
+    (incident,) = judged(RECORDED / "kubelet_config_commented_out" / "evidence", rules).incidents
+    matched = {"type": "wallet", "types": "wallet, file_path", "seen": "4abc", "also": "/tmp/.x1mr"}
+    nothing = Text("", "")
+    one = Finding(
+        "F-1", "indicators/teamtnt-chimaera-kube", nothing, nothing, "medium", "high", "activity", (), "n", "", 2,
+        "", "", matched=matched, incident=incident.id, evidence=EVIDENCE,
+    )  # fmt: skip
+    shown = list(traces_of(replace(incident, steps=(), edges=()), [one]))
+    assert [sorted(trace.indicators) for trace in shown] == [
+        ["teamtnt-chimaera-kube/wallet"],
+        ["teamtnt-chimaera-kube/file_path"],
+    ]
+    assert [trace.texts for trace in shown] == [("4abc", "/tmp/.x1mr"), ()]

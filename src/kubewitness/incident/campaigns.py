@@ -64,7 +64,7 @@ def matches(
     incident: Incident, findings: Iterable[Finding], visible: frozenset[SourceKind]
 ) -> tuple[CampaignMatch, ...]:
     """The campaigns that the incident runs like, the likeliest first. `findings`: of the whole document."""
-    traces = list(_traces(incident, findings))[:_TRACES]
+    traces = list(traces_of(incident, findings))[:_TRACES]
     found = [one for template in templates() if (one := match(template, traces, visible)) is not None]
     return tuple(sorted(found, key=lambda one: (-one.seen / max(one.visible, 1), -one.seen, one.id)))
 
@@ -159,7 +159,8 @@ def _compiled(expression: str) -> Any:
     return re2.compile(expression, _QUIET)
 
 
-def _traces(incident: Incident, findings: Iterable[Finding]) -> Iterator[Trace]:
+def traces_of(incident: Incident, findings: Iterable[Finding]) -> Iterator[Trace]:
+    """What was seen in an incident, each thing once; values of several types in one file are as many things."""
     nothing = frozenset[str]()
     for step in incident.steps:
         texts = tuple(filter(None, (step.command, *(one.summary for one in step.evidence if not one.audit_id))))
@@ -178,20 +179,20 @@ def _traces(incident: Incident, findings: Iterable[Finding]) -> Iterator[Trace]:
     for one in findings:
         if one.incident == incident.id and one.rule.startswith("indicators/"):
             types = str(one.matched.get("types") or one.matched.get("type", "")).split(", ")  # several: of one file
-            known = frozenset(f"{one.rule.partition('/')[2]}/{type_}" for type_ in types)
-            seen = (str(one.matched.get("seen", "")), str(one.matched.get("also", "")))
-            yield Trace(
-                frozenset((one.rule,)),
-                "",
-                (),
-                seen,
-                one.identity,
-                known,
-                "",
-                _seconds(one.first),
-                _seconds(one.last),
-                one.evidence,
-            )
+            for number, type_ in enumerate(types):
+                seen = tuple(str(one.matched.get(key, "")) for key in ("seen", "also")) if not number else ()
+                yield Trace(
+                    frozenset((one.rule,)),
+                    "",
+                    (),
+                    seen,
+                    one.identity,
+                    frozenset((f"{one.rule.partition('/')[2]}/{type_}",)),
+                    "",
+                    _seconds(one.first),
+                    _seconds(one.last),
+                    one.evidence,
+                )
     for edge in {one.link: one for one in reversed(incident.edges)}.values():
         when = _seconds(edge.evidence[0].time) if edge.evidence else None
         yield Trace(nothing, "", (), (), "", nothing, edge.link, when, None, edge.evidence)
