@@ -25,6 +25,7 @@ from kubewitness.evidence.json_text import members
 from kubewitness.evidence.opening import Source
 from kubewitness.model.collection import FORMAT_CLUSTER, Header
 from kubewitness.model.evidence import Note, ParseFailure
+from kubewitness.sources import command_lines
 from kubewitness.sources.host import manifest
 from kubewitness.sources.host.collected import Collection, below, verified
 from kubewitness.sources.host.context import Clock, Context
@@ -59,6 +60,8 @@ def read_objects(sources: Sequence[Source]) -> KubeObjects:
     out = KubeObjects()
     manifests = []
     for source in sources:
+        if source.kind == "text" and not source.is_archive and _is_command_lines(source):
+            out.items[source.name] = command_lines.KIND
         if source.kind not in {"lines", "documents"} or source.is_archive:
             continue
         kind = kind_of(_head(source))
@@ -131,6 +134,12 @@ def _head(source: Source) -> bytes:
         if len(head) >= _HEAD:
             break
     return head[:_HEAD]
+
+
+def _is_command_lines(source: Source) -> bool:
+    """What the control plane was started with stands beside a dump of the cluster; short enough to be seen whole."""
+    head = _head(source)
+    return len(head) < _HEAD and source.failure is None and command_lines.is_command_lines(head)
 
 
 def _only_objects(source: Source) -> bool:
