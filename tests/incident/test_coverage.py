@@ -1,0 +1,30 @@
+"""What could not be seen is said out loud: files of several machines that lie in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubewitness.incident.investigate import Options, investigate
+from kubewitness.model.text import Text
+from kubewitness.rules.loader import RuleSet
+
+LOGIN = "Nov 20 03:59:12 {} sshd[812]: Accepted password for root from 192.0.2.1 port 9 ssh2\n"
+
+
+def limitations(folder: Path, rules: RuleSet, names: tuple[str, ...]) -> tuple[Text, ...]:
+    flat = folder / "nodes" / "dump"
+    flat.mkdir(parents=True)
+    for number, name in enumerate(names):
+        (flat / f"auth{number}.log").write_text(LOGIN.format(name))
+    return investigate([str(folder)], rules=rules, options=Options()).coverage.limitations
+
+
+def test_files_of_several_machines_in_one_folder_are_told_with_what_to_do(tmp_path: Path, rules: RuleSet) -> None:
+    (told,) = [one for one in limitations(tmp_path, rules, ("node1", "node2")) if "several machines" in one.en]
+    assert told.en.startswith("The files in dump seem to be of several machines")
+    assert "Put each machine's into a folder of its own." in told.en
+    assert told.zh.startswith("dump 中的文件似乎来自多台机器")
+
+
+def test_files_of_one_machine_are_not(tmp_path: Path, rules: RuleSet) -> None:
+    assert not any("several machines" in one.en for one in limitations(tmp_path, rules, ("node1", "node1")))
