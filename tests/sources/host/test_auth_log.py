@@ -6,9 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kubewitness.model.host import HostEvent, LogLine
-from kubewitness.sources.host import logs
+from kubewitness.sources.host import auth_log, logs
+from kubewitness.sources.host.folding import Events
 from kubewitness.sources.host.recognise import kind_of
 from tests.corpus import CORPUS, needs_corpus
 from tests.sources.host.reading import context, folder, lines, moment, only
@@ -85,3 +88,40 @@ def test_real_logs_of_sshd_and_cron(tmp_path: Path) -> None:
     assert ("root", "188.124.3.41", False) in logins
     assert {one.command for one in host.events if one.category == "record"} >= {"touch /tmp/afile.txt"}
     assert not evidence.failures
+
+
+TEXTS = (
+    FAILED.format(1000), FAILED.format(2000), ACCEPTED,
+    "sshd[9]: Failed none for invalid user a b from 192.0.2.1 port 5 ssh2",
+    "sshd[9]: Invalid user x from 192.0.2.1 port 7", "sshd[9]: Invalid user x from 192.0.2.1", "sshd[9]: Disconnected",
+    "sshd[3]: message repeated 3 times: [ Failed password for root from 203.0.113.9 port 7 ssh2]",
+    "sshd[3]: Failed password for root from 203.0.113.9 port 123456 ssh2", "CRON[7]: (root) CMD (x)",
+    "CRON[7]: pam_unix(cron:session): session opened for user root", "sudo: pam_unix(sudo:session): session opened",
+    "sudo:  u : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id", "systemd-logind[1]: New session 5 of user root.",
+    "systemd-logind[1]: Removed session 5.", "passwd[1]: pam_unix(passwd:chauthtok): password changed for root",
+    "/usr/sbin/cron[1]: (root) CMD (y)", f"kubelet[1]: {KLOG}", "nginx[1]: x", "\tof several lines", "no log at all",
+)  # fmt: skip
+TIMES = (
+    "Mar 23 15:05:36", "Mar 23 15:05:59", "Mar 24 00:00:00", "Feb 30 15:05:36", "2024-03-23T15:05:36.5+00:00",
+    "2024-03-23T15:05:07Z", "2024-03-23T15:05:07.123456789+0530", "2024-13-23T15:05:07Z", "2024-03-23T15:05:61Z",
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(TIMES), st.sampled_from(TEXTS)), max_size=25))
+@settings(max_examples=150, deadline=None)
+def test_texts_understood_once_tell_what_each_line_tells(told: list[tuple[str, str]]) -> None:
+    text = "\n".join(line if line[0] in "\tn" else f"{time} n {line}" for time, line in told)
+    plain, quick = context(latest=moment(2024, 4, 1)), context(latest=moment(2024, 4, 1))
+    events, others = Events(), list[object]()
+    for fact in logs.read(lines(text), plain):
+        if isinstance(fact, HostEvent):
+            events.add(fact)
+        else:
+            others.append(fact)
+    wanted = (
+        (place, line) for place, line in lines(text) if auth_log.wanted(line.encode()) or not logs.wanted(line.encode())
+    )
+    found = list(auth_log.read(wanted, quick))
+    assert [fact for fact in found if isinstance(fact, HostEvent)] == events.kept()[0]
+    assert [fact for fact in found if not isinstance(fact, HostEvent)] == others
+    assert [note.reason for note in quick.notes] == [note.reason for note in plain.notes]

@@ -72,3 +72,9 @@ def test_a_line_behind_a_block_of_nuls_is_read() -> None:
     )
     assert [(place.line, text) for place, text in lines] == [(1, "kubelet E")]
     assert (lines.passed, lines.junk.reason if lines.junk else "") == (1, "a line that is no text")
+
+
+def test_a_line_that_is_no_text_is_told_though_the_block_with_its_end_is_clean() -> None:
+    lines = Lines(Chunks([b"plain\n\x01\x02\x03", b"ab", b"\nplain\n"]), wanted=never)
+    assert not list(lines)
+    assert (lines.passed, lines.junk.place.line if lines.junk else 0) == (2, 2)
