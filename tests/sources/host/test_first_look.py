@@ -85,6 +85,7 @@ def processes(programs: list[str], first: int = 400) -> str:
     return "USER PID PPID COMMAND\nroot 1 0 /sbin/init\n" + "".join(rows)
 
 
+KUBELET = "USER PID PPID COMMAND\nroot 1 0 /sbin/init\nroot 60 1 /usr/bin/kubelet --v=2 --hostname-override={}\n"
 ONE, OTHER = [f"a{number}" for number in range(15)], [f"b{number}" for number in range(15)]
 
 
@@ -96,6 +97,8 @@ ONE, OTHER = [f"a{number}" for number in range(15)], [f"b{number}" for number in
         ({"ps1.txt": processes(ONE), "ps2.txt": processes(OTHER, 9000)}, False),  # no number in common
         ({"ps1.txt": processes(ONE), "ps2.txt": processes(ONE).replace("/usr/bin/", "").replace(" -x", "")}, False),
         ({"ps1.txt": processes(ONE[:4]), "ps2.txt": processes(OTHER[:4])}, False),  # too few to say
+        ({"ps1.txt": KUBELET.format("node1"), "ps2.txt": KUBELET.format("node2")}, True),  # twins of one image
+        ({"ps1.txt": KUBELET.format("node1"), "ps2.txt": KUBELET.format("node1")}, False),
         ({"auth.log": LOGIN, "secure": LOGIN.replace("node1", "node2")}, True),
         ({"auth.log": LOGIN, "secure": LOGIN.replace("node1", "node1.example.org")}, False),
         ({"auth.log": LOGIN, "secure": LOGIN.replace("node1", "localhost")}, False),

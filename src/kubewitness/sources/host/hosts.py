@@ -45,6 +45,7 @@ from kubewitness.sources.host.folding import Events, Owners, distinct, merged
 from kubewitness.sources.host.formats import BY_KIND
 from kubewitness.sources.host.interface import Fact, Frames, Reader
 from kubewitness.sources.host.lines import Lines, decoded, is_binary
+from kubewitness.sources.host.own_name import HOST_NAME, override, own_name
 
 MAX_FILE: Final = 1024 * 1024
 _FILES: Final = 128 * 1024 * 1024  # of all files of a machine together
@@ -67,14 +68,11 @@ _COMPARED: Final = 40  # process lists of one machine
 _OF_ONE: Final = frozenset(("processes", collected.RECORDS))  # a list of one machine at one moment
 # What tells the clock, before the rest.
 _FIRST: Final = (*(one.kind for one in BY_KIND.values() if one.first), "containerd log", "processes")
-_OVERRIDE = re.compile(r"(?:^|[\s\"'])--hostname-override[= ]\"?([A-Za-z0-9.-]{1,253})")
-_HOST_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,252})\s*(?:\n|$)")
 # Logs of text, by the names they have on every machine; wtmp, lastlog and the like are binary by nature.
 _TEXT_LOG = re.compile(
     r"/var/log/(?:[^/]{1,255}/){0,9}(?:messages|syslog|secure|cron|maillog|[^/]{1,200}\.log)(?:[.-]\d{1,8})?"
 )
 _JOURNAL: Final = b"LPKSHHRH"  # the magic number of a journal file
-_NODE_NAME = re.compile(r'"NodeName":"([a-z0-9.-]{1,253})"')
 
 
 @dataclass
@@ -255,8 +253,8 @@ class _Machine:
         self._host.events, left_out = self._events.kept()
         if left_out:
             self._result.notes.append(Note(Place(members[0][0].name, 0, 0), left_out))
-        named = next((one.header.host for one in self.collections if _HOST_NAME.fullmatch(one.header.host)), "")
-        self._host.name = _own_name(self._host, named) or self._host.name
+        named = next((one.header.host for one in self.collections if HOST_NAME.fullmatch(one.header.host)), "")
+        self._host.name = own_name(self._host, named) or self._host.name
         return self._host
 
     def _tell_apart(
@@ -270,7 +268,9 @@ class _Machine:
             for source, kind in members
             if kind == "processes"
         ]
-        if why := apart(lists[:_COMPARED], [looks[source.name].names for source, _ in members][: 10 * _COMPARED]):
+        names = [looks[source.name].names for source, _ in members][: 10 * _COMPARED]
+        kubelets = [frozenset(filter(None, map(override, some))) for some in lists]
+        if why := apart(lists[:_COMPARED], names) or apart((), kubelets[:_COMPARED]):
             self._result.mixed.append(self._host.name)
             advice = "put each machine's into a folder of its own"
             text = f"the files of {self._host.name} seem to be of several machines, or from before and after a restart"
@@ -386,27 +386,3 @@ def _started(fact: Fact) -> datetime | None:
     if not isinstance(fact, Process) or not fact.started.endswith("Z"):
         return None
     return datetime.fromisoformat(fact.started.replace("Z", "+00:00"))
-
-
-def _own_name(host: Host, collected: str) -> str:
-    """What the machine calls itself: the running kubelet's override, its log, the collector's word, the host name file.
-
-    The kubelet's word comes first because the API server and its audit log know the node by that name.
-    """
-    for process in host.processes:
-        words = process.command.split(None, 1)
-        if (
-            words[0].rpartition("/")[2] == "kubelet"
-            and not process.container
-            and (found := _OVERRIDE.search(process.command))
-        ):
-            return found[1]
-    for line in host.logs:
-        if line.component == "kubelet" and (found := _NODE_NAME.search(line.fields.get("nodeConfig", ""))):
-            return found[1]
-    if collected:
-        return collected
-    for file in host.files:
-        if file.path == "/etc/hostname" and (name := _HOST_NAME.match(file.text)):
-            return name[1]
-    return ""
