@@ -57,7 +57,11 @@ def binding_of(request: Request) -> Binding | None:
     if match["kind"] == "RoleBinding":
         # Written as "name/namespace".
         name, _, namespace = name.rpartition("/") if "/" in name else (name, "", request.namespace)
-    subject = f"{match['subject_kind']} {match['subject']}"
+    who = match["subject"]
+    if match["subject_kind"] == "ServiceAccount":  # written as "name/namespace" too
+        account, _, home = who.partition("/")
+        who = f"{home}/{account}" if home else account
+    subject = f"{match['subject_kind']} {who}"
     return Binding(match["kind"], namespace, name, f"{match['role_kind']} {match['role']}", subject)
 
 
@@ -191,13 +195,14 @@ def _credential(first: Request, granted: Sequence[Request], citer: Citer, accust
     token = kind_of_name(first.identity) == "serviceaccount"
     masters = "system:masters" in first.final.user.groups
     what = Text("A token of service account", "ServiceAccount 令牌") if token else Text("A credential of", "凭据")
-    shown = f" ({', '.join(ids)})" if ids else ""
+    shown, shown_zh = (f" ({', '.join(ids)})", f"（{'、'.join(ids)}）") if ids else ("", "")
+    of = f"的 {what.zh}" if token else f"的{what.zh}"
     en = f"{what.en} {first.identity}{shown} was used by the intruder from {first.address or 'an unrecorded address'}."
-    zh = f"入侵者从 {first.address or '未记录的地址'} 使用了 {first.identity} 的{what.zh}{shown}。"
+    zh = f"入侵者从 {first.address or '未记录的地址'} 使用了 {first.identity} {of}{shown_zh}。"
     if accustomed:
         en = f"{what.en} {first.identity}{shown} was used from its accustomed address {first.address}, "
         en += "by its owner or by a thief."
-        zh = f"{first.identity} 的{what.zh}{shown}在其惯用地址 {first.address} 被使用：可能是本人，也可能被盗用。"
+        zh = f"{first.identity} {of}{shown_zh}在其惯用地址 {first.address} 被使用：可能是本人，也可能被盗用。"
     if masters:
         en += " It belongs to system:masters, which no RBAC change can restrain: only a new CA revokes it."
         zh += "它属于 system:masters，任何 RBAC 修改都无法限制，只有更换 CA 才能吊销。"

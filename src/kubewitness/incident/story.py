@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from kubewitness.incident.blast import Touched
 from kubewitness.incident.cascade import Effect
+from kubewitness.incident.cause import opens
 from kubewitness.incident.deeds import BINDINGS, WORKLOADS, kind_of
 from kubewitness.incident.requests import Request
 from kubewitness.incident.steps import StepDraft
@@ -15,12 +16,21 @@ from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name
 
 _SENTENCES = 5
+_NAMED = 3
 
 
 def workloads_left(touched: Touched) -> list[ObjectName]:
     """Workloads the intruder made and nobody was seen to delete."""
     gone = set(touched.deleted)
     return [o for o in touched.created if o.kind in WORKLOADS and o not in gone]
+
+
+def others_left(touched: Touched) -> list[ObjectName]:
+    """What else the intruder made or changed that stays: webhooks, bindings, accounts, patched workloads."""
+    gone = {(o.kind, o.namespace, o.name) for o in touched.deleted}
+    made = [o for o in touched.created if o.kind not in WORKLOADS]
+    made += [o for o in touched.changed if o not in touched.created]
+    return [o for o in dict.fromkeys(made) if "/" not in o.kind and (o.kind, o.namespace, o.name) not in gone]
 
 
 def headline(
@@ -38,7 +48,9 @@ def headline(
     mining = any(t.startswith("T1496") for t in techniques)
     disguised = any(t.startswith("T1036") for t in techniques)
     first = requests[0]
-    allowed = next((r for r in requests if r.succeeded and kind_of_name(r.identity) != "rejected"), first)
+    # The way in, as `cause.entry_point` has it: a probe that anybody may make opened nothing.
+    accepted = [r for r in requests if r.succeeded and kind_of_name(r.identity) != "rejected"]
+    allowed = next(filter(opens, accepted), accepted[0] if accepted else first)
     kind = kind_of_name(allowed.identity)
     if not any(r.succeeded for r in requests):
         return Text(
@@ -73,7 +85,9 @@ def headline(
             en += f"; {name}{others.en}{posing.en} was deployed and not seen removed"
             zh += f"；已部署 {name}{others.zh}{posing.zh}，未见被删除"
     elif touched.created:
-        en, zh = en + f"; {len(touched.created)} objects were created", zh + f"；创建了 {len(touched.created)} 个对象"
+        count = len(touched.created)
+        made = "1 object was created" if count == 1 else f"{count} objects were created"
+        en, zh = f"{en}; {made}", f"{zh}；创建了 {count} 个对象"
     elif any(thing.kind == "secrets" for thing in touched.read):
         en, zh = en + "; Secrets were read", zh + "；Secret 已被读取"
     elif touched.read:
@@ -129,10 +143,17 @@ def status(
     left = workloads_left(touched)
     nodes = {node for effect in effects.values() for node in effect.nodes}
     out: list[tuple[Text, Text]] = []
+    others = others_left(touched)
     if left:
-        names = ", ".join(f"{kind_of(o.kind)} {o.namespace}/{o.name}" for o in left[:3])
-        on = Text(f", on {len(nodes)} nodes" if nodes else "", f"，分布在 {len(nodes)} 个节点" if nodes else "")
-        effect = Text(f"Not seen removed: {names}{on.en}", f"未见删除：{names}{on.zh}")
+        names, names_zh = _names(left)
+        also, also_zh = _names(others) if others else ("", "")
+        rest = Text(f"; nor undone: {also}" if also else "", f"；未见恢复：{also_zh}" if also else "")
+        noun = "node" if len(nodes) == 1 else "nodes"
+        on = Text(f", on {len(nodes)} {noun}" if nodes else "", f"，分布在 {len(nodes)} 个节点" if nodes else "")
+        effect = Text(f"Not seen removed: {names}{on.en}{rest.en}", f"未见删除：{names_zh}{on.zh}{rest.zh}")
+    elif others:
+        names, names_zh = _names(others)
+        effect = Text(f"Not seen removed or undone: {names}", f"未见删除或恢复：{names_zh}")
     elif touched.created:
         effect = Text(
             "Workloads the intruder made were removed, or none were made", "入侵者创建的工作负载已删除，或未创建"
@@ -146,6 +167,15 @@ def status(
     credentials = Text(f"{n} to rotate", f"{n} 项需轮换") if n else Text("None seen read or made", "未见被读取或签发")
     out.append((Text("Credentials", "凭据"), credentials))
     return tuple(out)
+
+
+def _names(objects: Sequence[ObjectName]) -> tuple[str, str]:
+    named = [f"{kind_of(o.kind)} {f'{o.namespace}/' if o.namespace else ''}{o.name or '?'}" for o in objects[:_NAMED]]
+    more = len(objects) - len(named)
+    return (
+        ", ".join(named) + (f" and {more} more" if more else ""),
+        "、".join(named) + (f"等 {len(objects)} 个对象" if more else ""),
+    )
 
 
 def _way_in(cause: RootCause, end: str) -> Text:

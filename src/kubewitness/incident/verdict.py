@@ -41,16 +41,17 @@ def verdict(requests: Sequence[Request], steps: Sequence[StepDraft]) -> Verdict:
                 f"删除了 {len(missing)} 个此处从不存在的对象（{names}）：自带的竞争对手清单。",
             )
         )
-    gaps = _gaps(steps)
+    gaps, paced = _gaps(steps), list[Text]()
     busy = [gap for gap in gaps if gap <= _BURST]
     if len(busy) >= 4:
         median = sorted(busy)[len(busy) // 2]
         if median < _PERSON / 2:
-            worm.append(
+            paced.append(
                 Text(
                     f"Acts follow each other every {median:.1f} s at the median.", f"操作间隔中位数仅 {median:.1f} 秒。"
                 )
             )
+            worm += paced
         else:
             person.append(
                 Text(
@@ -72,6 +73,8 @@ def verdict(requests: Sequence[Request], steps: Sequence[StepDraft]) -> Verdict:
         person.append(
             Text("Uses a named user's credential, chosen for this cluster.", "使用了属于本集群具名用户的凭据。")
         )
+    if paced == worm and not person:  # a person's script acts as quickly as a worm's
+        return Verdict("undetermined", "low", tuple(worm), ())
     if len(worm) > len(person):
         return Verdict("worm", "high" if len(worm) >= 3 and not person else "medium", tuple(worm), tuple(person))
     if len(person) > len(worm):
