@@ -13,7 +13,8 @@ from tests.sources.host.reading import context, lines
 
 CALL = (
     "arch=c000003e syscall={call} success={success} exit={exit} a0={a0} a1=7ffd{pid:x} a2={a2} a3=0 items=1 "
-    'ppid={ppid} pid={pid} auid=4294967295 uid=0 gid=0 euid=0 suid=0 tty=(none) ses={pid} comm="x" exe="/usr/bin/x" key=(null)'
+    "ppid={ppid} pid={pid} auid=4294967295 uid=0 gid=0 euid=0 suid=0 tty=(none) ses={pid} "
+    'comm="x" exe="/usr/bin/x" key=(null)'
 )
 SENDER = 'pid={pid} uid=0 auid=0 ses={pid} msg=\'op=PAM:session_open acct="root" exe="/usr/sbin/cron" res=success\''
 ALONE = {
@@ -103,6 +104,15 @@ def test_a_number_on_which_the_event_depends_tells_events_apart() -> None:
     one, other = (call(257, 9, a0=a0, a2="1", more=PASSWD.format("x", 1)) for a0 in ("ffffff9c", "5"))
     cwd = 'CWD cwd="/etc"'
     assert [event.path for event in told([cwd, *one], [cwd, *other], [cwd, *one])] == ["/etc/x", "x"]
+
+
+def test_calls_that_failed_in_different_ways_are_told_apart() -> None:
+    address = "SOCKADDR saddr=02000D05CB007121"
+    tried = [call(42, 9, more=address) for _ in range(4)]
+    ends = ("-115", "-111", "-115", "-111")
+    events = told(*([one.replace("success=yes exit=3", f"success=no exit={end}") for one in records]
+                    for records, end in zip(tried, ends, strict=True)))  # fmt: skip
+    assert [(event.succeeded, event.count) for event in events] == [(None, 2), (False, 2)]
 
 
 def test_a_number_that_stands_twice_is_left_to_the_parser() -> None:
