@@ -53,9 +53,10 @@ class Effect:
             return ()
         out = []
         if self.pods:
-            on = f" on {len(self.nodes)} nodes ({', '.join(sorted(self.nodes)[:6])})" if self.nodes else ""
-            zh = f"，分布在 {len(self.nodes)} 个节点（{', '.join(sorted(self.nodes)[:6])}）" if self.nodes else ""
-            out.append(Text(f"{len(self.pods)} pods started{on}", f"启动了 {len(self.pods)} 个 Pod{zh}"))
+            pods, nodes, names = len(self.pods), len(self.nodes), sorted(self.nodes)[:6]
+            on = f" on {nodes} {'node' if nodes == 1 else 'nodes'} ({', '.join(names)})" if nodes else ""
+            zh = f"，分布在 {nodes} 个节点（{'、'.join(names)}）" if nodes else ""
+            out.append(Text(f"{pods} {'pod' if pods == 1 else 'pods'} started{on}", f"启动了 {pods} 个 Pod{zh}"))
         n = len(self.events)
         out.append(Text(f"{n} events by controllers and nodes, folded", f"{n} 条控制器与节点事件（已折叠）"))
         return tuple(out)

@@ -210,13 +210,13 @@ def _of_nodes(machines: HostEvidence) -> list[Text]:
             )
         )
     else:
-        names = ", ".join(logged[:_NAMED])
+        names = logged[:_NAMED]
         out.append(
             Text(
                 f"Requests sent to a kubelet directly were looked for in the kubelet logs of {_machines(logged)} "
-                f"({names}): at its usual verbosity a kubelet logs commands that could not start, not those that did, "
-                "and no caller.",
-                f"已在 {len(logged)} 台机器（{names}）的 kubelet 日志中查找直接请求：在默认日志级别下，"
+                f"({', '.join(names)}): at its usual verbosity a kubelet logs commands that could not start, "
+                "not those that did, and no caller.",
+                f"已在 {len(logged)} 台机器（{'、'.join(names)}）的 kubelet 日志中查找直接请求：在默认日志级别下，"
                 "kubelet 只记录无法启动的命令，"
                 "不记录成功的命令，也不记录调用方。",
             )
@@ -229,23 +229,25 @@ def _of_nodes(machines: HostEvidence) -> list[Text]:
             )
         )
     else:
-        names = ", ".join(listed[:_NAMED])
+        names = listed[:_NAMED]
         out.append(
             Text(
-                f"Processes were seen on {_machines(listed)} ({names}), at one moment each: "
+                f"Processes were seen on {_machines(listed)} ({', '.join(names)}), at one moment each: "
                 "what had ended by then, and other machines, were not.",
-                f"看到了 {len(listed)} 台机器（{names}）在某一时刻的进程：在此之前已结束的进程以及其他机器不在其中。",
+                f"看到了 {len(listed)} 台机器（{'、'.join(names)}）在某一时刻的进程："
+                "在此之前已结束的进程以及其他机器不在其中。",
             )
         )
         watched = [host.name for host in machines.hosts if any(e.category == "process_creation" for e in host.events)]
         blind = [name for name in listed if name not in watched]
         if blind:
-            names = ", ".join(blind[:_NAMED])
+            names = blind[:_NAMED]
             out.append(
                 Text(
-                    f"Nothing recorded the start of programs on {_machines(blind)} ({names}): what was typed into a "
-                    "shell there is not known. linux_audit with execve, Tetragon, Tracee or Falco would have shown it.",
-                    f"{len(blind)} 台机器（{names}）没有记录程序的启动：在其 shell 中输入过什么不得而知。"
+                    f"Nothing recorded the start of programs on {_machines(blind)} ({', '.join(names)}): "
+                    "what was typed into a shell there is not known. "
+                    "linux_audit with execve, Tetragon, Tracee or Falco would have shown it.",
+                    f"{len(blind)} 台机器（{'、'.join(names)}）没有记录程序的启动：在其 shell 中输入过什么不得而知。"
                     "记录 execve 的 linux_audit，或 Tetragon、Tracee、Falco 可以显示这些内容。",
                 )
             )

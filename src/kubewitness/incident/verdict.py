@@ -31,14 +31,15 @@ def verdict(requests: Sequence[Request], steps: Sequence[StepDraft]) -> Verdict:
             )
         )
     elif scripted and len(families) <= 2 and not any(f == "kubectl" for f in families):
-        worm.append(Text(f"Only scripted agents: {', '.join(scripted)}.", f"仅使用脚本客户端：{', '.join(scripted)}。"))
+        worm.append(Text(f"Only scripted agents: {', '.join(scripted)}.", f"仅使用脚本客户端：{'、'.join(scripted)}。"))
     missing = [r for r in requests if r.verb == "delete" and r.missing]
     if len(missing) >= 2:
-        names = ", ".join(dict.fromkeys(r.name for r in missing if r.name))
+        named = dict.fromkeys(r.name for r in missing if r.name)
         worm.append(
             Text(
-                f"Deletes {len(missing)} objects that never existed here ({names}): a list of rivals carried along.",
-                f"删除了 {len(missing)} 个此处从不存在的对象（{names}）：自带的竞争对手清单。",
+                f"Deletes {len(missing)} objects that never existed here ({', '.join(named)}): "
+                "a list of rivals carried along.",
+                f"删除了 {len(missing)} 个此处从不存在的对象（{'、'.join(named)}）：自带的竞争对手清单。",
             )
         )
     gaps, paced = _gaps(steps), list[Text]()

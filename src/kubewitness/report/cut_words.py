@@ -12,8 +12,9 @@ _NAME = 80
 
 HEADING = Text("What would have stopped it", "怎样本可阻止入侵")
 INTRODUCTION = Text(
-    "Every request was judged again by the roles and bindings of its time, each time without the ones named.",
-    "用各请求当时的角色与绑定重新判定，每次去掉所列对象。",
+    "Every request was judged again by the roles and bindings of its time, each time without the ones named; "
+    "what everybody may ask is not counted.",
+    "用各请求当时的角色与绑定重新判定，每次去掉所列对象；任何人都可发出的请求不计在内。",
 )
 
 COLON = Text(": ", "：")

@@ -121,7 +121,8 @@ def seen(document: Document, language: Language) -> str:
     coverage = document.coverage
     events, requests = words.number(coverage.events), words.number(coverage.requests)
     items, rules = len(coverage.items), coverage.rules_loaded
-    levels = ", ".join(f"{short(name, 20)} {words.number(count)}" for name, count in list(coverage.levels.items())[:6])
+    counted = [f"{short(name, 20)} {words.number(count)}" for name, count in list(coverage.levels.items())[:6]]
+    levels = ("、" if language == "zh" else ", ").join(counted)
     when = words.period(coverage.first, coverage.last, language)
     known, known_zh = "", ""
     if coverage.indicators_loaded:

@@ -138,7 +138,7 @@ WORDS: dict[str, Text] = {
     "created_before_why": Text("Who made it and when is not in this evidence.", "创建人与时间：现有证据中没有。"),
     "by": Text("by", "由"),
     "used": Text("Used", "利用"),
-    "used_n": Text("authorised {n} of {total} allowed intruder requests", "放行了攻击者获准请求中的 {n}/{total} 次"),
+    "used_n": Text("authorised {n} of {total} allowed intruder requests", "放行了入侵者获准请求中的 {n}/{total} 次"),
     "used_once": Text("no request names it as its authorization", "没有请求的授权理由指向它"),
     "deleted": Text("Deleted", "删除"),
     "deleted_not": Text("Not deleted in this evidence", "现有证据中未见删除"),
