@@ -89,6 +89,22 @@ def test_what_began_after_the_intruder_entered_is_inferred_to_be_theirs(tmp_path
     assert "推断" in step.why.zh
 
 
+def test_the_state_tells_what_was_found_on_a_node_though_no_object_was_made(tmp_path: Path, rules: RuleSet) -> None:
+    entered(tmp_path)
+    machine(tmp_path, AFTER, MINER)
+    effect = only(looked_at(tmp_path, rules)).status[0][1]
+    assert effect.en.startswith("Nothing was created. Found on node-a: Miner is running")
+    assert effect.zh.startswith("未创建任何对象。在 node-a 上发现：")
+
+
+def test_the_state_tells_nothing_of_a_node_where_nothing_is_tied_to_the_intruder(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    entered(tmp_path)
+    machine(tmp_path, BEFORE, MINER)
+    assert of_the_log(looked_at(tmp_path, rules)).status[0][1].en == "Nothing was created"
+
+
 def test_the_very_command_that_the_intruder_asked_for_is_theirs(tmp_path: Path, rules: RuleSet) -> None:
     entered(tmp_path, MINER)
     machine(tmp_path, AFTER, MINER)

@@ -20,6 +20,8 @@ _TOLD = 90  # ... and in a sentence of the story
 COMMANDS = ("host/kubelet_exec_fan_out", "host/exec_download")  # rules about commands that came through the kubelet
 _FETCHES = ("host/exec_download", "host/download_and_run", "host/environment_sent")
 _SHOWN = 8  # places cited for a step or finding
+_TITLES = 3  # findings on nodes that the state of an incident names, and nodes
+_GRAVE = SEVERITIES.index("high")
 
 
 def cited(places: Iterable[tuple[Place, str]], time: str, hashes: Mapping[str, str]) -> tuple[Evidence, ...]:
@@ -171,6 +173,26 @@ def why_together(told: Sequence[HostFinding]) -> tuple[Text, ...]:
             "这些地址是入侵者的命令下载文件的来源；命令本身从何处发出不得而知。",
         ),
     )
+
+
+def also_found(status: tuple[tuple[Text, Text], ...], told: Sequence[HostFinding]) -> tuple[tuple[Text, Text], ...]:
+    """The state as the audit log tells it, with what was found on nodes: a deleted pod may have left a cron job."""
+    grave = sorted(
+        (one for one in told if one.kind == "intrusion" and SEVERITIES.index(one.severity) >= _GRAVE),
+        key=lambda one: (-SEVERITIES.index(one.severity), one.rule, one.host),
+    )
+    if not status or not grave:
+        return status
+    hosts = list(dict.fromkeys(sorted(one.host for one in grave)))[:_TITLES]
+    titles = list({one.rule: one.title for one in grave}.values())
+    en, zh = [one.en for one in titles[:_TITLES]], [one.zh for one in titles[:_TITLES]]
+    more = len(titles) - len(en)
+    (label, effect), *rest = status
+    effect = Text(
+        f"{effect.en}. Found on {', '.join(hosts)}: {'; '.join(en)}{f' and {more} more' if more else ''}",
+        f"{effect.zh}。在 {'、'.join(hosts)} 上发现：{'；'.join(zh)}{f'，另有 {more} 项' if more else ''}",
+    )
+    return ((label, effect), *rest)
 
 
 def status_of(host: Host, told: Sequence[HostFinding], causes: Sequence[RootCause]) -> tuple[tuple[Text, Text], ...]:

@@ -28,6 +28,7 @@ from kubewitness.incident.node_links import Tie, tie_of, told_apart
 from kubewitness.incident.node_story import (
     COMMANDS,
     SUBJECT,
+    also_found,
     cited,
     entry_of,
     fetched_from,
@@ -104,7 +105,8 @@ def with_nodes(
         run, joins = with_execs(incident, views, hashes)
         edges = list(once((*edges, *joins)))
         added = [*run, *(_step(view, group, tie, hashes, edges) for view, tie, group in tied)]
-        grown = replace(incident, nodes=tuple(sorted(nodes)), edges=tuple(edges))
+        status = also_found(incident.status, [finding for _, _, group in tied for finding in group])
+        grown = replace(incident, nodes=tuple(sorted(nodes)), edges=tuple(edges), status=status)
         out.append(_renumbered(grown, (*incident.steps, *added)) if added or joins else incident)
     for number, incident in enumerate(out):
         notes = [note for key, said in apart.items() if key not in taken for at, note in said if at == number]
