@@ -70,3 +70,11 @@ def test_speed_alone_makes_no_worm(judged: Investigate) -> None:
     assert verdict is not None
     assert ["every 2.0 s" in reason.en for reason in verdict.reasons] == [True]
     assert (verdict.verdict, verdict.confidence) == ("undetermined", "low")
+
+
+def test_what_was_tried_in_vain_is_told_in_chinese_too(judged: Investigate) -> None:
+    log = _log()
+    log.request("create", "serviceaccounts", at="14:01", namespace="ci", name="back", code=409, body={}, **STOLEN)
+    titles = [step.description for step in only(judged(log)).steps]
+    assert [title.en for title in titles if "tried" in title.en] == ["tried to create ServiceAccount ci/back: 409"]
+    assert [title.zh for title in titles if "尝试" in title.zh] == ["尝试创建 ServiceAccount ci/back：409"]

@@ -132,7 +132,7 @@ def _write(request: Request) -> Deed:
     if not request.succeeded:
         phrase = Text(
             f"tried to {request.verb} {kind} {name}: {request.code}",
-            f"尝试 {request.verb} {kind} {name}：{request.code}",
+            f"尝试{_TRIED.get(request.verb, f' {request.verb}')} {kind} {name}：{request.code}",
         )
         return Deed("change", phrase, "", ("failed", request.verb, request.resource, name))
     made = request.verb == "create" or request.code == 201
@@ -146,6 +146,7 @@ def _write(request: Request) -> Deed:
     return Deed("create" if made else "change", phrase, technique, (request.verb, request.resource, name))
 
 
+_TRIED = {"create": "创建", "update": "修改", "patch": "修改"}
 _WRITE_TECHNIQUES = {
     **dict.fromkeys(WORKLOADS, "T1610"),
     "cronjobs": "T1053.007",
