@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from kubewitness.incident.investigate import Options, investigate
+from kubewitness.rules.loader import RuleSet
 from tests.incident.conftest import Investigate
 from tests.incident.logs import KUBECTL, Log, account, allowed_by, binding, daemonset
 from tests.incident.test_attribution import INTRUDER, only
@@ -78,3 +82,13 @@ def test_what_was_tried_in_vain_is_told_in_chinese_too(judged: Investigate) -> N
     titles = [step.description for step in only(judged(log)).steps]
     assert [title.en for title in titles if "tried" in title.en] == ["tried to create ServiceAccount ci/back: 409"]
     assert [title.zh for title in titles if "尝试" in title.zh] == ["尝试创建 ServiceAccount ci/back：409"]
+
+
+def test_pods_that_a_change_replaced_are_not_said_to_have_started(rules: RuleSet) -> None:
+    folder = Path(__file__).resolve().parents[2] / "scenarios" / "recorded" / "malicious_webhook" / "evidence"
+    incident = only(
+        investigate([str(folder)], rules=rules, options=Options(now=datetime(2026, 11, 23, tzinfo=UTC), workers=1))
+    )
+    assert sorted(pod.name for pod in incident.pods) == ["checkout-687cdb9f84-pvn6x", "checkout-7b76bdbcdf-vdd9j"]
+    assert incident.nodes == ("node1",)
+    assert not any("checkout-568c7b48df" in edge.target.name for edge in incident.edges)

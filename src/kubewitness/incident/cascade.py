@@ -107,7 +107,36 @@ def cascades(found: Sequence[Event], steps: Sequence[StepDraft], roots: Sequence
         if found_home is not None:
             home, link = found_home
             _note(effects.setdefault(home.step, Effect()), event, home.name, link)
+    for effect in effects.values():
+        _without_replaced(effect)
     return effects
+
+
+def _without_replaced(effect: Effect) -> None:
+    """Leave out pods that only ended: a change of a workload that was there before replaces its pods."""
+    made, gone = set[str](), set[str]()
+    for event in effect.events:
+        if event.resource != "pods":
+            continue
+        body = event.response_object if event.verb == "create" and not event.subresource else None
+        meta = body.get("metadata") if isinstance(body, dict) else None
+        name = event.name or (str(meta.get("name", "")) if isinstance(meta, dict) else "")
+        if event.verb == "create" and event.subresource in ("", "binding"):
+            made.add(f"{event.namespace}/{name}")
+        elif event.verb == "delete":
+            gone.add(f"{event.namespace}/{name}")
+    replaced = {pod for pod in effect.pods if (name := f"{pod.namespace}/{pod.name}") in gone and name not in made}
+    if not replaced or replaced == set(effect.pods):
+        return
+    ended = {entity_of(pod) for pod in replaced}
+    for pod in replaced:
+        del effect.pods[pod]
+    before = {target.name for _, source, target in effect.joins if source in ended and target.kind == "node"}
+    for key in [key for key in effect.joins if key[1] in ended or key[2] in ended]:
+        del effect.joins[key]
+    left = {target.name for _, _, target in effect.joins if target.kind == "node"}
+    for node in before - left:
+        effect.nodes.pop(node, None)
 
 
 def _later(time: str) -> str:
