@@ -36,10 +36,16 @@ def _with(*cuts: Cut) -> Document:
         (
             Cut((BINDING,), 3, 9, 20, {"a": 9, "b": 6, "c": 3, "d": 1, "e": 1}, 5, at_most=True, uncertain=True),
             "3 of the intruder's 9 requests would have been refused; so would at most 20 legitimate requests "
-            "(a 9, b 6, c 3 and 2 more). "
+            "(a 9, b 6, c 3 and 2 more). That is no remedy. "
             "Uncertain: it rests on roles or bindings that the evidence does not show.",
-            "入侵者 9 个请求中的 3 个会被拒绝；至多 20 个正常请求也会被拒绝（a 9、b 6、c 3，另有 2 个身份）。"
+            "入侵者 9 个请求中的 3 个会被拒绝；至多 20 个正常请求也会被拒绝（a 9、b 6、c 3，另有 2 个身份）。这不是可行的补救。"
             "不确定：涉及证据中看不到内容的角色或绑定。",
+        ),
+        (
+            Cut((ObjectName("clusterrolebindings", "", "system:coredns"),), 2, 2, 0),
+            "all 2 requests of the intruder would have been refused; nobody else's in this log. "
+            "It is part of Kubernetes itself: leave it, and take the credential away.",
+            "入侵者的全部 2 个请求都会被拒绝；本日志中其他人不受影响。它属于 Kubernetes 自身：请保留，应收回的是凭据。",
         ),
     ],
 )

@@ -109,7 +109,8 @@ class Cutter:
         others, unread = self._others(frozenset().union(*judged), asked)
         made = [self._cut(one, found, asked, others, unread) for one, found in judged.items()]
         made.sort(key=_rank)
-        return tuple(made[:_TOLD])
+        # What breaks more than it stops is no remedy; it is told, as that, only where nothing better is known.
+        return tuple([cut for cut in made if cut.broken <= cut.refused][:_TOLD] or made[:1])
 
     def _cut(
         self, keys: frozenset[Key], found: Effect, asked: Sequence[Asked], others: Sequence[Asked],

@@ -44,6 +44,12 @@ def effect(cut: Cut) -> Text:
         zh = f"入侵者 {cut.total} 个请求中的 {cut.refused} 个会被拒绝"
     broken_en, broken_zh = _broken(cut)
     en, zh = f"{en}; {broken_en}", f"{zh}；{broken_zh}"
+    if cut.broken > cut.refused:
+        en += ". That is no remedy"
+        zh += "。这不是可行的补救"
+    if any(name.name.startswith("system:") for name in cut.objects):
+        en += ". It is part of Kubernetes itself: leave it, and take the credential away"
+        zh += "。它属于 Kubernetes 自身：请保留，应收回的是凭据"
     if cut.uncertain:
         en += ". Uncertain: it rests on roles or bindings that the evidence does not show"
         zh += "。不确定：涉及证据中看不到内容的角色或绑定"
