@@ -38,8 +38,8 @@ def _with(*cuts: Cut) -> Document:
             "3 of the intruder's 9 requests would have been refused; so would at most 20 legitimate requests "
             "(a 9, b 6, c 3 and 2 more). That is no remedy. "
             "Uncertain: it rests on roles or bindings that the evidence does not show.",
-            "入侵者 9 个请求中的 3 个会被拒绝；至多 20 个正常请求也会被拒绝（a 9、b 6、c 3，另有 2 个身份）。这不是可行的补救。"
-            "不确定：涉及证据中看不到内容的角色或绑定。",
+            "入侵者 9 个请求中的 3 个会被拒绝；至多 20 个正常请求也会被拒绝（a 9、b 6、c 3，另有 2 个身份）。"
+            "这不是可行的补救。不确定：涉及证据中看不到内容的角色或绑定。",
         ),
         (
             Cut((ObjectName("clusterrolebindings", "", "system:coredns"),), 2, 2, 0),
