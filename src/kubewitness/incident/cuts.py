@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -73,12 +73,9 @@ def with_cuts(
     gathered = list(gathered)
     requests_by_id = {requests[0].audit_id: requests for requests in gathered if requests and requests[0].audit_id}
     cutter = Cutter(scan, history_of(scan.ledger, objects), [one for requests in gathered for one in requests])
-    return [
-        replace(incident, cuts=cutter.cuts(requests))
-        if (requests := requests_by_id.get(next(iter(incident.audit_ids), "")))
-        else incident
-        for incident in incidents
-    ]
+    of_each = [requests_by_id.get(next(iter(incident.audit_ids), ""), ()) for incident in incidents]
+    made = cutter.of_all(of_each)
+    return [replace(incident, cuts=cuts) if cuts else incident for incident, cuts in zip(incidents, made, strict=True)]
 
 
 class Cutter:
@@ -93,6 +90,20 @@ class Cutter:
 
     def cuts(self, requests: Sequence[Request]) -> tuple[Cut, ...]:
         """What would have stopped the intruder, best first: harm avoided against legitimate use broken."""
+        return self.of_all([requests])[0]
+
+    def of_all(self, groups: Sequence[Sequence[Request]]) -> list[tuple[Cut, ...]]:
+        """The cuts of several intruders; what others asked is read in one go, for a compressed log is a stream."""
+        judged = [self._judged(requests) for requests in groups]
+        plans = [self._plan(frozenset().union(*found), asked) if found else ([], {}) for asked, found in judged]
+        self._collector.of({key for read, _ in plans for key in read})
+        return [
+            self._ranked(asked, found, *plan) if found else ()
+            for (asked, found), plan in zip(judged, plans, strict=True)
+        ]
+
+    def _judged(self, requests: Sequence[Request]) -> tuple[list[Asked], dict[frozenset[Key], Effect]]:
+        """What the intruder asked, and what each candidate would have refused of it."""
         asked = [one for request in requests if (one := _asked(request)) is not None]
         supports = [self._replay.support(one) for one in asked]
         # What everybody may ask anyway says nothing of a way in.
@@ -104,9 +115,13 @@ class Cutter:
         together = least({one: singles[one] for one in kept}, asked, supports)
         if together is not None:
             judged[together[0]] = together[1]
-        if not judged:
-            return ()
-        others, unread = self._others(frozenset().union(*judged), asked)
+        return asked, judged
+
+    def _ranked(
+        self, asked: Sequence[Asked], judged: Mapping[frozenset[Key], Effect], read: list[AccessorKey],
+        unread: dict[AccessorKey, int],
+    ) -> tuple[Cut, ...]:  # fmt: skip
+        others = self._others(read)
         made = [self._cut(one, found, asked, others, unread) for one, found in judged.items()]
         made.sort(key=_rank)
         # What breaks more than it stops is no remedy; it is told, as that, only where nothing better is known.
@@ -147,8 +162,8 @@ class Cutter:
                 out.update(Subject("User", one.who) for one in asked)
         return out
 
-    def _others(self, keys: frozenset[Key], asked: Sequence[Asked]) -> tuple[list[Asked], dict[AccessorKey, int]]:
-        """Requests of everybody the bindings may name, and the accessors that are too many to be read again."""
+    def _plan(self, keys: frozenset[Key], asked: Sequence[Asked]) -> tuple[list[AccessorKey], dict[AccessorKey, int]]:
+        """Everybody whom the bindings may name: who is read again, and who asked too much for that."""
         subjects = self._subjects(keys, asked)
         profiles = self._scan.profiles.by_key
         named = [key for key in profiles if any(_may_be(subject, key.identity) for subject in subjects)]
@@ -160,10 +175,12 @@ class Cutter:
                 read.append(key)
             else:
                 unread[key] = count - profiles[key].refusals - self._by_accessor[key]
-        found = requests_of(self._collector.of(read))
-        legitimate = (request for request in found if request.key not in self._implicated)
-        left_over = {key: count for key, count in unread.items() if count > 0}
-        return [one for request in legitimate if (one := _asked(request)) is not None], left_over
+        return read, {key: count for key, count in unread.items() if count > 0}
+
+    def _others(self, read: list[AccessorKey]) -> list[Asked]:
+        """What these asked, without the intruders' requests."""
+        legitimate = (one for one in requests_of(self._collector.of(read)) if one.key not in self._implicated)
+        return [found for request in legitimate if (found := _asked(request)) is not None]
 
 
 def _accessor(request: Request) -> AccessorKey:
