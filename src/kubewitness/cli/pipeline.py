@@ -70,27 +70,24 @@ def _indicators(paths: Sequence[Path], *, known: bool) -> Pack:
 
         packs.append(read_all(paths))
     pack = joined(packs)
-    if pack.errors:
-        count = len(pack.errors)
-        what = "1 line" if count == 1 else f"{count} lines"
-        click.echo(f"Warning: {what} of the indicator lists could not be used:", err=True)
-        for error in pack.errors[:5]:
-            click.echo(f"  {inert(error)}", err=True)
-        if count > 5:
-            click.echo(f"  ... and {count - 5} more; the report lists them all", err=True)
+    _complain("line", "of the indicator lists could not be used", [inert(one) for one in pack.errors])
     return pack
 
 
 def _warn(loaded: RuleSet) -> None:
-    if not loaded.errors:
+    _complain("rule", "could not be loaded and will not run", [inert(str(one)) for one in loaded.errors])
+
+
+def _complain(noun: str, what: str, errors: Sequence[str]) -> None:
+    """What of the user's content could not be used, the first few by name."""
+    if not errors:
         return
-    count = len(loaded.errors)
-    what = "1 rule" if count == 1 else f"{count} rules"
-    click.echo(f"Warning: {what} could not be loaded and will not run:", err=True)
-    for error in loaded.errors[:5]:
-        click.echo(f"  {inert(str(error))}", err=True)
-    if count > 5:
-        click.echo(f"  ... and {count - 5} more; the report lists them all", err=True)
+    counted = f"1 {noun}" if len(errors) == 1 else f"{len(errors)} {noun}s"
+    click.echo(f"Warning: {counted} {what}:", err=True)
+    for error in errors[:5]:
+        click.echo(f"  {error}", err=True)
+    if len(errors) > 5:
+        click.echo(f"  ... and {len(errors) - 5} more; the report lists them all", err=True)
 
 
 def _warn_of_unused(folders: Sequence[Path], loaded: RuleSet) -> None:

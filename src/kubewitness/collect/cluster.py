@@ -28,6 +28,7 @@ import msgspec
 from kubewitness import __version__
 from kubewitness.collect.archive import About, Archive, Written
 from kubewitness.collect.cluster_plan import CONFIGMAPS, PLAN, VERSIONED, Wanted
+from kubewitness.collect.cluster_wire import Group, Groups, Page, Resources, Version
 from kubewitness.collect.objects import Cleaner
 from kubewitness.kube.interface import (
     Answer,
@@ -82,41 +83,7 @@ class Collected:
 Progress = Callable[[str, int], None]  # the member being written, objects in it so far
 
 
-class _ListMeta(msgspec.Struct, frozen=True, rename={"continue_": "continue", "version": "resourceVersion"}):
-    continue_: str = ""
-    version: str = ""
-
-
-class _Page(msgspec.Struct, rename={"version": "apiVersion"}):
-    items: list[dict[str, Any]] | None
-    kind: str = ""
-    version: str = ""
-    metadata: _ListMeta = _ListMeta()
-
-
-class _Resource(msgspec.Struct):
-    name: str
-
-
-class _Resources(msgspec.Struct):
-    resources: list[_Resource] = []
-
-
-class _Version(msgspec.Struct, rename={"group_version": "groupVersion"}):
-    group_version: str
-    version: str
-
-
-class _Group(msgspec.Struct):
-    name: str
-    versions: list[_Version] = []
-
-
-class _Groups(msgspec.Struct):
-    groups: list[_Group] = []
-
-
-_page: Final = msgspec.json.Decoder(_Page).decode
+_page: Final = msgspec.json.Decoder(Page).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -259,14 +226,14 @@ class _Collector:
         served: dict[tuple[str, str], set[str]] = {}
         lists: list[bytes] = []
         try:
-            groups = msgspec.json.decode(self._get("/apis", member), type=_Groups).groups
-            everything = [_Group("", [_Version("v1", "v1")]), *groups]
+            groups = msgspec.json.decode(self._get("/apis", member), type=Groups).groups
+            everything = [Group("", [Version("v1", "v1")]), *groups]
             for group in everything[:500]:
                 for one in group.versions[:10]:
                     path = f"/apis/{quote(one.group_version)}" if group.name else "/api/v1"
                     body = self._resources(path, member)
                     lists += [body] if body else []
-                    for resource in msgspec.json.decode(body, type=_Resources).resources if body else ():
+                    for resource in msgspec.json.decode(body, type=Resources).resources if body else ():
                         served.setdefault((group.name, resource.name), set()).add(one.version)
         except ApiError as error:
             self._failed(member, error)
@@ -283,7 +250,7 @@ class _Collector:
         """What a group has; an extension API whose server is down costs only itself."""
         try:
             body = self._get(path, member).strip()
-            msgspec.json.decode(body, type=_Resources)
+            msgspec.json.decode(body, type=Resources)
         except ApiError as error:
             self._missing(member, f"{path}: {error.happened.en}")
             return b""
@@ -450,7 +417,7 @@ class _Lines:
         """Bytes so far."""
         return self._file.tell()
 
-    def add(self, page: _Page) -> None:
+    def add(self, page: Page) -> None:
         """The objects of a page."""
         if not self.kind:
             self.kind = page.kind or "List"
