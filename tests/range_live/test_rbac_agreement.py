@@ -58,11 +58,17 @@ def _inside(work: Path, out: Path, generation: Generation, count: int) -> int:
 
 
 def _dump(plane: ControlPlane) -> list[Any]:
+    """What decides, in one order: aggregated roles that select each other never stop turning their rules around."""
     names = ("clusterroles", "clusterrolebindings", "roles", "rolebindings")
     lists = [plane.get(f"{_API}/{name}") for name in names]
     for one in lists:
         one["items"].sort(key=lambda item: (item["metadata"].get("namespace", ""), item["metadata"]["name"]))
         one["metadata"].pop("resourceVersion", None)
+        for item in one["items"]:
+            for written in ("resourceVersion", "managedFields", "generation"):
+                item["metadata"].pop(written, None)
+            if item.get("aggregationRule") and item.get("rules"):
+                item["rules"].sort(key=lambda rule: json.dumps(rule, sort_keys=True))
     return lists
 
 
