@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from kubewitness.cli.main import program
 from kubewitness.cli.state import parsed
-from kubewitness.correlate.rbac.nouns import Attributes
 from kubewitness.model.errors import UsageError
+from kubewitness.posture.rbac.nouns import Attributes
 
 PLANE = Path(__file__).parents[2] / "scenarios/recorded/anonymous_cluster_admin/evidence/control-plane"
 BEFORE, DURING, AFTER = "2026-11-22T04:02:50Z", "2026-11-22T04:03:00Z", "2026-11-22T04:03:25Z"

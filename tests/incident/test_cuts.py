@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kubewitness.correlate.rbac.nouns import Subject
 from kubewitness.incident import cuts
 from kubewitness.incident.cuts import _may_be
 from kubewitness.incident.investigate import Options, investigate
 from kubewitness.model.incident import Cut
+from kubewitness.posture.rbac.nouns import Subject
 from kubewitness.rules.loader import RuleSet
 from tests.incident.conftest import Investigate
 from tests.incident.logs import Log, allowed_by

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kubewitness.correlate.rbac.nouns import Attributes
+from kubewitness.posture.rbac.nouns import Attributes
 
 _GROUP: Final = "rbac.authorization.k8s.io"
 NAMESPACES: Final = ("shop", "apps")

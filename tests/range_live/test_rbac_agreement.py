@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from kubewitness.correlate.rbac.evaluate import Policy, evaluate, grants
-from kubewitness.correlate.rbac.nouns import Attributes
-from kubewitness.correlate.rbac.objects import read_dump
+from kubewitness.posture.rbac.evaluate import Policy, evaluate, grants
+from kubewitness.posture.rbac.nouns import Attributes
+from kubewitness.posture.rbac.objects import read_dump
 from range.build import cache_folder, defect
 from range.certificates import Authority
 from range.cluster import audit_policy

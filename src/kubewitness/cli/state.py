@@ -19,8 +19,6 @@ from kubewitness.cli.main import FINDINGS, INCOMPLETE, context_settings
 from kubewitness.cli.output import to_stdout
 from kubewitness.cli.session import language_of
 from kubewitness.correlate.rbac.changes import Change
-from kubewitness.correlate.rbac.evaluate import Answer, evaluate
-from kubewitness.correlate.rbac.nouns import Attributes, Binding, Role
 from kubewitness.correlate.rbac.state import History, State
 from kubewitness.detect.ledger import LEDGER_RULE
 from kubewitness.detect.run import Scan, scan
@@ -29,6 +27,8 @@ from kubewitness.incident.cuts import history_of
 from kubewitness.model.errors import UsageError
 from kubewitness.model.event import parse_time
 from kubewitness.model.text import Language
+from kubewitness.posture.rbac.evaluate import Answer, evaluate
+from kubewitness.posture.rbac.nouns import Attributes, Binding, Role
 from kubewitness.report import state_words
 from kubewitness.report.hostile import inert
 from kubewitness.rules.compile import Matcher

@@ -16,8 +16,6 @@ from msgspec.structs import replace
 
 from kubewitness.correlate.rbac.changes import changes_in, changes_of
 from kubewitness.correlate.rbac.counterfactual import Asked, Effect, Replay, Support, broken, candidates, effect, least
-from kubewitness.correlate.rbac.nouns import Key, Subject
-from kubewitness.correlate.rbac.objects import Dump, read_dump
 from kubewitness.correlate.rbac.questions import questions_of
 from kubewitness.correlate.rbac.state import History
 from kubewitness.detect.collect import Collector
@@ -30,6 +28,8 @@ from kubewitness.incident.cause import EVERYBODY
 from kubewitness.incident.requests import Request, credential_ids, issued_credential_id, requests_of
 from kubewitness.incident.suspects import credentials_gained
 from kubewitness.model.incident import Cut, Incident, ObjectName
+from kubewitness.posture.rbac.nouns import Key, Subject
+from kubewitness.posture.rbac.objects import Dump, read_dump
 from kubewitness.rules.features.identity import kind_of_name, service_account
 
 _READ: Final = 20_000  # requests of others that are read again

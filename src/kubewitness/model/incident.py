@@ -181,12 +181,28 @@ class Action(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """Worm or hands-on; with reasons and what speaks against."""
+    """An answer to one question about an incident; with reasons and what speaks against."""
 
-    verdict: Literal["worm", "hands_on", "undetermined"]
+    verdict: Literal["worm", "hands_on", "undetermined", "insider", "intruder", "contained", "active"]
     confidence: Confidence
     reasons: tuple[Text, ...] = ()
     against: tuple[Text, ...] = ()
+    question: Literal["worm_or_hands_on", "insider_or_intruder", "contained_or_active"] = "worm_or_hands_on"
+
+
+class Exposure(Struct, frozen=True):
+    """Data that the intruder got or could get at, in what detail the evidence can tell."""
+
+    object: ObjectName  # name "" = all of the namespace; namespace "" = of the whole cluster
+    # "content": the answer carried the values; "likely_content": a read that succeeded at a level without bodies;
+    # "names": existence and names alone; "mounted": lies in a pod the intruder ran or entered; "possible": a right
+    # that the intruder had and is not seen to have used
+    detail: Literal["content", "likely_content", "names", "mounted", "possible"]
+    description: Text
+    first: str = ""
+    last: str = ""
+    requests: int = 0
+    evidence: tuple[Evidence, ...] = ()
 
 
 class CampaignStep(Struct, frozen=True):
@@ -262,6 +278,8 @@ class Incident(Struct, frozen=True):
     edges: tuple[Edge, ...] = ()  # what joins requests, objects, pods, nodes, containers, processes and sockets
     campaigns: tuple[CampaignMatch, ...] = ()  # known ones that it runs like, the likeliest first
     cuts: tuple[Cut, ...] = ()  # what would have stopped it, the most effective and least harmful first
+    verdicts: tuple[Verdict, ...] = ()  # on the other questions than `verdict`
+    exposures: tuple[Exposure, ...] = ()  # the surest first
 
 
 class Finding(Struct, frozen=True):
@@ -322,6 +340,16 @@ class ClockSkew(Struct, frozen=True):
     moved: float = 0.0  # what was taken from times of this node before they were put in order with the audit log's
 
 
+class SourceCoverage(Struct, frozen=True):
+    """One kind of evidence: whether there is any, and what its absence hides."""
+
+    source: str  # "k8s_audit", "node_archive", "kubelet_log", ...
+    name: Text
+    state: Literal["present", "partial", "absent"]
+    detail: Text = Text("", "")  # what is there, or why it is only a part
+    would_show: Text = Text("", "")  # what the missing part would have shown
+
+
 class Coverage(Struct, frozen=True):
     """What was looked at, and what could not be seen."""
 
@@ -343,6 +371,7 @@ class Coverage(Struct, frozen=True):
     rules_failed: tuple[str, ...] = ()  # "path:line: reason"
     indicators_loaded: int = 0
     indicators_failed: tuple[str, ...] = ()  # lines of lists that could not be used, "path:line: reason"
+    sources: tuple[SourceCoverage, ...] = ()
 
     @property
     def understood(self) -> bool:

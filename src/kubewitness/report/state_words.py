@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from kubewitness.correlate.rbac.changes import Change
-from kubewitness.correlate.rbac.evaluate import Answer
-from kubewitness.correlate.rbac.nouns import Binding, Key, PolicyRule, Subject
 from kubewitness.correlate.rbac.state import State
 from kubewitness.model.text import Language, Text
+from kubewitness.posture.rbac.evaluate import Answer
+from kubewitness.posture.rbac.nouns import Binding, Key, PolicyRule, Subject
 
 _RULES: Final = 8
 _UNCERTAINTIES: Final = 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubewitness.correlate.rbac.nouns import Attributes, Binding, PolicyRule, Role, Selector, Subject
+from kubewitness.posture.rbac.nouns import Attributes, Binding, PolicyRule, Role, Selector, Subject
 
 
 def rule(

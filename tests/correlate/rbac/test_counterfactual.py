@@ -19,9 +19,9 @@ from kubewitness.correlate.rbac.counterfactual import (
     least,
     reason_key,
 )
-from kubewitness.correlate.rbac.nouns import Attributes, Key
-from kubewitness.correlate.rbac.objects import Dump
 from kubewitness.correlate.rbac.state import History
+from kubewitness.posture.rbac.nouns import Attributes, Key
+from kubewitness.posture.rbac.objects import Dump
 from tests.correlate.rbac.made_up import ask, binding, role, rule
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

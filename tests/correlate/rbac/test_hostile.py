@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubewitness.correlate.rbac.nouns import Key
-from kubewitness.correlate.rbac.objects import object_of, read_dump
 from kubewitness.correlate.rbac.patches import patched
+from kubewitness.posture.rbac.nouns import Key
+from kubewitness.posture.rbac.objects import object_of, read_dump
 
 _WORDS = st.sampled_from(
     ["kind", "items", "metadata", "name", "rules", "subjects", "roleRef", "ClusterRole", "ClusterRoleList", "List",

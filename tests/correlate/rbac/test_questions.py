@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubewitness.correlate.rbac.nouns import Attributes
 from kubewitness.correlate.rbac.questions import attributes_of, questions_of
 from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.evidence import Place
+from kubewitness.posture.rbac.nouns import Attributes
 
 EVE = ("eve", ("system:authenticated",))
 

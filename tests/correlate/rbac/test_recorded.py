@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from kubewitness.correlate.rbac.changes import changes_of
-from kubewitness.correlate.rbac.evaluate import evaluate, grants
-from kubewitness.correlate.rbac.objects import read_dump
 from kubewitness.correlate.rbac.questions import attributes_of
 from kubewitness.correlate.rbac.state import History
 from kubewitness.detect.collect import decode
@@ -18,6 +16,8 @@ from kubewitness.evidence.documents import frame_documents
 from kubewitness.evidence.opening import walk
 from kubewitness.model.event import Event
 from kubewitness.model.evidence import ParseFailure
+from kubewitness.posture.rbac.evaluate import evaluate, grants
+from kubewitness.posture.rbac.objects import read_dump
 
 RECORDED = Path(__file__).parents[3] / "scenarios" / "recorded"
 NAMES = (

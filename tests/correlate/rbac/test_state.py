@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from kubewitness.correlate.rbac.changes import changes_of
-from kubewitness.correlate.rbac.evaluate import evaluate
-from kubewitness.correlate.rbac.objects import Dump, read_dump
 from kubewitness.correlate.rbac.state import History
 from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.evidence import Place
+from kubewitness.posture.rbac.evaluate import evaluate
+from kubewitness.posture.rbac.objects import Dump, read_dump
 from tests.correlate.rbac.made_up import ask
 
 GROUP = "rbac.authorization.k8s.io"

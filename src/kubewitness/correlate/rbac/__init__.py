@@ -1,1 +1,1 @@
-"""Who could do what: Kubernetes RBAC asked away from the cluster, at any moment of the evidence, with and without."""
+"""Roles and bindings through time: at any moment of the evidence, with and without some of them."""

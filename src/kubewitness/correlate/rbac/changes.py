@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from kubewitness.correlate.rbac.nouns import GROUP, KINDS, RESOURCES, Key, Resource
-from kubewitness.correlate.rbac.objects import key_of, version_of
 from kubewitness.detect.ledger import KEPT, Entry, Ledger
 from kubewitness.detect.reading import event_of
 from kubewitness.model.event import Event, parse_time
 from kubewitness.model.evidence import Place
+from kubewitness.posture.rbac.nouns import GROUP, KINDS, RESOURCES, Key, Resource
+from kubewitness.posture.rbac.objects import key_of, version_of
 
 Verb = Literal["create", "change", "delete"]
 _WRITES: Final = ("create", "update", "patch", "delete", "deletecollection")

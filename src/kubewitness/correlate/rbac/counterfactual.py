@@ -22,9 +22,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from kubewitness.correlate.rbac.evaluate import Policy, evaluate, grants
-from kubewitness.correlate.rbac.nouns import MASTERS, Attributes, Binding, Key
 from kubewitness.correlate.rbac.state import History
+from kubewitness.posture.rbac.evaluate import Policy, evaluate, grants
+from kubewitness.posture.rbac.nouns import MASTERS, Attributes, Binding, Key
 
 _REASON = re.compile(r'RBAC: allowed by (ClusterRoleBinding|RoleBinding) "([^"]{1,600})" of ')
 _SETS: Final = 4  # bindings in one set

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import unquote
 
-from kubewitness.correlate.rbac.nouns import Attributes, Disguise, impersonations
 from kubewitness.model.event import Event
+from kubewitness.posture.rbac.nouns import Attributes, Disguise, impersonations
 
 _VALUES: Final = 1_000  # of impersonated extras
 

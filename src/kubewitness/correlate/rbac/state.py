@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from kubewitness.correlate.rbac.changes import Change
-from kubewitness.correlate.rbac.evaluate import Policy
-from kubewitness.correlate.rbac.nouns import RESOURCES, Binding, Key, Role
-from kubewitness.correlate.rbac.objects import Dump, object_of
 from kubewitness.correlate.rbac.patches import patched
+from kubewitness.posture.rbac.evaluate import Policy
+from kubewitness.posture.rbac.nouns import RESOURCES, Binding, Key, Role
+from kubewitness.posture.rbac.objects import Dump, object_of
 
 Base = Literal["dump", "log", "none"]
 _START = datetime.min.replace(tzinfo=UTC)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubewitness.correlate.rbac.evaluate import Policy, evaluate, grants
-from kubewitness.correlate.rbac.nouns import Attributes, Binding, Disguise, Requirement, Role, Selector, impersonations
+from kubewitness.posture.rbac.evaluate import Policy, evaluate, grants
+from kubewitness.posture.rbac.nouns import Attributes, Binding, Disguise, Requirement, Role, Selector, impersonations
 from tests.correlate.rbac.made_up import ask, binding, role, rule
 
 

@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from kubewitness.correlate.rbac.nouns import (
+from kubewitness.model.event import parse_time
+from kubewitness.posture.rbac.nouns import (
     GROUP,
     KINDS,
     Binding,
@@ -24,7 +25,6 @@ from kubewitness.correlate.rbac.nouns import (
     Selector,
     Subject,
 )
-from kubewitness.model.event import parse_time
 
 _RESOURCE_OF: Final[dict[str, Resource]] = {kind: resource for resource, kind in KINDS.items()}
 _DEPTH: Final = 4  # lists inside lists

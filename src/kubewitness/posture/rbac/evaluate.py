@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Literal, NamedTuple
 
-from kubewitness.correlate.rbac.nouns import (
+from kubewitness.posture.rbac.nouns import (
     MASTERS,
     NODE_PREFIX,
     Attributes,

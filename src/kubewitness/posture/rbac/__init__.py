@@ -1,0 +1,1 @@
+"""Who may do what: Kubernetes RBAC asked away from the cluster."""
