@@ -129,7 +129,7 @@ def hands_on() -> Incident:
             address,
             agent,
             what,
-            Text("Same credential as before, from a new country.", "与之前相同的凭证，来自新的国家。"),
+            Text("Same credential as before, from a new country.", "与之前相同的凭据，来自新的国家。"),
             (TECHNIQUES["T1613"],),
             objects=(target,),
             succeeded=int(code < 400),
@@ -144,7 +144,7 @@ def hands_on() -> Incident:
         confidence="medium",
         title=Text(
             "A developer’s credential was used from elsewhere to change payments",
-            "开发者凭证被异地使用，payments 遭到修改",
+            "开发者凭据被异地使用，payments 遭到修改",
         ),
         story=(
             Text(
@@ -171,7 +171,7 @@ def hands_on() -> Incident:
         ),
         steps=chain,
         status=(
-            (Text("Way in", "入侵入口"), Text("Open: the credential was not seen revoked", "未关闭：未见吊销该凭证")),
+            (Text("Way in", "入侵入口"), Text("Open: the credential was not seen revoked", "未关闭：未见吊销该凭据")),
         ),
         changed=(ObjectName("deployments", "shop", "payments", "apps"),),
         pods=(ObjectName("pods", "shop", "payments-6c9d8f7b5-2xk9q"),),

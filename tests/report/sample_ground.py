@@ -37,7 +37,7 @@ def findings() -> tuple[Finding, ...]:
             Text("Anonymous request allowed", "匿名请求被放行"),
             Text(
                 "A request without credentials reached more than health checks.",
-                "不带凭证的请求访问了健康检查以外的资源。",
+                "不带凭据的请求访问了健康检查以外的资源。",
             ),
             "critical",
             "high",

@@ -51,7 +51,7 @@ def incident() -> Incident:
                 "Seven minutes later it bound a second admin identity, had a miner on all four nodes 56 "
                 "seconds after that, "
                 "and then deleted the binding that had let it in.",
-                "7 分钟后，攻击者为另一个身份绑定管理员权限作为后门，56 秒内即向全部 4 个节点下发挖矿程序，"
+                "7 分钟后，入侵者为另一个身份绑定管理员权限作为后门，56 秒内即向全部 4 个节点下发挖矿程序，"
                 "随后删除了自己进来时利用的那条绑定。",
             ),
         ),
@@ -99,7 +99,7 @@ def incident() -> Incident:
                 description=Text(
                     "Every request that presents no credentials is system:anonymous, so this made each "
                     "of them cluster-admin.",
-                    "凡不带凭证的请求都以 system:anonymous 身份处理，这条绑定使其全部成为集群管理员。",
+                    "凡不带凭据的请求都以 system:anonymous 身份处理，这条绑定使其全部成为集群管理员。",
                 ),
                 requests_authorised=4,
                 requests_total=44,
@@ -117,8 +117,8 @@ def incident() -> Incident:
                     "未见删除 DaemonSet kube-controller：按仍在运行处理",
                 ),
             ),
-            (Text("Way in", "入侵入口"), Text("Shut, by the intruder", "已关闭，由攻击者自己关闭")),
-            (Text("Credentials", "凭证"), Text("Stolen token: not seen revoked", "被盗令牌：未见吊销")),
+            (Text("Way in", "入侵入口"), Text("Shut, by the intruder", "已关闭，由入侵者自己关闭")),
+            (Text("Credentials", "凭据"), Text("Stolen token: not seen revoked", "被盗令牌：未见吊销")),
         ),
         lives=lives(),
         created=(BACK_DOOR, MINER),
@@ -198,7 +198,7 @@ def actions() -> tuple[Action, ...]:
     return (
         Action(
             "snapshot",
-            Text("Keep what the intruder can still take away", "先保全攻击者还能抹掉的东西"),
+            Text("Keep what the intruder can still take away", "先保全入侵者还能抹掉的东西"),
             Text("Audit log, etcd and the objects of kube-system.", "审计日志、etcd 与 kube-system 中的对象。"),
             "mkdir -p /var/tmp/ir && cp -a /var/log/kubernetes/audit* /var/tmp/ir/\n"
             "kubectl get ds,pods -n kube-system -o yaml > /var/tmp/ir/kube-system.yaml\n"
@@ -270,7 +270,7 @@ def actions() -> tuple[Action, ...]:
             False,
             Text(
                 "Health checks that send no credential: 8,640 requests a day from 10.20.0.2.",
-                "不带凭证的健康检查：来自 10.20.0.2，每天 8,640 次。",
+                "不带凭据的健康检查：来自 10.20.0.2，每天 8,640 次。",
             ),
             Text("Remove the flag.", "移除该参数。"),
         ),

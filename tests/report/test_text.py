@@ -232,8 +232,8 @@ def test_a_huge_word_takes_time_in_proportion() -> None:
 
 
 def test_chinese_lines_break_between_characters_but_not_before_punctuation() -> None:
-    rows = ["".join(one.text for one in row) for row in wrap(line("攻击者读取了密钥，然后离开。"), 16)]
-    assert rows == ["攻击者读取了密", "钥，然后离开。"]
+    rows = ["".join(one.text for one in row) for row in wrap(line("入侵者读取了密钥，然后离开。"), 16)]
+    assert rows == ["入侵者读取了密", "钥，然后离开。"]
 
 
 def test_cut_ends_with_an_ellipsis_and_keeps_its_width() -> None:

@@ -186,6 +186,6 @@ def _credentials(command: str, segments: tuple[Segment, ...]) -> Iterator[_Sign]
     )  # fmt: skip
     shown = one_line(command, 120)
     if hosts:
-        yield _Sign("medium", Text(f"a credential of the cluster goes out: {shown}", f"集群凭证被外发：{shown}"), hosts)
+        yield _Sign("medium", Text(f"a credential of the cluster goes out: {shown}", f"集群凭据被外发：{shown}"), hosts)
     else:
-        yield _Sign("low", Text(f"a credential of the cluster is read: {shown}", f"读取集群凭证：{shown}"))
+        yield _Sign("low", Text(f"a credential of the cluster is read: {shown}", f"读取集群凭据：{shown}"))
