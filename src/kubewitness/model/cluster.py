@@ -1,0 +1,66 @@
+"""A cluster as its API server tells it: objects and where each was read. From a dump, an archive, a manifest, live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from kubewitness.model.evidence import Place
+
+
+class KubeObject(Struct, frozen=True):
+    """One object. `document` is as found and hostile: read it with `posture.reading`."""
+
+    kind: str  # "ClusterRoleBinding"
+    api_version: str  # "rbac.authorization.k8s.io/v1"
+    namespace: str  # empty: none, or cluster-wide
+    name: str
+    document: dict[str, Any]
+    place: Place
+    path: str = ""  # JSON path of the object inside its item: "items[3]"; empty: the item's record is the object
+
+    @property
+    def group(self) -> str:
+        """Its API group, empty for the core one."""
+        return self.api_version.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class Cluster(Struct):
+    """What the evidence holds of one cluster.
+
+    Attributes:
+        name: As the evidence names it; empty if nothing does.
+        objects: In the order of reading, each once.
+        whole: Kinds ("ClusterRoleBinding") of which the evidence holds a list over all namespaces.
+        refused: Resource ("clusterroles") → why the collector did not get it.
+        version: Of the API server, "v1.34.4"; empty if nothing tells.
+        live: Asked just now, not from files.
+        command_lines: Of the control plane where the evidence has them as text, with their places.
+        sources: Items read for it.
+    """
+
+    name: str = ""
+    objects: list[KubeObject] = []
+    whole: set[str] = set()
+    refused: dict[str, str] = {}
+    version: str = ""
+    live: bool = False
+    command_lines: list[tuple[str, Place]] = []
+    sources: list[str] = []
+
+    def of(self, *kinds: str) -> list[KubeObject]:
+        """The objects of these kinds."""
+        return [one for one in self.objects if one.kind in kinds]
+
+    def get(self, kind: str, namespace: str, name: str) -> KubeObject | None:
+        """One object."""
+        return next((o for o in self.objects if (o.kind, o.namespace, o.name) == (kind, namespace, name)), None)
+
+    def why_not(self, kind: str) -> str:
+        """Why objects of this kind are missing; empty if nothing tells."""
+        low = kind.lower()
+        return self.refused.get(f"{low}s") or self.refused.get(f"{low}es") or self.refused.get("cluster") or ""

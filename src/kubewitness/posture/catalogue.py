@@ -1,0 +1,96 @@
+"""What checks say about themselves: data, one a file in `content/checks/<group>`, its path is its id.
+
+title: A person without a credential has rights
+why: …
+zh: {title: …, why: …, remedy: {title: …, detail: …, breaks: …}}
+severity: critical
+scope: cluster
+techniques: [T1078.001]
+frameworks: {CIS: ["5.1.1"], NSA/CISA: [...], PSS: [...], MS threat matrix: [...]}
+remedy: {title: …, detail: …, command: …, safe: true, breaks: …}
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+from msgspec import Struct
+
+from kubewitness.model.errors import ContentError
+from kubewitness.model.judgement import Severity
+from kubewitness.model.posture import CheckInfo, Group, Remedy, Scope
+from kubewitness.model.text import Text
+from kubewitness.rules.documents import read_documents
+from kubewitness.rules.loader import content_folder
+
+_FOLDER: Final = "checks"
+_GROUPS: Final[tuple[Group, ...]] = get_args(Group)
+
+
+class _Chinese(Struct, forbid_unknown_fields=True):
+    title: str
+    detail: str = ""
+    breaks: str = ""
+
+
+class _Remedy(Struct, forbid_unknown_fields=True):
+    title: str
+    detail: str = ""
+    command: str = ""
+    safe: bool = False
+    breaks: str = ""
+
+
+class _Words(Struct, forbid_unknown_fields=True):
+    title: str
+    why: str
+    remedy: _Chinese
+
+
+class _File(Struct, forbid_unknown_fields=True):
+    title: str
+    why: str
+    zh: _Words
+    severity: Severity
+    scope: Scope
+    remedy: _Remedy
+    techniques: list[str] = []
+    frameworks: dict[str, list[str]] = {}
+
+
+@cache
+def catalogue() -> dict[str, CheckInfo]:
+    """All checks by their id.
+
+    Raises:
+        ContentError: a file is not of this form.
+    """
+    folder = content_folder() / _FOLDER
+    found = [_read(path, group) for group in _GROUPS for path in sorted((folder / group).glob("*.yml"))]
+    return {info.id: info for info in found}
+
+
+def _read(path: Path, group: Group) -> CheckInfo:
+    (document,) = read_documents(path)
+    try:
+        file = msgspec.convert(document.value, _File)
+    except msgspec.ValidationError as error:
+        raise ContentError(str(error), path, 1) from None
+    made, zh = file.remedy, file.zh.remedy
+    remedy = Remedy(
+        Text(made.title, zh.title), Text(made.detail, zh.detail), made.command, made.safe, Text(made.breaks, zh.breaks)
+    )
+    return CheckInfo(
+        f"{_FOLDER}/{group}/{path.stem}",
+        Text(file.title, file.zh.title),
+        Text(file.why, file.zh.why),
+        file.severity,
+        group,
+        file.scope,
+        remedy,
+        tuple(file.techniques),
+        {name: tuple(points) for name, points in file.frameworks.items()},
+    )

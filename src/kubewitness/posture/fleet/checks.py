@@ -1,0 +1,9 @@
+"""The checks of this group, in the order of the report."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kubewitness.posture.check import Check
+
+CHECKS: Final[tuple[Check, ...]] = ()

@@ -1,0 +1,1 @@
+"""What workloads may do on their node, and what is reached from outside."""

@@ -1,0 +1,306 @@
+"""A cluster out of its objects: dumps of kubectl in JSON or YAML, manifests, our own archive of a cluster.
+
+Objects come one a document, or as a list of any kind around them. The same object twice (a dump of `all` beside one of
+pods) counts once, the later resourceVersion of it. Of which kinds the evidence holds *all* objects is what makes an
+absence mean something: a list over the whole cluster says so by its kind (`PodList`, written by the API server) or by
+its archive; a `List` of kubectl may be of one namespace, and does not, unless its objects lie in several namespaces or
+in none.
+
+What is no object is a failure only where the item holds some; items that hold none are left to others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from kubewitness.evidence.documents import frame_documents
+from kubewitness.evidence.failures import unreadable
+from kubewitness.evidence.json_text import members
+from kubewitness.evidence.opening import Source
+from kubewitness.model.cluster import Cluster, KubeObject
+from kubewitness.model.collection import MANIFEST, Header, Omitted, Record
+from kubewitness.model.evidence import Note, ParseFailure, Place
+from kubewitness.sources import command_lines, kube_objects
+
+KIND: Final = kube_objects.KIND
+_LIMIT: Final = 2_000_000  # objects
+_HEAD: Final = 64 * 1024
+_NESTED: Final = 4  # lists inside lists
+_YAML = re.compile(rb"^(?:apiVersion|kind): ", re.M)
+_RECORD: Final = msgspec.json.Decoder(Record)
+# Objects that every cluster has: a list without them is a part.
+_WITNESS: Final = {"ClusterRole": "cluster-admin", "ClusterRoleBinding": "cluster-admin", "Namespace": "kube-system"}
+_VERSION = re.compile(r"v\d{1,3}\.\d{1,4}\.\d{1,6}[\w.+-]{0,80}")
+_ARCHIVED: Final = "cluster/version.json"
+# Objects of these kinds lie in no namespace: any list of them is of the whole cluster.
+_CLUSTER_WIDE: Final = frozenset(
+    ("ClusterRole", "ClusterRoleBinding", "Node", "Namespace", "PersistentVolume", "CertificateSigningRequest",
+     "CustomResourceDefinition", "APIService", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration",
+     "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy",
+     "MutatingAdmissionPolicyBinding", "StorageClass", "PriorityClass", "RuntimeClass", "IngressClass")
+)  # fmt: skip
+
+
+@dataclass
+class ClusterEvidence:
+    """What was read.
+
+    Attributes:
+        cluster: None if no item holds an object of Kubernetes.
+        items: What each item is, by its name.
+    """
+
+    cluster: Cluster | None = None
+    items: dict[str, str] = field(default_factory=dict)
+    failures: list[ParseFailure] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def read_cluster(sources: Iterable[Source]) -> ClusterEvidence:
+    """Read the objects among `sources`; every one is read to its end, so its hash is known."""
+    sources = list(sources)
+    known = kube_objects.read_objects(sources)
+    out = ClusterEvidence(items=known.items, failures=known.failures, notes=known.notes)
+    reader = _Reader(out)
+    for source in sources:
+        kind = known.items.get(source.name, "")
+        if source.name.endswith(_ARCHIVED):
+            reader.version(source)
+        elif kind == command_lines.KIND:
+            reader.command_lines(source)
+        elif kind == kube_objects.MANIFEST_KIND:
+            reader.manifest(source)
+        elif not source.is_archive and source.kind in {"lines", "documents", "yaml"}:
+            reader.item(source)
+    if reader.found:
+        out.cluster = reader.cluster()
+    return out
+
+
+class _Reader:
+    """Puts one cluster together."""
+
+    def __init__(self, out: ClusterEvidence) -> None:
+        self._out = out
+        self._objects: dict[tuple[str, str, str, str], KubeObject] = {}
+        self._whole = set[str]()
+        self._refused = dict[str, str]()
+        self._version = self._name = ""
+        self._command_lines = list[tuple[str, Place]]()
+        self._sources = list[str]()
+        self._partial = set[str]()  # archives of some namespaces
+        self._archives = set[str]()
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a cluster at all."""
+        return bool(self._objects or self._command_lines or self._version)
+
+    def cluster(self) -> Cluster:
+        """What was read."""
+        return Cluster(
+            self._name,
+            list(self._objects.values()),
+            self._whole,
+            self._refused,
+            self._version,
+            command_lines=self._command_lines,
+            sources=self._sources,
+        )
+
+    def version(self, source: Source) -> None:
+        """The API server's answer to /version."""
+        told = _decoded(b"".join(source.open())[:65536])
+        git = told.get("gitVersion") if isinstance(told, dict) else None
+        if isinstance(git, str) and _VERSION.fullmatch(git):
+            self._version = git
+            self._mine(source)
+
+    def command_lines(self, source: Source) -> None:
+        """What the control plane was started with."""
+        offset = 0
+        for number, line in enumerate(b"".join(source.open()).split(b"\n"), 1):
+            if line.strip():
+                place = Place(source.name, number, offset, len(line))
+                self._command_lines.append((line.decode("utf-8", "replace").strip(), place))
+            offset += len(line) + 1
+        self._mine(source)
+
+    def manifest(self, source: Source) -> None:
+        """What an archive says of itself: its cluster, and what it could not get."""
+        top = source.name.removesuffix(MANIFEST)
+        self._archives.add(top)
+        for line in b"".join(source.open()).split(b"\n"):
+            try:
+                record = _RECORD.decode(line) if line.strip() else None
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue  # the manifest's own reader complains
+            if isinstance(record, Header):
+                self._name = self._name or record.host
+                git = record.options.get("kubernetes", "")
+                self._version = self._version or (git if _VERSION.fullmatch(git) else "")
+                if record.options.get("namespaces"):
+                    self._partial.add(top)
+            elif isinstance(record, Omitted):
+                self._refused.setdefault(_resource(record.path), record.reason[:300])
+        self._mine(source)
+
+    def item(self, source: Source) -> None:
+        """The objects of one item, if it holds any."""
+        head = next(iter(source.open()), b"")[:_HEAD]
+        if b"apiVersion" not in head and b'"kind"' not in head and not _YAML.search(head):
+            return
+        kind, version = _list_of(head)
+        found = list[KubeObject]()
+        failures = list[ParseFailure]()
+        for frame in frame_documents(source.open(), source.name):
+            if isinstance(frame, ParseFailure):
+                failures.append(frame)
+                continue
+            document = _decoded(frame.data)
+            if isinstance(document, dict | list):
+                found += _objects(document, _Around(frame.place, kind, version))
+            elif frame.data.strip():
+                failures.append(unreadable(frame.place, "no JSON and no YAML of Kubernetes", frame.data[:256]))
+        if not found and not _empty_list(kind, head):
+            return
+        self._out.failures += failures
+        self._mine(source)
+        for one in found:
+            self._add(one)
+        self._whole |= self._complete(source, kind, found, broken=bool(failures or source.failure))
+
+    def _add(self, one: KubeObject) -> None:
+        name = (one.kind, one.group, one.namespace, one.name)
+        known = self._objects.get(name)
+        if known is None and len(self._objects) >= _LIMIT:
+            return
+        if known is None or _age(known) < _age(one):
+            self._objects[name] = one
+
+    def _mine(self, source: Source) -> None:
+        self._out.items.setdefault(source.name, KIND)
+        self._sources.append(source.name)
+
+    def _complete(self, source: Source, kind: str, found: list[KubeObject], *, broken: bool) -> set[str]:
+        """The kinds of which this item holds all objects of the cluster."""
+        if broken:
+            return set()
+        top = next((one for one in self._archives if source.name.startswith(one)), None)
+        own = kind.removesuffix("List")
+        if top is not None:
+            refused = _resource(source.name.removeprefix(top)) in self._refused
+            return set() if not own or refused or (top in self._partial and own not in _CLUSTER_WIDE) else {own}
+        if not kind:
+            return set()  # manifests, single objects
+        out = set[str]()
+        for one in {own, *(found_.kind for found_ in found)} - {""}:
+            some = [found_ for found_ in found if found_.kind == one]
+            places = {found_.namespace for found_ in some}
+            witness = _WITNESS.get(one)
+            if one in _CLUSTER_WIDE:
+                whole = witness is None or any(found_.name == witness for found_ in some)
+            else:
+                whole = len(places) > 1
+            if whole and (some or own == one):
+                out.add(one)
+        return out
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _list_of(head: bytes) -> tuple[str, str]:
+    """Kind and version of the list an item is; of kubectl's `List`, which says so at its end, ("List", "v1")."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text[:1] == b"{":
+        values = dict(members(text, limit=64).found)
+        kind, version = _string(values.get(b'"kind"')), _string(values.get(b'"apiVersion"'))
+        if kind.endswith("List"):
+            return kind, version
+        cut = members(text, limit=64).cut_key
+        return ("List", version) if not kind and (b'"items"' in values or cut == b'"items"') else ("", "")
+    found = re.search(rb"^kind: *(\w{1,80})List *$", text, re.M)
+    if found:
+        return found[1].decode() + "List", "v1"
+    return ("List", "v1") if re.search(rb"^items: *$", text, re.M) else ("", "")
+
+
+def _string(value: bytes | None) -> str:
+    found = _decoded(value) if value else None
+    return found if isinstance(found, str) else ""
+
+
+def _empty_list(kind: str, head: bytes) -> bool:
+    return kind.endswith("List") and kind != "List" and b"apiVersion" in head
+
+
+class _Around(NamedTuple):
+    """What lies around an object: where, in which list."""
+
+    place: Place
+    kind: str
+    version: str
+    path: str = ""
+    depth: int = 0
+
+    def within(self, kind: str, version: str, path: str) -> _Around:
+        return _Around(self.place, kind, version, f"{self.path}{path}", self.depth + 1)
+
+
+def _objects(document: object, around: _Around) -> Iterator[KubeObject]:
+    """The objects of a document, lists unrolled."""
+    if around.depth > _NESTED:
+        return
+    if isinstance(document, list):
+        for position, one in enumerate(document):
+            yield from _objects(one, around.within("", "", f"[{position}]"))
+        return
+    if not isinstance(document, dict):
+        return
+    items, own, told = document.get("items"), document.get("kind"), document.get("apiVersion")
+    if isinstance(items, list) and (not isinstance(own, str) or own.endswith("List")):
+        kind, version = own if isinstance(own, str) else around.kind, told if isinstance(told, str) else around.version
+        dot = "." if around.path else ""
+        for position, one in enumerate(items):
+            yield from _objects(one, around.within(kind, version, f"{dot}items[{position}]"))
+        return
+    found = _object(document, around)
+    if found is not None:
+        yield found
+
+
+def _object(document: Mapping[str, Any], around: _Around) -> KubeObject | None:
+    kind = _text(document.get("kind")) or around.kind.removesuffix("List")
+    version = _text(document.get("apiVersion")) or around.version
+    meta = document.get("metadata")
+    if not kind or not version or not isinstance(meta, dict) or version.startswith("audit.k8s.io"):
+        return None
+    name = _text(meta.get("name"))
+    if not name:
+        return None
+    return KubeObject(kind, version, _text(meta.get("namespace")), name, dict(document), around.place, around.path)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _age(one: KubeObject) -> int:
+    meta = one.document.get("metadata")
+    version = meta.get("resourceVersion") if isinstance(meta, dict) else None
+    return int(version) if isinstance(version, str) and version.isdecimal() and len(version) < 21 else 0
+
+
+def _resource(path: str) -> str:
+    """The kind a member of an archive holds, as far as its name tells: "cluster/core/pods.json" → "pods"."""
+    return path.rpartition("/")[2].removesuffix(".json")

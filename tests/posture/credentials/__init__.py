@@ -1,0 +1,1 @@
+"""Which credentials there are, whom they make, and who used them last."""

@@ -1,0 +1,1 @@
+"""How a machine is set: kubelet, listeners, firewall, sockets, files."""
