@@ -14,6 +14,7 @@ from kubewitness.incident.blast import Touched, exposed, lives
 from kubewitness.incident.cascade import Effect, cascades, entity_of, roots_of
 from kubewitness.incident.cause import entry_point, opens, root_causes
 from kubewitness.incident.citing import Citer
+from kubewitness.incident.identity_standing import standing
 from kubewitness.incident.requests import Request, credential_ids, requests_of
 from kubewitness.incident.steps import StepDraft, drafts, matched, worst
 from kubewitness.incident.story import headline, status, story
@@ -97,7 +98,7 @@ def build(scan: Scan, matcher: Matcher, chain: Chain, caused: Sequence[Event], *
         entry_point=entry,
         root_causes=causes,
         steps=made,
-        status=status(causes, touched, secrets, effects, scan.last),
+        status=(*status(causes, touched, secrets, effects, scan.last), *standing(requests, scan.last)),
         lives=lives(steps, causes),
         created=touched.created,
         changed=touched.changed,

@@ -2,8 +2,8 @@
 
 The authorizer writes into each audit event which binding allowed the request; that string is the proof. The bindings
 that allowed an intruder's requests, less the ones the intruder made itself and the ones every cluster grants
-everybody, are root causes. For a named identity the credential comes first: the binding did what it should, in the
-wrong hands.
+everybody or its own components, are root causes. For a named identity the credential comes first: the binding did what
+it should, in the wrong hands.
 
 Source: the reason format of k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac (RuleAllows).
 """
@@ -37,6 +37,8 @@ EVERYBODY = frozenset(
      "system:service-account-issuer-discovery", "system:openshift:public-info-viewer")
 )  # fmt: skip
 
+_GROUPS = frozenset(("system:nodes", "system:monitoring"))  # of components alone
+
 
 class Binding(NamedTuple):
     """A binding as the authorizer names it."""
@@ -63,6 +65,21 @@ def binding_of(request: Request) -> Binding | None:
         who = f"{home}/{account}" if home else account
     subject = f"{match['subject_kind']} {who}"
     return Binding(match["kind"], namespace, name, f"{match['role_kind']} {match['role']}", subject)
+
+
+def ships(binding: Binding) -> bool:
+    """A binding that Kubernetes or its installer makes for a component of its own, to the role of the same name.
+
+    Whoever took the component's credential has its rights; the binding is as it must be and no cause. A binding with
+    such a name that gives another role, or gives it to somebody else, is somebody's work and may be one.
+    """
+    kind, _, subject = binding.subject.partition(" ")
+    _, _, role = binding.role.partition(" ")
+    if role != binding.name or not role.startswith(("system:", "kubeadm:")):
+        return False
+    if kind == "ServiceAccount":
+        return subject.startswith("kube-system/")
+    return kind_of_name(subject) in ("controlPlane", "node") or subject in _GROUPS
 
 
 def opens(request: Request) -> bool:
@@ -130,6 +147,8 @@ def root_causes(
     for binding, authorised in groups.items():
         entries = ledger.of(_RESOURCES[binding.kind], binding.namespace, binding.name)
         if binding.name in made_here or any(entry.made and entry.audit_id in mine for entry in entries):
+            continue
+        if causes and ships(binding):
             continue
         causes.append(_binding(binding, authorised[0], (counted[binding], len(granted)), entries, citer))
     if not causes:
