@@ -132,7 +132,7 @@ def _in_common(case: Case, incident: Incident) -> int:
     shared = len(case.requests & set(incident.audit_ids))
     if case.audible:
         return shared
-    named = {address for actor in incident.actors for address in actor.addresses}
+    named = {address for actor in incident.actors for address in (*actor.addresses, *actor.servers)}
     return len(case.lines & {(_plain(e.item), e.line) for e in _evidence(incident)}) + len(case.addresses & named)
 
 
@@ -158,7 +158,8 @@ def _incident(case: Case, found: Incident | None, labels: Labels) -> tuple[Row, 
         if not cause.part:
             remarks.append(f"root cause: expected {_any(expected.root_causes)}, named {_any([n for n, _ in named])}")
     users = {user for actor in found.actors for user in actor.identities} if found else set[str]()
-    places = {address for actor in found.actors for address in actor.addresses} if found else set[str]()
+    actors = found.actors if found else ()
+    places = {address for actor in actors for address in (*actor.addresses, *actor.servers)}
     identities, foreign_users = _complete("identities", frozenset(expected.identities), users, remarks)
     addresses, foreign_places = _complete("addresses", case.addresses, places, remarks)
     row = Row(

@@ -157,20 +157,12 @@ def fetched_from(told: Sequence[HostFinding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in fetched if scope_of(address) != "unknown"))
 
 
-def why_together(told: Sequence[HostFinding]) -> tuple[Text, ...]:
-    """What the incident's addresses are."""
-    if not fetched_from(told):
-        return (
-            Text(
-                "The evidence of this node does not name who came: a kubelet logs no caller at its usual verbosity.",
-                "该节点的证据没有记录来者：kubelet 在默认日志级别下不记录调用方。",
-            ),
-        )
+def why_unknown() -> tuple[Text, ...]:
+    """Why nobody is named."""
     return (
         Text(
-            "The addresses are those that the intruder's commands fetched files from; where the "
-            "commands came from is not known.",
-            "这些地址是入侵者的命令下载文件的来源；命令本身从何处发出不得而知。",
+            "The evidence of this node does not name who came: a kubelet logs no caller at its usual verbosity.",
+            "该节点的证据没有记录来者：kubelet 在默认日志级别下不记录调用方。",
         ),
     )
 

@@ -39,7 +39,7 @@ from kubewitness.incident.node_story import (
     story_of,
     title_of,
     verdict_of,
-    why_together,
+    why_unknown,
 )
 from kubewitness.incident.node_view import NodeView, told_once
 from kubewitness.model.evidence import Place
@@ -236,12 +236,12 @@ def _incident(view: NodeView, hashes: Mapping[str, str], per_day: Counter[str], 
         last=last,
         actors=(
             Actor(
-                addresses=fetched_from(sure),
+                addresses=(),
                 identities=(),
-                why=why_together(sure),
-                requests=0,
+                why=why_unknown(),
                 first=first,
                 last=last,
+                servers=fetched_from(sure),
             ),
         ),
         entry_point=entry_of(host, entry, bool(commands), bool(causes), hashes),

@@ -55,8 +55,12 @@ class Entity(Struct, frozen=True, order=True):
     """Something that the chain runs through, one name the world over."""
 
     # Names are an auditID, resource/namespace/name, namespace/name of a pod, a node's name, node/id of a container,
-    # node/pid, node/protocol local → peer, node:path, an address.
-    kind: Literal["request", "object", "pod", "node", "container", "process", "socket", "file", "address"]
+    # node/pid, node/protocol local → peer, node:path, an address, an identity as the log has it, incident/number of a
+    # step, machine:name of a setting, namespace/name-* of many pods that one object made.
+    kind: Literal[
+        "request", "object", "pod", "node", "container", "process", "socket", "file", "address", "identity", "step",
+        "setting", "pods",
+    ]  # fmt: skip
     name: str
 
 
@@ -85,6 +89,8 @@ class Actor(Struct, frozen=True):
     requests: int = 0
     first: str = ""
     last: str = ""
+    servers: tuple[str, ...] = ()  # hosts its commands fetched from: indicators, not where it came from
+    departures: tuple[Text, ...] = ()  # what the identities never did otherwise, in words
 
 
 class EntryPoint(Struct, frozen=True):
@@ -231,13 +237,24 @@ class CampaignMatch(Struct, frozen=True):
     sources: tuple[str, ...] = ()
 
 
-class Cut(Struct, frozen=True):
-    """Bindings without which requests of the intruder would have been refused, and what else would have been.
+class CutPart(Struct, frozen=True):
+    """One thing that a cut takes away or sets."""
 
-    All requests were replayed against the roles and bindings of their time without `objects`.
+    # "subject": out of a binding; "right": out of a role; "credential": revoked; the others are settings
+    kind: Literal["binding", "subject", "right", "credential", "api_server", "kubelet", "pod_security"]
+    object: ObjectName = ObjectName("", "", "")  # the binding, role, identity ("users"), node or namespace
+    # "User system:anonymous"; "create pods/exec"; "JTI=…", empty: all of the identity's; "--anonymous-auth=false";
+    # "authorization.mode=Webhook"; "enforce=baseline"
+    what: str = ""
+
+
+class Cut(Struct, frozen=True):
+    """What could have been taken away or set so that the intruder is refused, and what else would have been.
+
+    All requests were replayed against the roles and bindings of their time without `parts`.
     """
 
-    objects: tuple[ObjectName, ...]
+    objects: tuple[ObjectName, ...]  # of `parts`; not of credentials and the API server
     refused: int  # requests of the intruder
     total: int  # requests of the intruder that were let through, without what everybody may ask
     broken: int  # requests of everybody else that would have been refused too, in the whole log
@@ -245,6 +262,9 @@ class Cut(Struct, frozen=True):
     identities: int = 0  # how many they are in all
     at_most: bool = False  # some of these were counted and not replayed
     uncertain: bool = False  # rests on roles or bindings that the evidence does not show
+    parts: tuple[CutPart, ...] = ()
+    of: Literal["requests", "commands", "pods"] = "requests"  # what `refused`, `total` and `broken` count
+    unknown: bool = False  # what others did is not recorded, or not all of it: `broken` proves nothing
 
 
 class Incident(Struct, frozen=True):

@@ -82,6 +82,7 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
             (label.in_(language), names(values, language, most=20, cells=120))
             for label, values in (
                 (words.ADDRESSES, actor.addresses),
+                (words.SERVERS, actor.servers),
                 (words.CLAIMED, actor.claimed_addresses),
                 (words.IDENTITIES, actor.identities),
                 (words.CREDENTIALS, actor.credentials),
@@ -90,6 +91,7 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
             if values
         ]
         rows += [(words.JOINED.in_(language), line(text.in_(language))) for text in actor.why]
+        rows += [(words.UNACCUSTOMED.in_(language), line(text.in_(language))) for text in actor.departures]
         if rows:
             yield Heading(3, line(words.INTRUDER.in_(language)))
             yield Facts(tuple(rows))

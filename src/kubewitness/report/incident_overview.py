@@ -37,6 +37,8 @@ from kubewitness.report.phrases import (
     technique_ids,
 )
 
+_CAUSES = 3  # root causes told
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -71,7 +73,8 @@ def incident_blocks(
     yield Paragraph(
         line(span(f"{incident.id} · {confidence} · {words.period(incident.first, incident.last, language)}", "dim"))
     )
-    sentences = incident.story[: limits.sentences]
+    causes = {cause.description for cause in incident.root_causes[:_CAUSES]}  # told with the way in
+    sentences = [text for text in incident.story if text not in causes][: limits.sentences]
     if sentences:
         yield Paragraph(joined((said(text, language, 400) for text in sentences), "" if language == "zh" else " "))
     facts = [(short(label.in_(language), 24), line(said(state, language))) for label, state in incident.status]
@@ -109,12 +112,12 @@ def _way_in(incident: Incident, language: Language) -> Iterator[Block]:
         if entry.techniques:
             parts += ["  ", span(technique_ids(entry), "dim")]
         facts.append((words.ENTRY.in_(language), line(*parts)))
-    for cause in incident.root_causes[:3]:
+    for cause in incident.root_causes[:_CAUSES]:
         facts.append((words.ROOT_CAUSE.in_(language), root_cause_words(cause, language)))
         if life := root_cause_life(cause, language):
             facts.append(("", line(life)))
-        if cause.description.in_(language):
-            facts.append(("", line(said(cause.description, language))))
+        if cause.description.in_(language) and not (cause.role and cause.subject):  # else said above in other words
+            facts.append(("", line(said(cause.description, language, 600))))
     facts += [(words.INTRUDER.in_(language), _actor(actor, language)) for actor in incident.actors[:2]]
     touched = _touched(incident, language)
     if touched:
@@ -139,7 +142,12 @@ def _actor(actor: Actor, language: Language) -> Inline:
         parts.append(names(tuple(programs), language, most=3, cells=32))
     if actor.requests:
         parts.append(line(words.counted(actor.requests, "request", "requests", "个请求", language)))
-    return joined(parts, " · ") if parts else line(words.UNKNOWN.in_(language))
+    if not parts:
+        parts.append(line(words.NOT_NAMED.in_(language)))
+    if actor.servers:
+        fetched = "从以下地址下载：" if language == "zh" else "fetched from "
+        parts.append(line(fetched, *names(actor.servers, language)))
+    return joined(parts, " · ")
 
 
 def _touched(incident: Incident, language: Language) -> str:

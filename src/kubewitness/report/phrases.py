@@ -87,6 +87,8 @@ def root_cause_life(cause: RootCause, language: Language) -> str:
             at = words.moment(when, language)
             author = words.who(by, language) if by else ""
             parts.append((f"{chinese} {at}" if zh else f"{en} {at}") + (_by(author, zh) if author else ""))
+    if cause.role and cause.subject and not cause.created:
+        parts.insert(1, "早于本日志，或其创建未被记录" if zh else "older than this log, or its making was not logged")
     return ("；" if zh else "; ").join(parts)
 
 

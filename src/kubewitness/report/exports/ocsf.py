@@ -85,7 +85,7 @@ def _incident(incident: Incident, findings: list[Finding], document: Document, l
         confidence_id=confidence_id, confidence=confidence,
         start_time=_milliseconds(first), end_time=_milliseconds(last), count=len(findings) or 1,
         observables=_observables(
-            (_ADDRESS, (one for actor in incident.actors for one in actor.addresses)),
+            (_ADDRESS, (one for actor in incident.actors for one in (*actor.addresses, *actor.servers))),
             (_USER, (one for actor in incident.actors for one in actor.identities)),
             (_CREDENTIAL, (one for actor in incident.actors for one in actor.credentials)),
             (_AGENT, (one for actor in incident.actors for one in actor.agents)),

@@ -58,7 +58,9 @@ def _incident(bundle: Bundle, incident: Incident, indicators: list[str]) -> None
     )  # fmt: skip
     every = [case, *told.every, bundle.relate(named("attack-flow", key), "related-to", case)]
     for number, actor in enumerate(incident.actors):
-        objects = refs([*map(bundle.address, actor.addresses), *map(bundle.account, actor.identities)])
+        objects = refs(
+            [*map(bundle.address, (*actor.addresses, *actor.servers)), *map(bundle.account, actor.identities)]
+        )
         if not objects:
             continue
         observed = bundle.say(
