@@ -265,6 +265,7 @@ WORDS: dict[str, Text] = {
     "claimed": Text("Claimed addresses", "自称的地址"),
     "claimed_why": Text("set by the client or a proxy, not fact", "由客户端或代理填写，并非事实"),
     "joined": Text("Why together", "归并依据"),
+    "unaccustomed": Text("Unaccustomed", "异于平常"),
     "active": Text("Active", "活动时段"),
     "not_recorded": Text("not recorded", "未记录"),
     "no_identity": Text("(no accepted identity)", "（无有效身份）"),
