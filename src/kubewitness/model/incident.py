@@ -91,7 +91,6 @@ class Actor(Struct, frozen=True):
     last: str = ""
     servers: tuple[str, ...] = ()  # hosts its commands fetched from: indicators, not where it came from
     departures: tuple[Text, ...] = ()  # what the identities never did otherwise, in words
-    departures: tuple[Text, ...] = ()  # what the identities never did otherwise, in words
 
 
 class EntryPoint(Struct, frozen=True):

@@ -92,7 +92,6 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
         ]
         rows += [(words.JOINED.in_(language), line(text.in_(language))) for text in actor.why]
         rows += [(words.UNACCUSTOMED.in_(language), line(text.in_(language))) for text in actor.departures]
-        rows += [(words.UNACCUSTOMED.in_(language), line(text.in_(language))) for text in actor.departures]
         if rows:
             yield Heading(3, line(words.INTRUDER.in_(language)))
             yield Facts(tuple(rows))
