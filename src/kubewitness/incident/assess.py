@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec.structs import replace
+
 from kubewitness import __version__
 from kubewitness.evidence.opening import Source, walk
-from kubewitness.model.evidence import EvidenceItem
-from kubewitness.model.posture import CheckInfo, Group, PostureReport, Scope
+from kubewitness.model.cluster import NOT_SERVED, Cluster
+from kubewitness.model.evidence import EvidenceItem, Note, Place
+from kubewitness.model.posture import CheckInfo, Group, PostureReport, Result, Scope
+from kubewitness.posture import baseline, waivers
 from kubewitness.posture.catalogue import catalogue
-from kubewitness.posture.check import Machine, Snapshot, run
+from kubewitness.posture.check import Machine, Snapshot, ranked, run
 from kubewitness.posture.registry import CHECKS
 from kubewitness.sources.host.hosts import read_hosts
 from kubewitness.sources.kube_cluster import read_cluster
 
 SCHEMA_VERSION = "1.0"
+Progress = Callable[[str], None]  # "open", "machines", "cluster", "judge"
 
 
 @dataclass(frozen=True)
@@ -31,29 +36,47 @@ class Options:
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     exclude: tuple[Path, ...] = ()
     version: str = ""  # of the API server, where the evidence does not tell it
+    within: str = ""  # a folder of ours that is no part of items' names: what was asked for live
+    live: bool = False
+    like: str = ""  # a machine the others are held against
 
 
-def assess(paths: Sequence[str], options: Options, stdin: BinaryIO | None = None) -> PostureReport:
+def assess(
+    paths: Sequence[str], options: Options, stdin: BinaryIO | None = None, progress: Progress = lambda _: None
+) -> PostureReport:
     """Check evidence.
 
     Args:
         paths: archives, dumps, manifests, folders of them; "-" for `stdin`.
         options: see `Options`.
         stdin: what "-" means.
+        progress: told what is done next.
 
     Raises:
         EvidenceError: nothing of what was named can be opened.
+        UsageError: `like` names no machine of the evidence.
     """
+    progress("open")
     everything = list(walk(paths, stdin, options.exclude))
+    for source in everything if options.within else ():
+        source.name = source.name.removeprefix(options.within).lstrip("/")
+    progress("machines")
     machines = read_hosts(everything, options.now.year)
     rest = [source for source in everything if source.name not in machines.items]
+    progress("cluster")
     objects = read_cluster(rest)
     cluster = objects.cluster
-    if cluster is not None and options.version:
-        cluster.version = options.version
+    if cluster is not None:
+        cluster.live = options.live
+        cluster.version = options.version or cluster.version
     snapshot = Snapshot(cluster, tuple(Machine(host) for host in machines.hosts), None, options.now)
     infos = catalogue()
-    chosen = [check for check in CHECKS if _wanted(infos[check.id], options)]
+    chosen = [check for check in CHECKS if wanted(infos[check.id], options)]
+    progress("judge")
+    results = run(chosen, infos, snapshot)
+    named = [infos[check.id] for check in chosen]
+    kinds = {**machines.items, **objects.items}
+    unknown = [Note(Place(one.name, 0, 0), _UNKNOWN) for one in everything if not (one.name in kinds or one.error)]
     return PostureReport(
         SCHEMA_VERSION,
         f"kubewitness {__version__}",
@@ -61,23 +84,59 @@ def assess(paths: Sequence[str], options: Options, stdin: BinaryIO | None = None
         tuple(machine.target for machine in snapshot.machines),
         cluster.name if cluster else "",
         cluster.version if cluster else "",
-        tuple(infos[check.id] for check in chosen),
-        run(chosen, infos, snapshot),
-        items=tuple(_item(one, {**machines.items, **objects.items}) for one in everything),
-        notes=(*machines.notes, *objects.notes),
-        parse_failures=(*machines.failures, *objects.failures),
-        complete=not (machines.failures or objects.failures or any(one.error for one in everything)),
+        tuple(named),
+        results,
+        items=tuple(_item(one, kinds) for one in everything),
+        notes=(*machines.notes, *objects.notes, *unknown[:_NOTES]),
+        parse_failures=(*machines.failures, *objects.failures)[:_FAILURES],
+        complete=not (machines.failures or objects.failures or any(one.error for one in everything))
+        and not _refused(cluster)
+        and bool(cluster or machines.hosts),
     )
 
 
-def _wanted(info: CheckInfo, options: Options) -> bool:
+_UNKNOWN = "nothing in it that a check could read"
+_NOTES = 200
+_FAILURES = 1_000
+
+
+def accepted(report: PostureReport, rules: Sequence[waivers.Rule], now: datetime) -> PostureReport:
+    """The report with waivers on what they accept."""
+    done = waivers.waived(report.results, rules, now)
+    unused = [
+        Note(Place(str(rule.path), rule.line, 0), f"waiver of {rule.owner} fits no failure") for rule in done.unused
+    ]
+    return replace(report, results=done.results, waivers_expired=done.expired, notes=(*report.notes, *unused))
+
+
+def since(report: PostureReport, before: PostureReport, name: str) -> PostureReport:
+    """The report held against an earlier one."""
+    done = baseline.compared(report.results, before.results)
+    return replace(report, results=done.results, gone=done.gone, unseen=done.unseen, baseline=name)
+
+
+def with_results(report: PostureReport, infos: Sequence[CheckInfo], results: Sequence[Result]) -> PostureReport:
+    """The report with further results, of checks that are asked for by name."""
+    known = {info.id for info in report.checks}
+    added = tuple(info for info in infos if info.id not in known)
+    return replace(report, checks=(*report.checks, *added), results=ranked((*report.results, *results)))
+
+
+def wanted(info: CheckInfo, options: Options) -> bool:
+    """Whether a check is among those that were asked for."""
     name = info.id.rpartition("/")[2]
     return (
         (not options.scopes or info.scope in options.scopes)
         and (not options.groups or info.group in options.groups)
-        and (not options.checks or info.id in options.checks or name in options.checks)
+        and (not options.checks or any(one in {info.id, name, info.id.partition("/")[2]} for one in options.checks))
     )
 
 
+def _refused(cluster: Cluster | None) -> bool:
+    """Whether something of the cluster should be there and is not."""
+    return cluster is not None and any(why != NOT_SERVED for why in cluster.refused.values())
+
+
 def _item(source: Source, kinds: dict[str, str]) -> EvidenceItem:
-    return EvidenceItem(source.name, source.sha256, source.size, source.compression, kinds.get(source.name, ""))
+    kind = kinds.get(source.name, "")
+    return EvidenceItem(source.name, source.sha256, source.size, source.compression, kind, skipped=source.error)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
 from kubewitness.model.evidence import Place
+
+NOT_SERVED: Final = "not served by this API server"  # as the collector says it in an archive's manifest
 
 
 class KubeObject(Struct, frozen=True):
@@ -60,7 +62,12 @@ class Cluster(Struct):
         """One object."""
         return next((o for o in self.objects if (o.kind, o.namespace, o.name) == (kind, namespace, name)), None)
 
+    def has_all(self, kind: str) -> bool:
+        """Whether the evidence holds all objects of this kind; a kind that the API server does not have has none."""
+        return kind in self.whole or self.why_not(kind) == NOT_SERVED
+
     def why_not(self, kind: str) -> str:
         """Why objects of this kind are missing; empty if nothing tells."""
         low = kind.lower()
-        return self.refused.get(f"{low}s") or self.refused.get(f"{low}es") or self.refused.get("cluster") or ""
+        names = (f"{low}s", f"{low}es", f"{low.removesuffix('y')}ies", "cluster")
+        return next((why for name in names if (why := self.refused.get(name))), "")

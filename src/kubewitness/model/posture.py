@@ -125,3 +125,5 @@ class PostureReport(Struct, frozen=True):
     complete: bool = True
     baseline: str = ""  # the report that `known` speaks of
     waivers_expired: tuple[str, ...] = ()
+    gone: tuple[Result, ...] = ()  # failures of the baseline that were looked for and are no more
+    unseen: int = 0  # failures of the baseline of which this evidence tells nothing

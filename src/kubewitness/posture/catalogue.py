@@ -7,7 +7,7 @@ severity: critical
 scope: cluster
 techniques: [T1078.001]
 frameworks: {CIS: ["5.1.1"], NSA/CISA: [...], PSS: [...], MS threat matrix: [...]}
-remedy: {title: …, detail: …, command: …, safe: true, breaks: …}
+remedy: {title: …, detail: …, command: …, safe: true, breaks: …, fix: word}
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class _Remedy(Struct, forbid_unknown_fields=True):
     command: str = ""
     safe: bool = False
     breaks: str = ""
+    fix: str = ""
 
 
 class _Words(Struct, forbid_unknown_fields=True):
@@ -81,8 +82,9 @@ def _read(path: Path, group: Group) -> CheckInfo:
         raise ContentError(str(error), path, 1) from None
     made, zh = file.remedy, file.zh.remedy
     remedy = Remedy(
-        Text(made.title, zh.title), Text(made.detail, zh.detail), made.command, made.safe, Text(made.breaks, zh.breaks)
-    )
+        Text(made.title, zh.title), Text(made.detail, zh.detail), made.command, made.safe,
+        Text(made.breaks, zh.breaks), made.fix,
+    )  # fmt: skip
     return CheckInfo(
         f"{_FOLDER}/{group}/{path.stem}",
         Text(file.title, file.zh.title),

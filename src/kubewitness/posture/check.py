@@ -92,12 +92,18 @@ Check = ClusterCheck | NodeCheck | FleetCheck
 
 def run(checks: Sequence[Check], infos: Mapping[str, CheckInfo], snapshot: Snapshot) -> tuple[Result, ...]:
     """The results of all checks, worst first."""
-    out = [
-        replace(one, check=check.id, key=key(check.id, one), severity=one.severity or infos[check.id].severity)
-        for check in checks
-        for one in _of(check, snapshot)
-    ]
-    return tuple(sorted(set_of(out), key=_rank))
+    return ranked(one for check in checks for one in named(infos[check.id], _of(check, snapshot)))
+
+
+def named(info: CheckInfo, results: Iterable[Result]) -> Iterator[Result]:
+    """Results with what the engine adds: their check, their key, their severity."""
+    for one in results:
+        yield replace(one, check=info.id, key=key(info.id, one), severity=one.severity or info.severity)
+
+
+def ranked(results: Iterable[Result]) -> tuple[Result, ...]:
+    """Each key once, worst first."""
+    return tuple(sorted(set_of(results), key=_rank))
 
 
 def set_of(results: Iterable[Result]) -> list[Result]:
@@ -157,7 +163,7 @@ def _lacking(check: ClusterCheck, snapshot: Snapshot) -> Text | None:
     cluster = snapshot.cluster
     if cluster is None:
         return _NO_CLUSTER if check.needs else None
-    missing = [kind for kind in check.needs if kind not in cluster.whole]
+    missing = [kind for kind in check.needs if not cluster.has_all(kind)]
     if not missing:
         return None
     why = [f"{kind} ({reason})" if (reason := cluster.why_not(kind)) else kind for kind in missing]

@@ -12,7 +12,7 @@ What is no object is a failure only where the item holds some; items that hold n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -25,13 +25,14 @@ from kubewitness.evidence.opening import Source
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.model.collection import MANIFEST, Header, Omitted, Record
 from kubewitness.model.evidence import Note, ParseFailure, Place
-from kubewitness.sources import command_lines, kube_objects
+from kubewitness.sources import command_lines, kube_objects, list_lines
 
 KIND: Final = kube_objects.KIND
 _LIMIT: Final = 2_000_000  # objects
 _HEAD: Final = 64 * 1024
 _NESTED: Final = 4  # lists inside lists
 _YAML = re.compile(rb"^(?:apiVersion|kind): ", re.M)
+_AUDIT: Final = b'"audit.k8s.io/'
 _RECORD: Final = msgspec.json.Decoder(Record)
 # Objects that every cluster has: a list without them is a part.
 _WITNESS: Final = {"ClusterRole": "cluster-admin", "ClusterRoleBinding": "cluster-admin", "Namespace": "kube-system"}
@@ -67,14 +68,17 @@ def read_cluster(sources: Iterable[Source]) -> ClusterEvidence:
     known = kube_objects.read_objects(sources)
     out = ClusterEvidence(items=known.items, failures=known.failures, notes=known.notes)
     reader = _Reader(out)
+    manifests = [one for one in sources if known.items.get(one.name) == kube_objects.MANIFEST_KIND]
+    for source in manifests:  # before what they speak of, though they are an archive's last members
+        reader.manifest(source)
     for source in sources:
         kind = known.items.get(source.name, "")
+        if kind == kube_objects.MANIFEST_KIND:
+            continue
         if source.name.endswith(_ARCHIVED):
             reader.version(source)
         elif kind == command_lines.KIND:
             reader.command_lines(source)
-        elif kind == kube_objects.MANIFEST_KIND:
-            reader.manifest(source)
         elif not source.is_archive and source.kind in {"lines", "documents", "yaml"}:
             reader.item(source)
     if reader.found:
@@ -155,8 +159,11 @@ class _Reader:
         head = next(iter(source.open()), b"")[:_HEAD]
         if b"apiVersion" not in head and b'"kind"' not in head and not _YAML.search(head):
             return
+        if _AUDIT in head and source.kind == "lines":
+            return  # an audit log, maybe of gigabytes
         kind, version = _list_of(head)
-        found = list[KubeObject]()
+        loose = list[KubeObject]()
+        lists: list[tuple[str, list[KubeObject]]] = [(kind, loose)]  # of what kind, and what is in it
         failures = list[ParseFailure]()
         for frame in frame_documents(source.open(), source.name):
             if isinstance(frame, ParseFailure):
@@ -164,16 +171,22 @@ class _Reader:
                 continue
             document = _decoded(frame.data)
             if isinstance(document, dict | list):
-                found += _objects(document, _Around(frame.place, kind, version))
+                lines = list_lines.of_json(frame) if source.kind != "yaml" else list_lines.of_yaml(source, frame.place)
+                found = _objects(document, _Around(frame.place, kind, version, lines=lines))
+                if isinstance(document, dict) and isinstance(document.get("items"), list):
+                    lists.append((_text(document.get("kind")) or "List", list(found)))
+                else:  # an object, or an element of a list that is taken apart
+                    loose += found
             elif frame.data.strip():
                 failures.append(unreadable(frame.place, "no JSON and no YAML of Kubernetes", frame.data[:256]))
-        if not found and not _empty_list(kind, head):
+        if not any(found for _, found in lists) and not _empty_list(kind, head):
             return
         self._out.failures += failures
         self._mine(source)
-        for one in found:
-            self._add(one)
-        self._whole |= self._complete(source, kind, found, broken=bool(failures or source.failure))
+        for own, members_ in lists:
+            for one in members_:
+                self._add(one)
+            self._whole |= self._complete(source, own, members_, broken=bool(failures or source.failure))
 
     def _add(self, one: KubeObject) -> None:
         name = (one.kind, one.group, one.namespace, one.name)
@@ -195,7 +208,8 @@ class _Reader:
         own = kind.removesuffix("List")
         if top is not None:
             refused = _resource(source.name.removeprefix(top)) in self._refused
-            return set() if not own or refused or (top in self._partial and own not in _CLUSTER_WIDE) else {own}
+            part = own == "ConfigMap" or (top in self._partial and own not in _CLUSTER_WIDE)  # others are left alone
+            return set() if not own or refused or part else {own}
         if not kind:
             return set()  # manifests, single objects
         out = set[str]()
@@ -252,9 +266,12 @@ class _Around(NamedTuple):
     version: str
     path: str = ""
     depth: int = 0
+    lines: Sequence[Place] = ()  # of the elements of the outermost list, if they could be told
 
-    def within(self, kind: str, version: str, path: str) -> _Around:
-        return _Around(self.place, kind, version, f"{self.path}{path}", self.depth + 1)
+    def within(self, kind: str, version: str, path: str, position: int, count: int) -> _Around:
+        told = len(self.lines) == count
+        place = self.lines[position] if told else self.place
+        return _Around(place, kind, version, f"{self.path}{path}", self.depth + 1)
 
 
 def _objects(document: object, around: _Around) -> Iterator[KubeObject]:
@@ -263,7 +280,7 @@ def _objects(document: object, around: _Around) -> Iterator[KubeObject]:
         return
     if isinstance(document, list):
         for position, one in enumerate(document):
-            yield from _objects(one, around.within("", "", f"[{position}]"))
+            yield from _objects(one, around.within("", "", f"[{position}]", position, len(document)))
         return
     if not isinstance(document, dict):
         return
@@ -272,7 +289,7 @@ def _objects(document: object, around: _Around) -> Iterator[KubeObject]:
         kind, version = own if isinstance(own, str) else around.kind, told if isinstance(told, str) else around.version
         dot = "." if around.path else ""
         for position, one in enumerate(items):
-            yield from _objects(one, around.within(kind, version, f"{dot}items[{position}]"))
+            yield from _objects(one, around.within(kind, version, f"{dot}items[{position}]", position, len(items)))
         return
     found = _object(document, around)
     if found is not None:
