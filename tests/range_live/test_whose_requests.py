@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +98,17 @@ def test_the_ranges_own_observer_is_not_in_the_log(whose: Played) -> None:
 # -- what is handed over -----------------------------------------------------------------------------------------------
 
 
-def test_the_webhook_received_what_is_in_the_log_but_for_the_servers_own_watches_that_ended_with_it(
-    whose: Played,
-) -> None:
+def test_the_webhook_received_what_is_in_the_log_but_for_watches_that_ended_with_the_server(whose: Played) -> None:
     batches = [json.loads(line) for line in whose.text("control-plane/webhook.jsonl.gz").splitlines()]
     assert {batch["kind"] for batch in batches} == {"EventList"}
     received = {(event["auditID"], event["stage"]) for batch in batches for event in batch["items"]}
     missing = [event for event in whose.events if (event["auditID"], event["stage"]) not in received]
     assert len(received) + len(missing) == len({(event["auditID"], event["stage"]) for event in whose.events})
-    assert {(event["user"]["username"], event["verb"]) for event in missing} <= {("system:apiserver", "watch")}
+    assert {(event["verb"], event["stage"]) for event in missing} <= {("watch", "ResponseComplete")}
+    # Its own, and those of clients that were still there when it stopped.
+    stopped = max(datetime.fromisoformat(event["stageTimestamp"]) for event in whose.events)
+    ended = [datetime.fromisoformat(event["stageTimestamp"]) for event in missing]
+    assert all(stopped - one < timedelta(seconds=5) for one in ended)
 
 
 def test_the_log_is_rotated_at_its_size_and_whole(whose: Played) -> None:

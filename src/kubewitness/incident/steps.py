@@ -3,12 +3,18 @@
 Requests fold into one step if they are the same sort of deed by the same actor and follow each other within `PAUSE`;
 what others do in between does not break a step, an act that changed something does. Writes to different objects never
 fold. A step carries every request it stands for, so nothing the intruder did is left out of the chain.
+
+A chain of thousands of acts is no story any more: beyond `_LEGIBLE` steps, of each kind of act the first few are told
+singly and all later ones are one step.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from kubewitness.incident.deeds import Deed, deed_of
 from kubewitness.incident.requests import Request
@@ -20,6 +26,9 @@ from kubewitness.rules.ir import Rule
 
 PAUSE = timedelta(minutes=10)
 _NAMES = 6
+_LEGIBLE = 150  # steps
+_SINGLY = 3  # acts of one kind, in a chain that is longer
+_MORE = "more"
 
 
 class StepDraft:
@@ -67,7 +76,7 @@ class StepDraft:
 def _label(request: Request, deed: Deed) -> str:
     if deed.act == "refused":
         return f"{request.verb} {request.resource or request.path}"
-    if deed.act == "delete" or (request.resource == "secrets" and request.name):
+    if deed.act == "delete" or deed.fold[:1] == (_MORE,) or (request.resource == "secrets" and request.name):
         return "/".join(part for part in (request.resource, request.namespace, request.name) if part)
     return request.resource or request.path
 
@@ -88,7 +97,43 @@ def drafts(requests: Sequence[Request]) -> list[StepDraft]:
         if deed.act in ("create", "change", "delete", "execute") and request.succeeded:
             open_.clear()  # an act that changed something is a turn of the story: what follows it is told after it
         open_[key] = draft
+    return out if len(out) <= _LEGIBLE else _legible(out)
+
+
+def _legible(steps: Sequence[StepDraft]) -> list[StepDraft]:
+    """The same requests in fewer steps."""
+    counted = Counter(_kind(step.first, step.deed) for step in steps)
+    told = Counter[tuple[str, ...]]()
+    rest = dict[tuple[str, ...], StepDraft]()
+    out = list[StepDraft]()
+    for step in steps:
+        kind = _kind(step.first, step.deed)
+        told[kind] += 1
+        if told[kind] <= _SINGLY or counted[kind] <= _SINGLY + 1:
+            out.append(step)
+        elif kind in rest:
+            rest[kind].requests += step.requests
+        else:
+            rest[kind] = StepDraft(_more(step.first, step.deed), step.first)
+            rest[kind].requests += step.requests[1:]
+            out.append(rest[kind])
+    for step in rest.values():
+        step.requests.sort(key=lambda request: (request.time, request.audit_id))
     return out
+
+
+def _kind(request: Request, deed: Deed) -> tuple[str, ...]:
+    what = (request.verb, request.resource, request.subresource) if deed.act != "refused" else ()
+    return (request.identity, request.address, deed.act, *what, str(request.succeeded))
+
+
+def _more(request: Request, deed: Deed) -> Deed:
+    what = "/".join(part for part in (request.resource or request.path, request.subresource) if part)
+    many = Text(
+        f"went on like this, {{n}} requests ({request.verb} {what}): {{names}}",
+        f"继续同类操作，共 {{n}} 次请求（{request.verb} {what}）：{{names}}",
+    )
+    return replace(deed, fold=(_MORE,), many=many)
 
 
 def matched(draft: StepDraft, by_request: Mapping[tuple[str, str, str], tuple[Rule, ...]]) -> tuple[Rule, ...]:
