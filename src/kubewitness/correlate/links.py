@@ -89,7 +89,7 @@ def edge(
         target=target,
         keys=dict(keys),
         confidence=sure,
-        why=said(name, source=short_name(source), target=short_name(target), **values),
+        why=said(name, source=_named(source), target=_named(target), **values),
         inferred=sure < PROVEN,
         evidence=tuple(evidence),
     )
@@ -119,13 +119,30 @@ def short_name(entity: Entity) -> str:
         return machine_and_rest(name)[1]
     if entity.kind == "file":
         return name.partition(":")[2]
+    if entity.kind == "step":
+        return name.rpartition("/")[2]
+    if entity.kind == "setting":
+        return name.rpartition(":")[2]
     return name.replace("/", " ", 1) if entity.kind == "object" else name
 
 
-def said(name: str, **values: str) -> Text:
+def _named(entity: Entity) -> str | Text:
+    """An entity as the words of a link have it: only steps are called otherwise in the other language."""
+    name = short_name(entity)
+    return Text(f"step {name}", f"步骤 {name}") if entity.kind == "step" else name
+
+
+def said(name: str, **values: str | Text) -> Text:
     """Why two things are tied together, in words; values in it are hostile."""
     why = links()[name].why
-    return Text(*(_filled(text, values) for text in (why.en, why.zh)))
+    en = {key: value.en if isinstance(value, Text) else value for key, value in values.items()}
+    zh = {key: value.zh if isinstance(value, Text) else value for key, value in values.items()}
+    return Text(_sentence(_filled(why.en, en)), _filled(why.zh, zh))
+
+
+def _sentence(text: str) -> str:
+    """A sentence of ours begins large, also where it begins with a step."""
+    return f"S{text[1:]}" if text.startswith("step ") else text
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

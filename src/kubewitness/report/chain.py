@@ -15,6 +15,9 @@ _WORDS = {
     "container": Text("container ", "容器 "),
     "address": Text("address ", "地址 "),
     "file": Text("file ", "文件 "),
+    "step": Text("step ", "步骤 "),
+    "setting": Text("setting ", "设置 "),
+    "pods": Text("pods ", "Pod "),
 }
 
 
