@@ -154,6 +154,10 @@ def investigate(
 
         dumps = [source for source in everything if objects.items.get(source.name) == KIND]
         incidents = with_cuts(incidents, [requests for _, requests in gathered], first_pass, dumps)
+    if incidents:
+        from kubewitness.incident.graph import with_graph  # noqa: PLC0415 -- most logs hold no incident
+
+        incidents = with_graph(incidents, [requests for _, requests in gathered], hashes)
     incidents.sort(key=lambda incident: (-SEVERITIES.index(incident.severity), incident.first))
     skipped = any(item.skipped for item in first_pass.items)
     return Document(
