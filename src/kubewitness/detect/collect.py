@@ -105,6 +105,47 @@ def within(scan: Scan, numbers: Iterable[int], wanted: Wanted) -> list[Event]:
     return _gather(scan, dict.fromkeys(numbers, Wish(())), wanted)
 
 
+def sampled(scan: Scan, spans: Mapping[AccessorKey, tuple[str, str]], each: int) -> list[Event]:
+    """A few events of each accessor from the parts of the evidence that touch its span of time, spread over them.
+
+    About `each` an accessor, all read in one go: for questions that any of its events answers, such as which token it
+    comes with. Of an accessor whose places are not known the first parts are searched.
+    """
+    places: dict[int, list[int]] = {}
+    terms: dict[int, set[Term]] = {}
+    left: dict[AccessorKey, int] = {}
+    for key, (first, last) in spans.items():
+        profile = scan.profile(key)
+        if profile is None:
+            continue
+        near = {number for number in profile.granules if _touches(scan.granules[number][1], first, last)}
+        if profile.places is None:
+            left[key] = each
+            for number in sorted(near)[:2]:
+                plain = scan.items[scan.granules[number][0]].format == PLAIN
+                terms.setdefault(number, set()).add(_term(key) if plain else ())
+            continue
+        known = sorted(place for place in profile.places if granule_of(place) in near)
+        for place in known[:: max(1, -(-len(known) // each))]:
+            places.setdefault(granule_of(place), []).append(place)
+    wishes = {number: Wish(None, sorted(found)) for number, found in places.items()}
+    for number, some in terms.items():
+        wishes[number] = Wish(() if () in some else tuple(sorted(some)), sorted(places.get(number, ())))
+
+    def wanted(event: Event) -> bool:
+        key = _key(event)
+        if key in left:
+            left[key] -= 1
+            return left[key] >= 0
+        return key in spans
+
+    return _gather(scan, wishes, wanted)
+
+
+def _touches(granule: Granule, first: str, last: str) -> bool:
+    return granule.length < 0 or not granule.first or (granule.first <= last and granule.last >= first)
+
+
 def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]:
     """Events of controllers' work that name one of `needles` in its time and are `wanted`; each once, in time order."""
     terms = {needle: _named(needle) for needle in needles}

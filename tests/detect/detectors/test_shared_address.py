@@ -38,7 +38,7 @@ def test_two_service_accounts_by_hand(tmp_path: Path) -> None:
         [(0, secrets(WEB, X)), (60, secrets(API, X, **REFUSED))],
         [(0, secrets(WEB, X)), (7200, secrets(API, X))],
         [(0, secrets(WEB, X)), (60, PROBE)],
-        [(0, secrets(WEB, X)), (60, secrets(API, X)), (70, secrets(NODE, X))],
+        [(0, secrets(WEB, X)), (60, secrets(API, X)), (70, secrets(NODE, X, userAgent="kubelet/v1"))],
         [(n, secrets(account("shop", f"a{n}"), X)) for n in range(6)],
         [(0, secrets(WEB, "127.0.0.1")), (60, secrets(API, "127.0.0.1"))],
     ],

@@ -25,8 +25,9 @@ class Crowd:
         """Proves nothing about who is behind it: many use it, or it is a machine of the cluster, or none at all."""
         if address in ("", MANY) or scope_of(address) in ("loopback", "unknown"):
             return True
-        identities = {profile.key.identity for profile in self.at.get(address, ())}
-        kinds = {kind_of_name(identity) for identity in identities}
+        profiles = self.at.get(address, ())
+        identities = {profile.key.identity for profile in profiles}
+        kinds = {kind_of_name(profile.key.identity) for profile in profiles if not by_hand(profile)}
         return len(identities) >= _HUB or bool(kinds & {"node", "controlPlane"})
 
     def since(self, identity: str, address: str) -> str:
