@@ -1,21 +1,40 @@
-"""What would have stopped an intruder: bindings whose absence refuses its requests, and what else that would break.
+"""What would have stopped an intruder: what could be taken away so that its requests are refused, and what else breaks.
 
-The intruder's requests are replayed exactly. So are those of everybody whom a candidate names, as long as they are few
-enough to be read again (`_READ`); of accessors beyond that the count of their profile is taken, as "at most".
+Taken away are bindings, alone and together; of a binding only the subject that the intruder was, or of its role only
+the rights it used, where that does less harm; the credential it came with; and the API server's leave to come without
+any. The intruder's requests are replayed exactly. So are those of everybody whom a candidate concerns, as long as they
+are few enough to be read again (`_READ`); of accessors beyond that the count of their profile is taken, as "at most".
+
+What nodes and pod specs would have stopped is judged in `cut_kubelet` and `cut_pods`.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final
+from itertools import chain
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from kubewitness.correlate.rbac.changes import changes_in, changes_of
-from kubewitness.correlate.rbac.counterfactual import Asked, Effect, Replay, Support, broken, candidates, effect, least
+from kubewitness.correlate.rbac.counterfactual import (
+    Asked,
+    Effect,
+    Part,
+    Replay,
+    Support,
+    Use,
+    Way,
+    broken,
+    candidates,
+    effect,
+    least,
+    without_needless,
+)
 from kubewitness.correlate.rbac.questions import questions_of
 from kubewitness.correlate.rbac.state import History
 from kubewitness.detect.collect import Collector
@@ -25,20 +44,34 @@ from kubewitness.detect.run import Scan
 from kubewitness.evidence.opening import Source
 from kubewitness.incident.build import touched_pods
 from kubewitness.incident.cause import EVERYBODY
+from kubewitness.incident.cut_parts import (
+    ANONYMOUS,
+    NOBODY,
+    SHIPPED,
+    best_of_family,
+    credentials,
+    let_through,
+    may_be,
+    named,
+    narrower_cuts,
+    subjects_of,
+)
+from kubewitness.incident.cut_settings import anonymous_cuts
 from kubewitness.incident.requests import Request, credential_ids, issued_credential_id, requests_of
 from kubewitness.incident.suspects import credentials_gained
-from kubewitness.model.incident import Cut, Incident, ObjectName
-from kubewitness.posture.rbac.nouns import Key, Subject
+from kubewitness.model.incident import Cut, CutPart, Incident, RootCause
+from kubewitness.posture.rbac.nouns import Key
 from kubewitness.posture.rbac.objects import Dump, read_dump
-from kubewitness.rules.features.identity import kind_of_name, service_account
+from kubewitness.rules.features.identity import service_account
 
 _READ: Final = 20_000  # requests of others that are read again
-_SINGLES: Final = 12  # candidates that are judged: those that refuse most
+_SINGLES: Final = 12  # bindings that are judged: those without which most is refused
 _TOLD: Final = 5
 _IDENTITIES: Final = 10
 _DUMP: Final = 64 * 1024 * 1024
 _POD: Final = "authentication.kubernetes.io/pod-name"
 _RBAC: Final = b"rbac.authorization.k8s.io"
+_ANYBODY: Final = frozenset({NOBODY})
 
 
 def dumps_of(sources: Iterable[Source]) -> list[Dump]:
@@ -73,9 +106,65 @@ def with_cuts(
     gathered = list(gathered)
     requests_by_id = {requests[0].audit_id: requests for requests in gathered if requests and requests[0].audit_id}
     cutter = Cutter(scan, history_of(scan.ledger, objects), [one for requests in gathered for one in requests])
-    of_each = [requests_by_id.get(next(iter(incident.audit_ids), ""), ()) for incident in incidents]
+    of_each = [
+        (requests_by_id.get(next(iter(incident.audit_ids), ""), ()), incident.root_causes) for incident in incidents
+    ]
     made = cutter.of_all(of_each)
     return [replace(incident, cuts=cuts) if cuts else incident for incident, cuts in zip(incidents, made, strict=True)]
+
+
+class Plan(NamedTuple):
+    """Others whom a candidate concerns: who is read again, and who asked too much for that."""
+
+    read: list[AccessorKey]
+    unread: list[AccessorKey]
+
+
+class Harm(NamedTuple):
+    """Legitimate requests that a cut breaks, by identity."""
+
+    by: Mapping[str, int]
+    at_most: bool
+    uncertain: bool
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by.values())
+
+
+@dataclass
+class Case:
+    """An intruder before the judge.
+
+    Attributes:
+        asked: What it was let through with, less what everybody may ask.
+        supports: On what each of these rested.
+        bindings: Candidates that are one binding, each with less than that, to which it could be cut.
+        sets: All other candidates.
+        plan: Who else is concerned.
+    """
+
+    asked: list[Asked]
+    supports: list[Support]
+    bindings: dict[frozenset[Part], list[frozenset[Part]]] = field(default_factory=dict)
+    sets: list[frozenset[Part]] = field(default_factory=list)
+    plan: Plan = field(default_factory=lambda: Plan([], []))
+    _effects: dict[frozenset[Part], Effect] = field(default_factory=dict)
+
+    def effect(self, cut: frozenset[Part]) -> Effect:
+        """What a cut refuses of the intruder's."""
+        if cut not in self._effects:
+            self._effects[cut] = effect(cut, self.asked, self.supports)
+        return self._effects[cut]
+
+    def refused(self, cut: frozenset[Part]) -> int:
+        """How many requests that is."""
+        return len(self.effect(cut).refused)
+
+    def without(self, cut: frozenset[Part], order: Iterable[Part]) -> frozenset[Part]:
+        """The cut without what is needless in it, tried in `order`."""
+        return without_needless(cut, order, self.asked, self.supports)
 
 
 class Cutter:
@@ -84,98 +173,100 @@ class Cutter:
     def __init__(self, scan: Scan, history: History, implicated: Collection[Request]) -> None:
         self._scan = scan
         self._implicated = {request.key for request in implicated}
-        self._by_accessor = Counter(_accessor(one) for one in implicated if not one.refused)
+        self._theirs = dict[AccessorKey, Counter[tuple[str, str]]]()
+        for one in implicated:
+            if not one.refused:
+                asked = (one.verb, one.object.kind)
+                self._theirs.setdefault(_accessor(one), Counter())[asked] += 1
         self._replay = Replay(history)
         self._collector = Collector(scan)
 
-    def cuts(self, requests: Sequence[Request]) -> tuple[Cut, ...]:
+    def cuts(self, requests: Sequence[Request], causes: Sequence[RootCause] = ()) -> tuple[Cut, ...]:
         """What would have stopped the intruder, best first: harm avoided against legitimate use broken."""
-        return self.of_all([requests])[0]
+        return self.of_all([(requests, causes)])[0]
 
-    def of_all(self, groups: Sequence[Sequence[Request]]) -> list[tuple[Cut, ...]]:
+    def of_all(self, groups: Sequence[tuple[Sequence[Request], Sequence[RootCause]]]) -> list[tuple[Cut, ...]]:
         """The cuts of several intruders; what others asked is read in one go, for a compressed log is a stream."""
-        judged = [self._judged(requests) for requests in groups]
-        plans = [self._plan(frozenset().union(*found), asked) if found else ([], {}) for asked, found in judged]
-        self._collector.of({key for read, _ in plans for key in read})
-        return [
-            self._ranked(asked, found, *plan) if found else ()
-            for (asked, found), plan in zip(judged, plans, strict=True)
-        ]
+        cases = [self._case(*group) for group in groups]
+        for case in cases:
+            if case.bindings or case.sets:
+                case.plan = self._plan(case)
+        self._collector.of({key for case in cases for key in case.plan.read})
+        return [self._told(case) if case.bindings or case.sets else () for case in cases]
 
-    def _judged(self, requests: Sequence[Request]) -> tuple[list[Asked], dict[frozenset[Key], Effect]]:
+    def _case(self, requests: Sequence[Request], causes: Sequence[RootCause]) -> Case:
         """What the intruder asked, and what each candidate would have refused of it."""
         asked = [one for request in requests if (one := _asked(request)) is not None]
         supports = [self._replay.support(one) for one in asked]
         # What everybody may ask anyway says nothing of a way in.
         own = [number for number, support in enumerate(supports) if not _everybodys(support)]
-        asked, supports = [asked[number] for number in own], [supports[number] for number in own]
-        singles = {one: effect(one, asked, supports) for one in candidates(asked, supports, EVERYBODY)}
+        case = Case([asked[number] for number in own], [supports[number] for number in own])
+        if not own:
+            return case
+        singles = {one: case.effect(one) for one in candidates(case.asked, case.supports, EVERYBODY)}
         kept = sorted(singles, key=lambda one: (-len(singles[one].refused), sorted(one)))[:_SINGLES]
-        judged = {one: singles[one] for one in kept if singles[one].refused}
-        together = least({one: singles[one] for one in kept}, asked, supports)
-        if together is not None:
-            judged[together[0]] = together[1]
-        return asked, judged
+        for single in kept:
+            if singles[single].refused:
+                case.bindings[single] = narrower_cuts(next(iter(single)), case.asked, case.supports, self._replay)
+        together = least({one: singles[one] for one in kept}, case.asked, case.supports)
+        case.sets = [*([together[0]] if together else ()), *credentials(causes, case.asked)]
+        if any(one.who == ANONYMOUS for one in case.asked):
+            case.sets.append(_ANYBODY)
+        return case
 
-    def _ranked(
-        self, asked: Sequence[Asked], judged: Mapping[frozenset[Key], Effect], read: list[AccessorKey],
-        unread: dict[AccessorKey, int],
-    ) -> tuple[Cut, ...]:  # fmt: skip
-        others = self._others(read)
-        made = [self._cut(one, found, asked, others, unread) for one, found in judged.items()]
-        made.sort(key=_rank)
-        # What breaks more than it stops is no remedy; it is told, as that, only where nothing better is known.
-        return tuple([cut for cut in made if cut.broken <= cut.refused][:_TOLD] or made[:1])
-
-    def _cut(
-        self, keys: frozenset[Key], found: Effect, asked: Sequence[Asked], others: Sequence[Asked],
-        unread: dict[AccessorKey, int],
-    ) -> Cut:  # fmt: skip
-        by, unsure = broken(keys, others, self._replay)
-        subjects = self._subjects(keys, asked)
-        at_most = False
-        for accessor, count in unread.items():
-            if any(_may_be(subject, accessor.identity) for subject in subjects):
-                by[accessor.identity] = by.get(accessor.identity, 0) + count
-                at_most = True
-        ranked = sorted(by.items(), key=lambda pair: (-pair[1], pair[0]))
-        return Cut(
-            objects=tuple(
-                ObjectName(key.resource, key.namespace, key.name, "rbac.authorization.k8s.io") for key in sorted(keys)
-            ),
-            refused=len(found.refused),
-            total=len(asked),
-            broken=sum(by.values()),
-            at_most=at_most,
-            by=dict(ranked[:_IDENTITIES]),
-            identities=len(by),
-            uncertain=found.uncertain or unsure,
-        )
-
-    def _subjects(self, keys: Iterable[Key], asked: Sequence[Asked]) -> set[Subject]:
-        """Whom the bindings named while the intruder was there; its own identities, if that is not known."""
-        out = set[Subject]()
-        for key in keys:
-            found = [self._replay.binding(key, one.when) for one in (asked[0], asked[-1])]
-            out.update(subject for binding in found if binding for subject in binding.subjects)
-            if not any(found):
-                out.update(Subject("User", one.who) for one in asked)
-        return out
-
-    def _plan(self, keys: frozenset[Key], asked: Sequence[Asked]) -> tuple[list[AccessorKey], dict[AccessorKey, int]]:
-        """Everybody whom the bindings may name: who is read again, and who asked too much for that."""
-        subjects = self._subjects(keys, asked)
+    def _plan(self, case: Case) -> Plan:
+        """Everybody whom a candidate may concern: who is read again, and who asked too much for that."""
+        every = (*case.bindings, *chain.from_iterable(case.bindings.values()), *case.sets)
+        parts = frozenset[Part]().union(*every)
+        subjects = subjects_of(parts, case.asked, self._replay)
         profiles = self._scan.profiles.by_key
-        named = [key for key in profiles if any(_may_be(subject, key.identity) for subject in subjects)]
-        left, read, unread = _READ, list[AccessorKey](), dict[AccessorKey, int]()
-        for key in sorted(named, key=lambda key: (profiles[key].requests, key)):
+        concerned = [key for key in profiles if any(may_be(subject, key.identity) for subject in subjects)]
+        left, plan = _READ, Plan([], [])
+        for key in sorted(concerned, key=lambda key: (profiles[key].requests, key)):
             count = profiles[key].requests
             if count <= left and profiles[key].places is not None:  # else whole stretches of the log are read for it
                 left -= count
-                read.append(key)
+                plan.read.append(key)
             else:
-                unread[key] = count - profiles[key].refusals - self._by_accessor[key]
-        return read, {key: count for key, count in unread.items() if count > 0}
+                plan.unread.append(key)
+        return plan
+
+    def _told(self, case: Case) -> tuple[Cut, ...]:
+        others = self._others(case.plan.read)
+        use = Use.of(others, self._replay)
+        harms = dict[frozenset[Part], Harm]()
+
+        def harm(cut: frozenset[Part]) -> Harm:
+            if cut not in harms:
+                harms[cut] = self._harm(cut, case, use)
+            return harms[cut]
+
+        made = [_cut(one, case, harm(one)) for one in _chosen(case, harm) if one != _ANYBODY and case.refused(one)]
+        made.sort(key=lambda cut: (_shipped(cut), _rank(cut)))
+        # What breaks more than it stops is no remedy; it is told, as that, only where nothing better is known.
+        told = [cut for cut in made if _remedy(cut)][:_TOLD] or made[:1]
+        if _ANYBODY in case.sets:
+            seen = [one for one in others if one.who == ANONYMOUS]
+            unseen = {
+                key.agent: self._uncounted(key, _ANYBODY) for key in case.plan.unread if key.identity == ANONYMOUS
+            }
+            told += sorted(anonymous_cuts(case.refused(_ANYBODY), len(case.asked), seen, unseen), key=_rank)
+        return tuple(told)
+
+    def _harm(self, cut: frozenset[Part], case: Case, use: Use) -> Harm:
+        by, uncertain = broken(cut, use)
+        subjects = subjects_of(cut, case.asked, self._replay)
+        at_most = False
+        for key in case.plan.unread:
+            count = self._uncounted(key, cut)
+            if count and any(may_be(subject, key.identity) for subject in subjects):
+                by[key.identity] = by.get(key.identity, 0) + count
+                at_most = True
+        return Harm(by, at_most, uncertain)
+
+    def _uncounted(self, key: AccessorKey, cut: frozenset[Part]) -> int:
+        """What an accessor that is not read again asked, less what is an intruder's."""
+        return let_through(self._scan.profiles.by_key[key], self._theirs.get(key, Counter()), cut)
 
     def _others(self, read: list[AccessorKey]) -> list[Asked]:
         """What these asked, without the intruders' requests."""
@@ -183,14 +274,75 @@ class Cutter:
         return [found for request in legitimate if (found := _asked(request)) is not None]
 
 
+def _chosen(case: Case, harm: Callable[[frozenset[Part]], Harm]) -> list[frozenset[Part]]:
+    """The candidates worth telling."""
+    out, instead = list[frozenset[Part]](), dict[frozenset[Part], frozenset[Part]]()
+    for whole, narrower in case.bindings.items():
+        family = [one for less in narrower for one in _reduced(less, case, harm)]
+        measured = {one: (case.refused(one), harm(one).total) for one in (whole, *family)}
+        kept = best_of_family(whole, measured, family)
+        out += kept
+        if whole not in kept:
+            instead[whole] = next(one for one in kept if measured[one][0] >= measured[whole][0])
+    for cut in case.sets:
+        # Of several bindings less than the whole of each, if that does as well.
+        less = frozenset(part for one in cut for part in instead.get(frozenset({one}), {one}))
+        as_well = case.refused(less) == case.refused(cut) and harm(less).total <= harm(cut).total
+        out.append(less if as_well else cut)
+    return list(dict.fromkeys(out))
+
+
+def _reduced(
+    less: frozenset[Part], case: Case, harm: Callable[[frozenset[Part]], Harm]
+) -> Iterator[frozenset[Part]]:  # fmt: skip
+    """Rights that refuse as much with fewer of them, and those among them that nobody else used."""
+    if any(part.kind != "right" for part in less):
+        yield less
+        return
+    harms = {part: harm(frozenset({part})).total for part in less}
+    yield case.without(less, sorted(less, key=lambda part: (-harms[part], part)))
+    free = frozenset(part for part in less if not harms[part])
+    if free and free != less:
+        yield case.without(free, sorted(free))
+
+
+def _cut(parts: frozenset[Part], case: Case, harm: Harm) -> Cut:
+    told = named(parts, case.asked)
+    ranked = sorted(harm.by.items(), key=lambda pair: (-pair[1], pair[0]))
+    return Cut(
+        objects=tuple(dict.fromkeys(part.object for part in told if part.kind != "credential")),
+        refused=case.refused(parts),
+        total=len(case.asked),
+        broken=harm.total,
+        at_most=harm.at_most,
+        by=dict(ranked[:_IDENTITIES]),
+        identities=len(harm.by),
+        uncertain=case.effect(parts).uncertain or harm.uncertain,
+        parts=told,
+    )
+
+
+def _rank(cut: Cut) -> tuple[Fraction, int, int, int, tuple[CutPart, ...]]:
+    return (-_worth(cut), -cut.refused, cut.broken, len(cut.parts), cut.parts)
+
+
+def _worth(cut: Cut) -> Fraction:
+    """The part of the intruder's requests it refuses, less the part that legitimate use is of all it refuses."""
+    return Fraction(cut.refused, cut.total or 1) - Fraction(cut.broken, cut.broken + cut.refused or 1)
+
+
+def _remedy(cut: Cut) -> bool:
+    if all(part.kind == "credential" for part in cut.parts):
+        return True  # its owner gets another
+    return not _shipped(cut) and cut.broken <= cut.refused and _worth(cut) > 0
+
+
+def _shipped(cut: Cut) -> bool:
+    return any(name.name.startswith(SHIPPED) for name in cut.objects)
+
+
 def _accessor(request: Request) -> AccessorKey:
     return AccessorKey(request.identity, request.address, request.agent)
-
-
-def _rank(cut: Cut) -> tuple[Fraction, int, int, int, tuple[ObjectName, ...]]:
-    """The part of the intruder's requests it refuses, less the part that legitimate use is of all it refuses."""
-    worth = Fraction(cut.refused, cut.total) - Fraction(cut.broken, cut.broken + cut.refused)
-    return (-worth, -cut.refused, cut.broken, len(cut.objects), cut.objects)
 
 
 def _asked(request: Request) -> Asked | None:
@@ -224,23 +376,8 @@ def _shown(request: Request) -> tuple[str, ...]:
 
 
 def _everybodys(support: Support) -> bool:
-    return bool(support.needs) and all(any(key.name in EVERYBODY for key in need) for need in support.needs)
+    return bool(support.needs) and all(any(_is_everybodys(way) for way in need) for need in support.needs)
 
 
-def _may_be(subject: Subject, identity: str) -> bool:
-    """Whether the subject may be this identity; the groups of a person are not in the profile, so any will do."""
-    if subject.kind == "User":
-        return subject.name == identity
-    account = service_account(identity)
-    if subject.kind == "ServiceAccount":
-        return account is not None and account[1] == subject.name and subject.namespace in {"", account[0]}
-    match subject.name:
-        case "system:unauthenticated":
-            return kind_of_name(identity) == "anonymous"
-        case "system:authenticated":
-            return kind_of_name(identity) not in {"anonymous", "rejected"}
-        case "system:serviceaccounts":
-            return account is not None
-    if subject.name.startswith("system:serviceaccounts:"):
-        return account is not None and subject.name == f"system:serviceaccounts:{account[0]}"
-    return account is None and kind_of_name(identity) not in {"anonymous", "rejected"}
+def _is_everybodys(way: Way) -> bool:
+    return any(part.kind == "binding" and isinstance(part.key, Key) and part.key.name in EVERYBODY for part in way)

@@ -237,7 +237,7 @@ class CampaignMatch(Struct, frozen=True):
     sources: tuple[str, ...] = ()
 
 
-class CutPart(Struct, frozen=True):
+class CutPart(Struct, frozen=True, order=True):
     """One thing that a cut takes away or sets."""
 
     # "subject": out of a binding; "right": out of a role; "credential": revoked; the others are settings

@@ -126,7 +126,7 @@ def _cuts(incident: Incident, language: Language) -> Iterator[Block]:
     if incident.cuts:
         yield Heading(3, line(cut_words.HEADING.in_(language)))
         yield Paragraph(line(span(cut_words.INTRODUCTION.in_(language), "dim")))
-        said = [(cut_words.taken(cut), cut_words.effect(cut).in_(language)) for cut in incident.cuts]
+        said = [(cut_words.taken(cut).in_(language), cut_words.effect(cut).in_(language)) for cut in incident.cuts]
         yield Bullets(tuple(line(span(name, "code", 400), cut_words.COLON.in_(language), what) for name, what in said))
 
 
