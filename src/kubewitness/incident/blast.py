@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.deeds import BINDINGS, ROLES, WORKLOADS
@@ -21,9 +21,9 @@ _DRAWN |= {"certificatesigningrequests", "mutatingwebhookconfigurations", "valid
 
 
 class Touched:
-    """Objects by what happened to them, each sorted."""
+    """Objects by what happened to them, each sorted. `removed`: what others deleted afterwards."""
 
-    def __init__(self, requests: Sequence[Request]) -> None:
+    def __init__(self, requests: Sequence[Request], removed: Collection[ObjectName] = ()) -> None:
         created: set[ObjectName] = set()
         changed: set[ObjectName] = set()
         deleted: set[ObjectName] = set()
@@ -42,6 +42,7 @@ class Touched:
                 read.add(name)
         reviews = "reviews"
         self.created = tuple(sorted(o for o in created if not o.kind.endswith(reviews)))
+        self.gone = frozenset((o.kind, o.namespace, o.name) for o in (*deleted, *removed))
         self.changed, self.deleted, self.read = (tuple(sorted(s)) for s in (changed, deleted, read))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from kubewitness.correlate.links import edge
 from kubewitness.detect.collect import Collector
@@ -61,8 +61,20 @@ class Chain:
         self.roots = roots_of(self.steps)
 
 
-def build(scan: Scan, matcher: Matcher, chain: Chain, caused: Sequence[Event], *, name: str, citer: Citer) -> Incident:
-    """The incident of one cluster and its requests. `caused`: what controllers did because of any incident."""
+def build(
+    scan: Scan,
+    matcher: Matcher,
+    chain: Chain,
+    caused: Sequence[Event],
+    *,
+    name: str,
+    citer: Citer,
+    removed: Collection[ObjectName] = (),
+) -> Incident:
+    """The incident of one cluster and its requests.
+
+    `caused`: what controllers did because of any incident; `removed`: objects that others deleted.
+    """
     cluster, requests, steps = chain.cluster, chain.requests, chain.steps
     # A rule that speaks only of what is new matches in old and new alike; its findings stand by themselves.
     by_request = {
@@ -72,7 +84,7 @@ def build(scan: Scan, matcher: Matcher, chain: Chain, caused: Sequence[Event], *
     effects = cascades(caused, steps, chain.roots)
     accustomed = bool(cluster.partial) and cluster.partial >= cluster.accessors
     causes = root_causes(requests, scan.ledger, citer, accustomed)
-    touched = Touched(requests)
+    touched = Touched(requests, removed)
     entry = entry_point(steps, citer)
     made = tuple(
         _step(number, draft, matched(draft, by_request), effects.get(number - 1), citer)
@@ -107,7 +119,7 @@ def build(scan: Scan, matcher: Matcher, chain: Chain, caused: Sequence[Event], *
         pods=pods,
         nodes=nodes,
         secrets=secrets,
-        verdict=verdict(requests, steps),
+        verdict=verdict(requests, steps, touched_pods(requests)),
         actions=advice(
             causes=causes,
             touched=touched,

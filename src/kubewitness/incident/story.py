@@ -21,16 +21,14 @@ _NAMED = 3
 
 def workloads_left(touched: Touched) -> list[ObjectName]:
     """Workloads the intruder made and nobody was seen to delete."""
-    gone = set(touched.deleted)
-    return [o for o in touched.created if o.kind in WORKLOADS and o not in gone]
+    return [o for o in touched.created if o.kind in WORKLOADS and (o.kind, o.namespace, o.name) not in touched.gone]
 
 
 def others_left(touched: Touched) -> list[ObjectName]:
     """What else the intruder made or changed that stays: webhooks, bindings, accounts, patched workloads."""
-    gone = {(o.kind, o.namespace, o.name) for o in touched.deleted}
     made = [o for o in touched.created if o.kind not in WORKLOADS]
     made += [o for o in touched.changed if o not in touched.created]
-    return [o for o in dict.fromkeys(made) if "/" not in o.kind and (o.kind, o.namespace, o.name) not in gone]
+    return [o for o in dict.fromkeys(made) if "/" not in o.kind and (o.kind, o.namespace, o.name) not in touched.gone]
 
 
 def headline(
