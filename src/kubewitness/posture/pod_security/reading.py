@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 Fields = Mapping[str, object]
@@ -66,13 +66,16 @@ def read_pod(document: Mapping[str, object]) -> Pod:
 def mapping_at(fields: Fields, key: str) -> Fields | None:
     """The object at `key`; None unless it is one. An empty object is there, and is not None."""
     value = fields.get(key)
+    if value is None or isinstance(
+        value, dict
+    ):  # the look-up in an abstract class is slow, and this is most of the time
+        return value
     return value if isinstance(value, Mapping) else None
 
 
 def mappings_at(fields: Fields, key: str) -> Iterator[tuple[int, Fields]]:
     """The objects of a list, each with its place."""
-    value = fields.get(key)
-    for number, one in enumerate(value if isinstance(value, list | tuple) else ()):
+    for number, one in enumerate(_list_at(fields, key)):
         if one is None:
             yield number, _EMPTY
         elif isinstance(one, Mapping):
@@ -81,8 +84,7 @@ def mappings_at(fields: Fields, key: str) -> Iterator[tuple[int, Fields]]:
 
 def texts_at(fields: Fields, key: str) -> Iterator[tuple[int, str]]:
     """The strings of a list, each with its place."""
-    value = fields.get(key)
-    for number, one in enumerate(value if isinstance(value, list | tuple) else ()):
+    for number, one in enumerate(_list_at(fields, key)):
         if one is None or isinstance(one, str):
             yield number, one or ""
 
@@ -105,3 +107,8 @@ def number_at(fields: Fields, key: str, bits: int) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if -(1 << bits - 1) <= value < 1 << bits - 1 else None
+
+
+def _list_at(fields: Fields, key: str) -> Sequence[object]:
+    value = fields.get(key)
+    return value if isinstance(value, (list, tuple)) else ()

@@ -1,0 +1,1 @@
+"""Which level admits which pod."""
