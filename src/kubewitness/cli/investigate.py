@@ -75,6 +75,13 @@ _WORTH_A_LOOK = SEVERITIES.index("medium")
     help="More YARA rules for programs and scripts of machines, besides the shipped ones. May be repeated.",
 )
 @click.option(
+    "--baseline",
+    "baseline",
+    multiple=True,
+    metavar="PATH",
+    help="Audit log of quiet days, to learn what is usual from; nothing is found in it. May be repeated.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(list(FORMATS)),
@@ -112,7 +119,7 @@ def investigate(
     session: Session, *, paths: tuple[str, ...], case: Path | None, rules: tuple[Path, ...], form: str,
     output: Path | None, language: Language | None, workers: int | None, minimum: Severity, name: str | None,
     quiet: bool, no_progress: bool, no_details: bool, indicators: tuple[Path, ...], no_indicators: bool,
-    yara: tuple[Path, ...],
+    yara: tuple[Path, ...], baseline: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Investigate audit logs and nodes: who came in, through which door, what they did, and what to do now.
 
@@ -123,6 +130,9 @@ def investigate(
     chosen = language or language_of(os.environ)
     if not anything_there(paths):
         raise UsageError(f"{inert(', '.join(paths[:3]))}{' ...' if paths[3:] else ''}: no such file or directory")
+    for one in baseline:
+        if one == "-" or not anything_there((one,)):
+            raise UsageError(f"--baseline {inert(one)}: no such file or directory")
     for path in (*indicators, *yara):
         if not path.exists():
             raise UsageError(f"{inert(str(path))}: no such file or directory")
@@ -133,7 +143,7 @@ def investigate(
     document = pipeline.investigate(
         paths, case=name or _name(paths, case), rules=rules, workers=workers or 0, language=chosen,
         quiet=quiet or no_progress, exclude=[place for place in (case, output) if place],
-        indicators=indicators, known=not no_indicators, yara=yara,
+        indicators=indicators, known=not no_indicators, yara=yara, baseline=baseline,
     )  # fmt: skip
     view = View(language=chosen, minimum=minimum, details=not no_details)
     if case:

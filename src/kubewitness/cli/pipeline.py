@@ -35,11 +35,13 @@ def investigate(
     indicators: Sequence[Path] = (),
     known: bool = True,
     yara: Sequence[Path] = (),
+    baseline: Sequence[str] = (),
 ) -> Document:
     """The document for `paths`, judged by the shipped rules and those of the folders `rules`.
 
     `exclude`: where results go; no evidence if a folder among `paths` holds it. `indicators`: lists of the user's,
     beside the shipped pack if `known`. `yara`: rules of the user's for programs, beside the shipped ones.
+    `baseline`: logs that show what is usual.
     """
     loaded = load_rules(rules, shipped=True)
     for_programs = YaraRules(tuple(yara))
@@ -56,6 +58,7 @@ def investigate(
         exclude=tuple(exclude),
         indicators=pack,
         yara=for_programs,
+        baseline=tuple(baseline),
     )
     stdin = sys.stdin.buffer if "-" in paths else None
     with progress(language, shown=not quiet) as report:

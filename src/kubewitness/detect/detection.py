@@ -12,6 +12,7 @@ from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.run import Scan
 from kubewitness.model.evidence import Place
 from kubewitness.model.incident import ObjectName
+from kubewitness.model.text import Text
 from kubewitness.rules.ir import CorrelationRule, Rule
 
 _OBJECTS = 50
@@ -31,6 +32,7 @@ class Detection(msgspec.Struct, frozen=True):
     objects: tuple[ObjectName, ...]
     places: tuple[tuple[Place, bytes], ...]  # first few, with their original bytes where already at hand
     ids: tuple[str, ...] = ()  # audit ids of `places`, where the originals are not at hand
+    reasons: tuple[Text, ...] = ()  # in words, where a detector looks at more than fields
 
 
 def detections(scan: Scan, rules: Iterable[Rule]) -> list[Detection]:

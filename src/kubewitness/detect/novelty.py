@@ -168,6 +168,22 @@ class Novelty:
             out.extend(_new(rule, rule.first_seen, table, learned, profiles))
         return out
 
+    def judge_by(self, usual: Novelty, profiles: Profiles, usual_profiles: Profiles) -> list[New]:
+        """What is new against another log: all that `usual` and `usual_profiles` hold is older than anything here."""
+        out: list[New] = []
+        shared = MANY in {key.address for key in (*profiles.by_key, *usual_profiles.by_key)}
+        for rule_id, rule in sorted(self.rules.items()):
+            first_seen = rule.first_seen
+            assert first_seen is not None
+            self._shrink(rule_id)
+            if rule_id in usual.overflowed or (shared and first_seen.requests):
+                self.overflowed.add(rule_id)  # what is usual is not known in full
+            elif self._kept[rule_id]:
+                before = usual._kept.get(rule_id, {})
+                found = _new(rule, first_seen, self._kept[rule_id], "", profiles, usual_of=(before, usual_profiles))
+                out.extend(found)
+        return out
+
     def unlearned(self, first: str, last: str) -> list[Rule]:
         """Rules that could not be judged because the log is too short to show what is usual."""
         return [
@@ -187,13 +203,27 @@ def learned_by(first_seen: FirstSeen, first: str, last: str) -> str:
 
 
 def _new(
-    rule: Rule, first_seen: FirstSeen, table: Mapping[Combination, _Kept], learned: str, profiles: Profiles
+    rule: Rule,
+    first_seen: FirstSeen,
+    table: Mapping[Combination, _Kept],
+    learned: str,
+    profiles: Profiles,
+    *,
+    usual_of: tuple[Mapping[Combination, _Kept], Profiles] | None = None,
 ) -> list[New]:
-    since = {values: kept.since for values, kept in table.items()}
-    history = _of_profiles(first_seen.fields, profiles) if first_seen.requests else since
+    """What of `table` began after `learned`; `usual_of` another log, which is older than any time."""
+    older = usual_of[0].keys() if usual_of else ()
+    known_before = _of_profiles(first_seen.fields, usual_of[1]) if usual_of else {}
+    since = {values: kept.since for values, kept in table.items()} | dict.fromkeys(older, "")
+    history = since
+    if first_seen.requests:
+        history = _of_profiles(first_seen.fields, profiles) | dict.fromkeys(known_before, "")
     known = [first_seen.fields.index(field) for field in first_seen.known]
     if all(map(of_accessor, first_seen.known)) and known:
-        usual = {owner for owner, when in _of_profiles(first_seen.known, profiles).items() if when <= learned}
+        owners = _of_profiles(first_seen.known, profiles)
+        if usual_of:
+            owners |= dict.fromkeys(_of_profiles(first_seen.known, usual_of[1]), "")
+        usual = {owner for owner, when in owners.items() if when <= learned}
     else:
         usual = {_part(values, known) for values, when in history.items() if when <= learned}
     spread = Counter(_part(values, known) for values, when in history.items() if when <= learned)
@@ -201,7 +231,7 @@ def _new(
     for values, kept in table.items():
         owner = _part(values, known)
         # What only a merged or shared profile saw is no older than the match itself.
-        old = min(kept.since, history.get(values, "~")) <= learned
+        old = min(since[values], history.get(values, "~")) <= learned
         roams = first_seen.settled and spread[owner] > first_seen.settled
         if kept.first is not None and not old and owner in usual and not roams:
             found.append(New(rule, values, kept.first, max(kept.count, 1)))

@@ -82,6 +82,14 @@ class Profile:
                 tally[value] += n
         return tally
 
+    def asked(self, *, refused: bool = True) -> Counter[tuple[str, str]]:
+        """Requests by verb and resource (which has its subresource), with or without those answered 401 or 403."""
+        asked: Counter[tuple[str, str]] = Counter()
+        for kinds in (self.allowed, self.refused) if refused else (self.allowed,):
+            for kind, n in _requests(kinds).items():
+                asked[kind.verb, f"{kind.resource}/{kind.subresource}" if kind.subresource else kind.resource] += n
+        return asked
+
     def absorb(self, other: Profile, granule_offset: int) -> None:
         """Add another worker's counts; its granules are renumbered."""
         for mine, theirs in ((self.allowed, other.allowed), (self.refused, other.refused)):

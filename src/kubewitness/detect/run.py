@@ -58,8 +58,15 @@ class Range(NamedTuple):
 class Scan:
     """Pass 1's result over all evidence."""
 
-    def __init__(self, rules: RuleSet, sources: Sequence[Source], parts: Sequence[tuple[Range, Part]]) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        sources: Sequence[Source],
+        parts: Sequence[tuple[Range, Part]],
+        baseline: Scan | None = None,
+    ) -> None:
         self.sources = tuple(sources)
+        self.baseline = baseline  # of another log, that shows what is usual
         self.matches: dict[MatchKey, MatchGroup] = {}
         self.profiles = Profiles()
         self.granules: list[tuple[int, Granule]] = []  # (source, part of it); profiles name them by number
@@ -80,8 +87,9 @@ class Scan:
         for range_, part in sorted(parts, key=lambda pair: pair[0]):
             self._add(range_, part)
         self.fired: list[Fired] = self._correlator.fired()
-        self.new: list[New] = self.novelty.judge(self.first, self.last, self.profiles)
-        self.unlearned = self.novelty.unlearned(self.first, self.last)  # rules for which the log is too short
+        self.new: list[New] = self._new()
+        # Rules for which the log is too short.
+        self.unlearned = [] if baseline else self.novelty.unlearned(self.first, self.last)
         self.unjudged = sorted(self.novelty.overflowed)
         self.overflowed = self.overflowed or self._correlator.overflowed
         for item, source in zip(self.items, self.sources, strict=True):
@@ -128,6 +136,11 @@ class Scan:
         self.duplicates += part.duplicates
         self.first, self.last = min(self.first, part.first), max(self.last, part.last)
 
+    def _new(self) -> list[New]:
+        if self.baseline is None:
+            return self.novelty.judge(self.first, self.last, self.profiles)
+        return self.novelty.judge_by(self.baseline.novelty, self.profiles, self.baseline.profiles)
+
     def profile(self, key: AccessorKey) -> Profile | None:
         """The profile of one accessor."""
         return self.profiles.by_key.get(key)
@@ -141,8 +154,12 @@ def scan(
     progress: Progress,
     *,
     split: int = SPLIT,
+    baseline: Scan | None = None,
 ) -> Scan:
-    """Pass 1. `matcher` is compiled of `rules`. `workers` at most; evidence smaller than `split` is read by one."""
+    """Pass 1. `matcher` is compiled of `rules`. `workers` at most; evidence smaller than `split` is read by one.
+
+    `baseline` is the scan of a log that shows what is usual; otherwise the log's own first part does.
+    """
     ranges = _plan(sources, workers, split)
     loads = _share(ranges, sources, workers, split)
     if len(loads) > 1:
@@ -150,7 +167,7 @@ def scan(
         if not any(memory.late for memory in seen) and not _overlap(parts, seen):
             read = [pair for load in parts for pair in load]
             _answer(read, seen, matcher)
-            return Scan(rules, sources, read)
+            return Scan(rules, sources, read, baseline)
         ranges = [Range(number, 0, -1) for number in range(len(sources))]
     memory: Seen = Recent() if len(loads) == 1 else Exact()
     alone = _Reader(sources, rules, matcher, progress, memory)
@@ -160,7 +177,7 @@ def scan(
         alone = _Reader(sources, rules, matcher, progress, Exact())
         whole = [(range_, alone.read(range_)) for range_ in ranges]
     _answer(whole, [alone.seen], matcher)
-    result = Scan(rules, sources, whole)
+    result = Scan(rules, sources, whole, baseline)
     result.forgot = alone.seen.forgot
     return result
 

@@ -171,6 +171,8 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
                 "不同分组过多，超出计数上限：部分突发行为可能遗漏。",
             )
         )
+    if scan.baseline is not None:
+        out.append(_learnt_of(scan.baseline))
     if scan.unlearned:
         out.append(
             Text(
@@ -189,6 +191,23 @@ def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: S
             )
         )
     return out
+
+
+def _learnt_of(baseline: Scan) -> Text:
+    """What of the baseline could be used."""
+    if not baseline.events:
+        return Text(
+            "The baseline holds no audit event: nothing is known of what is usual, and nothing could be judged by it.",
+            "基线日志中没有审计事件：常态不得而知，无法据此判断。",
+        )
+    failed = f"; {baseline.failures_total:,} of its lines could not be read" if baseline.failures_total else ""
+    failed_zh = f"；其中 {baseline.failures_total:,} 行无法读取" if baseline.failures_total else ""
+    return Text(
+        f"What is usual was learnt of a baseline of {baseline.events:,} events, {baseline.first[:16]}Z to "
+        f"{baseline.last[:16]}Z{failed}. An intruder who was at work in it already counts as usual.",
+        f"常态取自基线日志：{baseline.events:,} 条事件，{baseline.first[:16]}Z 至 {baseline.last[:16]}Z{failed_zh}。"
+        "若入侵者当时已在活动，则会被视为常态。",
+    )
 
 
 def _of_nodes(machines: HostEvidence) -> list[Text]:

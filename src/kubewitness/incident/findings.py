@@ -61,6 +61,7 @@ def _finding(detection: Detection, incident: str, citer: Citer, known: Mapping[s
         runbook=rule.runbook,
         incident=incident,
         evidence=_cite(detection, events, fields, citer),
+        reasons=detection.reasons,
     )
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kubewitness import __version__
 from kubewitness.detect.detection import Detection, detections, in_order
 from kubewitness.detect.detectors.registry import typed_detections
+from kubewitness.detect.detectors.unaccustomed import RULE as UNACCUSTOMED
 from kubewitness.detect.host.yara_rules import YaraRules
 from kubewitness.detect.indicators.index import Index
 from kubewitness.detect.indicators.indicator import NOTHING, Pack
@@ -22,6 +23,7 @@ from kubewitness.incident.build import Chain, build, gather
 from kubewitness.incident.cascade import effects_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.coverage import coverage
+from kubewitness.incident.departures import with_departures
 from kubewitness.incident.findings import findings, numbered
 from kubewitness.incident.indicators import in_audit
 from kubewitness.incident.requests import Request
@@ -53,6 +55,7 @@ class Options:
     exclude: tuple[Path, ...] = ()  # our own results, no evidence where a folder or glob holds them
     indicators: Pack = NOTHING  # looked for beside the rules
     yara: YaraRules = field(default_factory=YaraRules)  # for programs among the evidence of machines
+    baseline: tuple[str, ...] = ()  # logs that show what is usual; nothing is found in them
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,14 @@ def investigate(
             progress(Progress(done, total, events, "read"))
 
     matcher = Matcher(rules.rules)
-    first_pass = scan(sources, rules, matcher, options.workers, report)
+    usual = _baseline(options, rules) if options.baseline else None
+    first_pass = scan(sources, rules, matcher, options.workers, report, baseline=usual)
     if progress:
         progress(Progress(total, total, first_pass.events, "trace"))
     found = sorted([*detections(first_pass, rules.rules), *typed_detections(first_pass)], key=in_order)
     hashes = {item.name: item.sha256 for item in (*first_pass.items, *read)}
     citer = Citer(hashes, options.keep_original)
-    suspects = Suspects(first_pass, found)
+    suspects = Suspects(first_pass, [one for one in found if one.rule.id != UNACCUSTOMED])
     gathered = gather(first_pass, suspects, suspects.clusters())
     incidents = _incidents(first_pass, matcher, gathered, citer)
     on_nodes = tuple[Finding, ...]()
@@ -150,6 +154,7 @@ def investigate(
             for one in incidents
         ]
     if incidents and gathered:
+        incidents = with_departures(incidents, [requests for _, requests in gathered], first_pass)
         from kubewitness.incident.cuts import with_cuts  # noqa: PLC0415 -- only where there is somebody to stop
 
         dumps = [source for source in everything if objects.items.get(source.name) == KIND]
@@ -183,6 +188,15 @@ def investigate(
         parse_failures_total=first_pass.failures_total + len(machines.failures) + len(objects.failures),
         complete=not (first_pass.failures_total or machines.failures or objects.failures or skipped),
     )
+
+
+def _baseline(options: Options, rules: RuleSet) -> Scan:
+    """Pass 1 over the logs that show what is usual: profiles, and what rules with `first_seen` must know."""
+    everything = list(walk(options.baseline, None, options.exclude))
+    no_logs = read_hosts(everything, options.now.year).items
+    sources = [source for source in everything if source.name not in no_logs]
+    learning = replace(rules, rules=tuple(rule for rule in rules.rules if rule.first_seen), correlations=())
+    return scan(sources, learning, Matcher(learning.rules), options.workers, lambda _bytes, _events: None)
 
 
 def _index(pack: Pack) -> Index | None:

@@ -9,9 +9,13 @@ from kubewitness.detect.detectors.interface import Detector
 from kubewitness.detect.detectors.opened_by_grant import opened_by_grant
 from kubewitness.detect.detectors.role_raised import role_raised
 from kubewitness.detect.detectors.shared_address import shared_address
+from kubewitness.detect.detectors.stolen_token import stolen_token
+from kubewitness.detect.detectors.unaccustomed import unaccustomed
 from kubewitness.detect.run import Scan
 
-DETECTORS: tuple[Detector, ...] = (audit_silence, audit_weakened, opened_by_grant, role_raised, shared_address)
+DETECTORS: tuple[Detector, ...] = (
+    audit_silence, audit_weakened, opened_by_grant, role_raised, shared_address, stolen_token, unaccustomed,
+)  # fmt: skip
 
 
 def typed_detections(scan: Scan) -> list[Detection]:

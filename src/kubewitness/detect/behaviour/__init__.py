@@ -1,0 +1,1 @@
+"""What every accessor usually does, and what departs from it, in words."""
