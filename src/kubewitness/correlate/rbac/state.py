@@ -24,6 +24,7 @@ from kubewitness.posture.rbac.objects import Dump, object_of
 
 Base = Literal["dump", "log", "none"]
 _START = datetime.min.replace(tzinfo=UTC)
+_NEAR = 50  # versions between two states of which the later is made of the earlier
 _BUDGET = 400_000  # objects laid out, over all versions: some seconds
 # What an API server makes first in an empty cluster: a log that tells of it tells of everything.
 _FIRST = Key("clusterroles", "", "cluster-admin")
@@ -60,6 +61,10 @@ class History:
         self._times = sorted(times)
         self._stride = 1 + len(times) * len(self._facts) // _BUDGET
         self._last: tuple[int, Policy] | None = None
+        self._touched: dict[datetime, list[Key]] = {}  # by a fact of this time
+        for key, facts in self._facts.items():
+            for time in {fact.time for fact in facts}:
+                self._touched.setdefault(time, []).append(key)
 
     def _by_key(self) -> dict[Key, list[Change]]:
         out: dict[Key, list[Change]] = {key: [] for _, dump in self._dumps for key in (*dump.objects, *dump.unreadable)}
@@ -101,8 +106,24 @@ class History:
 
     def _of(self, version: int) -> Policy:
         if self._last is None or self._last[0] != version:
-            self._last = (version, self._policy(self._times[version - 1] if version else _START))
+            when = self._times[version - 1] if version else _START
+            self._last = (version, self._next(version, when) or self._policy(when))
         return self._last[1]
+
+    def _next(self, version: int, when: datetime) -> Policy | None:
+        """Made of the state that was asked for last, if little lies between; None if that would save nothing."""
+        if self._last is None or not 0 < version - self._last[0] <= _NEAR or not self._last[0]:
+            return None
+        before = self._last[1]
+        changed, doubts = dict[Key, Binding | None](), set(before.doubts)
+        for time in self._times[self._last[0] : version]:
+            for key in self._touched[time]:
+                found, known = _standing(self._facts[key], when)
+                if isinstance(found, Role) or key.resource in {"roles", "clusterroles"}:
+                    return None
+                changed[key] = found
+                (doubts.discard if known else doubts.add)(key)
+        return before.with_bindings(changed, doubts)
 
     def _policy(self, when: datetime) -> Policy:
         objects, doubts = list[Role | Binding](), list[Key]()

@@ -16,8 +16,11 @@ component-helpers/auth/rbac/v1 (matching), kubernetes/pkg/controller/clusterrole
 
 from __future__ import annotations
 
+import copy
+from bisect import insort
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from kubewitness.posture.rbac.nouns import (
@@ -92,20 +95,52 @@ class Policy:
         self.doubts = frozenset(doubts)
         self.whole = whole
         self._rules: dict[Key, tuple[PolicyRule, ...]] = {}
-        self._bound: dict[tuple[str, str, str], list[Binding]] = {}  # kind, name, namespace of the binding
-        self._doubtful: dict[str, list[Binding]] = {}
-        for key in sorted(self.objects):
-            binding = self.objects[key]
+        # By kind and name of a subject and the namespace of the binding; in the order of the keys.
+        self._bound: dict[tuple[str, str, str], list[tuple[Key, Binding]]] = {}
+        for key, binding in sorted(self.objects.items(), key=itemgetter(0)):
             if isinstance(binding, Binding):
-                for who in {_who(subject, binding.namespace) for subject in binding.subjects}:
-                    if who is not None:
-                        self._bound.setdefault((*who, binding.namespace), []).append(binding)
-                if key in self.doubts:
-                    self._doubtful.setdefault(binding.namespace, []).append(binding)
+                for place in _places(binding):
+                    self._bound.setdefault(place, []).append((key, binding))
+        self._doubtful = self._in_doubt()
         self._for: dict[tuple[str, tuple[str, ...], str], list[Binding]] = {}
         self._parts: dict[Key, list[Role]] = {}
-        self._roles = [one for key, one in sorted(self.objects.items()) if isinstance(one, Role) and not one.namespace]
+        roles = sorted(key for key, one in self.objects.items() if isinstance(one, Role) and not one.namespace)
+        self._roles = [one for key in roles if isinstance(one := self.objects[key], Role)]
         self.aggregates = any(role.selectors is not None for role in self._roles)
+
+    def _in_doubt(self) -> dict[str, list[Binding]]:
+        out: dict[str, list[Binding]] = {}
+        for key in sorted(self.doubts):
+            binding = self.objects.get(key)
+            if isinstance(binding, Binding):
+                out.setdefault(binding.namespace, []).append(binding)
+        return out
+
+    def with_bindings(self, changed: Mapping[Key, Binding | None], doubts: Collection[Key]) -> Policy:
+        """The same with these bindings, without those that are None. `doubts`: all there are then.
+
+        What does not change is shared: a log with thousands of writes has thousands of states.
+        """
+        made = copy.copy(self)
+        objects = dict(self.objects)
+        made.objects, made.doubts, made._for, made._bound = objects, frozenset(doubts), {}, dict(self._bound)
+        own = set[tuple[str, str, str]]()  # lists that are not shared
+        for key, binding in changed.items():
+            before = objects.pop(key, None)
+            if isinstance(before, Binding):
+                for place in _places(before):
+                    made._bound[place] = [pair for pair in made._bound[place] if pair[0] != key]
+                    own.add(place)
+            if binding is None:
+                continue
+            objects[key] = binding
+            for place in _places(binding):
+                if place not in own:
+                    made._bound[place] = list(made._bound.get(place, ()))
+                    own.add(place)
+                insort(made._bound[place], (key, binding), key=itemgetter(0))
+        made._doubtful = made._in_doubt()
+        return made
 
     def without(self, keys: Collection[Key]) -> Policy:
         """The same without these objects."""
@@ -155,7 +190,11 @@ class Policy:
         names = [("User", user), ("ServiceAccount", user), *(("Group", one) for one in groups)]
         out = []
         for where in ("", namespace) if namespace else ("",):
-            found = {one.key: one for kind, name in names for one in self._bound.get((kind, name, where), ())}
+            lists = [some for kind, name in names if (some := self._bound.get((kind, name, where)))]
+            if len(lists) < 2:  # mostly; and in order already
+                out += [binding for some in lists for _, binding in some]
+                continue
+            found = {key: binding for some in lists for key, binding in some}
             out += [found[key] for key in sorted(found)]
         return out
 
@@ -169,6 +208,11 @@ class Policy:
         found = self.objects.get(role)
         if isinstance(found, Role) and found.selectors is not None:
             yield from (piece.key for piece in self._pieces(found))
+
+
+def _places(binding: Binding) -> set[tuple[str, str, str]]:
+    found = (_who(subject, binding.namespace) for subject in binding.subjects)
+    return {(*who, binding.namespace) for who in found if who is not None}
 
 
 def grants(policy: Policy, asked: Attributes) -> Iterator[Grant]:
