@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -64,6 +64,9 @@ from kubewitness.posture.rbac.nouns import Key
 from kubewitness.posture.rbac.objects import Dump, read_dump
 from kubewitness.rules.features.identity import service_account
 
+if TYPE_CHECKING:
+    from kubewitness.incident.node_view import NodeView
+
 _READ: Final = 20_000  # requests of others that are read again
 _SINGLES: Final = 12  # bindings that are judged: those without which most is refused
 _TOLD: Final = 5
@@ -100,16 +103,35 @@ def history_of(ledger: Ledger, sources: Iterable[Source]) -> History:
 
 
 def with_cuts(
-    incidents: Sequence[Incident], gathered: Iterable[Sequence[Request]], scan: Scan, objects: Iterable[Source]
+    incidents: Sequence[Incident],
+    gathered: Iterable[Sequence[Request]],
+    scan: Scan,
+    objects: Iterable[Source],
+    views: Sequence[NodeView] = (),
 ) -> list[Incident]:
-    """The incidents with what would have stopped them. `gathered`: the requests of each; `objects`: dumps."""
+    """The incidents with what would have stopped them.
+
+    Args:
+        incidents: all of them.
+        gathered: the requests of each that has any.
+        scan: pass 1.
+        objects: dumps.
+        views: the machines.
+    """
     gathered = list(gathered)
     requests_by_id = {requests[0].audit_id: requests for requests in gathered if requests and requests[0].audit_id}
-    cutter = Cutter(scan, history_of(scan.ledger, objects), [one for requests in gathered for one in requests])
+    history = history_of(scan.ledger, objects)
+    cutter = Cutter(scan, history, [one for requests in gathered for one in requests])
     of_each = [
         (requests_by_id.get(next(iter(incident.audit_ids), ""), ()), incident.root_causes) for incident in incidents
     ]
     made = cutter.of_all(of_each)
+    if views:
+        from kubewitness.incident.cut_kubelet import kubelet_cuts  # noqa: PLC0415 -- most evidence is an audit log
+
+        made = [
+            (*cuts, *kubelet_cuts(incident, views, history)) for incident, cuts in zip(incidents, made, strict=True)
+        ]
     return [replace(incident, cuts=cuts) if cuts else incident for incident, cuts in zip(incidents, made, strict=True)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec.structs import replace
 
@@ -38,6 +38,9 @@ from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
 from kubewitness.sources.host.hosts import read_hosts
 from kubewitness.sources.kube_objects import KIND, read_objects
+
+if TYPE_CHECKING:
+    from kubewitness.incident.node_view import NodeView
 
 _ACCESSORS = 300
 _FAILURES = 1_000
@@ -115,6 +118,7 @@ def investigate(
     clocks = dict[str, ClockSkew]()
     index = _index(options.indicators)
     scanned = None
+    views: tuple[NodeView, ...] = ()
     if machines.hosts:
         from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
         from kubewitness.detect.host import yara  # noqa: PLC0415
@@ -155,10 +159,11 @@ def investigate(
         ]
     if incidents and gathered:
         incidents = with_departures(incidents, [requests for _, requests in gathered], first_pass)
+    if incidents:
         from kubewitness.incident.cuts import with_cuts  # noqa: PLC0415 -- only where there is somebody to stop
 
         dumps = [source for source in everything if objects.items.get(source.name) == KIND]
-        incidents = with_cuts(incidents, [requests for _, requests in gathered], first_pass, dumps)
+        incidents = with_cuts(incidents, [requests for _, requests in gathered], first_pass, dumps, views)
     if incidents:
         from kubewitness.incident.graph import with_graph  # noqa: PLC0415 -- most logs hold no incident
 
