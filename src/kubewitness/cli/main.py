@@ -25,6 +25,7 @@ FINDINGS, USAGE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 130
 # Name → module that has a click command of that name (dashes as underscores).
 COMMANDS: Final = {
     "investigate": "kubewitness.cli.investigate",
+    "check": "kubewitness.cli.check",
     "collect": "kubewitness.cli.collect",
     "trace": "kubewitness.cli.trace",
     "export": "kubewitness.cli.export",
@@ -115,6 +116,7 @@ Examples:
   kubewitness demo
   kubewitness investigate /var/log/kubernetes/audit/
   kubewitness investigate audit.log.gz --case case-1 --lang zh
+  kubewitness check
   sudo kubewitness collect
 
 \b

@@ -14,7 +14,7 @@ from kubewitness import __version__
 from kubewitness.evidence.opening import Source, walk
 from kubewitness.model.cluster import NOT_SERVED, Cluster
 from kubewitness.model.evidence import EvidenceItem, Note, Place
-from kubewitness.model.posture import CheckInfo, Group, PostureReport, Result, Scope
+from kubewitness.model.posture import SCHEMA_VERSION, CheckInfo, Group, PostureReport, Result, Scope, Where
 from kubewitness.posture import baseline, waivers
 from kubewitness.posture.catalogue import catalogue
 from kubewitness.posture.check import Machine, Snapshot, ranked, run
@@ -22,7 +22,6 @@ from kubewitness.posture.registry import CHECKS
 from kubewitness.sources.host.hosts import read_hosts
 from kubewitness.sources.kube_cluster import read_cluster
 
-SCHEMA_VERSION = "1.0"
 Progress = Callable[[str], None]  # "open", "machines", "cluster", "judge"
 
 
@@ -36,8 +35,7 @@ class Options:
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     exclude: tuple[Path, ...] = ()
     version: str = ""  # of the API server, where the evidence does not tell it
-    within: str = ""  # a folder of ours that is no part of items' names: what was asked for live
-    live: bool = False
+    live: bool = False  # `paths` are archives of a moment ago, whose names mean nothing to anybody
     like: str = ""  # a machine the others are held against
 
 
@@ -58,8 +56,6 @@ def assess(
     """
     progress("open")
     everything = list(walk(paths, stdin, options.exclude))
-    for source in everything if options.within else ():
-        source.name = source.name.removeprefix(options.within).lstrip("/")
     progress("machines")
     machines = read_hosts(everything, options.now.year)
     rest = [source for source in everything if source.name not in machines.items]
@@ -77,7 +73,7 @@ def assess(
     named = [infos[check.id] for check in chosen]
     kinds = {**machines.items, **objects.items}
     unknown = [Note(Place(one.name, 0, 0), _UNKNOWN) for one in everything if not (one.name in kinds or one.error)]
-    return PostureReport(
+    report = PostureReport(
         SCHEMA_VERSION,
         f"kubewitness {__version__}",
         options.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -93,11 +89,40 @@ def assess(
         and not _refused(cluster)
         and bool(cluster or machines.hosts),
     )
+    return by_member(report) if options.live else report
 
 
 _UNKNOWN = "nothing in it that a check could read"
 _NOTES = 200
 _FAILURES = 1_000
+
+
+def by_member(report: PostureReport) -> PostureReport:
+    """The report with items named as they lie in their archive: "cluster/core/pods.json", "[root]/etc/passwd"."""
+
+    def where(places: tuple[Where, ...]) -> tuple[Where, ...]:
+        return tuple(replace(one, item=_member(one.item)) for one in places)
+
+    def place(one: Place) -> Place:
+        return replace(one, item=_member(one.item))
+
+    results = (
+        replace(one, where=where(one.where), hops=tuple(replace(hop, where=where(hop.where)) for hop in one.hops))
+        for one in report.results
+    )
+    return replace(
+        report,
+        results=tuple(results),
+        credentials=tuple(replace(one, where=where(one.where)) for one in report.credentials),
+        items=tuple(replace(one, name=_member(one.name)) for one in report.items),
+        notes=tuple(replace(one, place=place(one.place)) for one in report.notes),
+        parse_failures=tuple(replace(one, place=place(one.place)) for one in report.parse_failures),
+    )
+
+
+def _member(name: str) -> str:
+    archive, _, member = name.rpartition("!")
+    return (member.partition("/")[2] or member) if archive else name
 
 
 def accepted(report: PostureReport, rules: Sequence[waivers.Rule], now: datetime) -> PostureReport:

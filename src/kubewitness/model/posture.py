@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from kubewitness.model.evidence import EvidenceItem, Note, ParseFailure
 from kubewitness.model.judgement import Severity
 from kubewitness.model.text import Text
+
+SCHEMA_VERSION: Final = "1.0"
 
 Status = Literal["pass", "fail", "not_applicable", "not_evaluated"]
 Scope = Literal["cluster", "node", "fleet"]

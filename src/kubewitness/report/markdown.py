@@ -41,6 +41,11 @@ def render(document: Document, language: Language = "en", *, minimum: Severity =
     return "\n\n".join(parts) + "\n"
 
 
+def draw(blocks: list[Block], language: Language) -> str:
+    """Any blocks as Markdown."""
+    return "\n\n".join(_blocks(blocks, language)) + "\n"
+
+
 def _blocks(blocks: list[Block], language: Language, deeper: int = 0) -> Iterator[str]:
     for block in blocks:
         match block:

@@ -1,0 +1,1 @@
+"""Claims about the forms in which `kubewitness check` reports."""
