@@ -26,6 +26,7 @@ from kubewitness.incident.coverage import coverage
 from kubewitness.incident.departures import with_departures
 from kubewitness.incident.findings import findings, numbered
 from kubewitness.incident.indicators import in_audit
+from kubewitness.incident.removals import Removals, removals
 from kubewitness.incident.requests import Request
 from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.model.document import SCHEMA_VERSION, Document
@@ -113,12 +114,14 @@ def investigate(
     citer = Citer(hashes, options.keep_original)
     suspects = Suspects(first_pass, [one for one in found if one.rule.id != UNACCUSTOMED])
     gathered = gather(first_pass, suspects, suspects.clusters())
-    incidents = _incidents(first_pass, matcher, gathered, citer)
+    removed = removals(first_pass, gathered)
+    incidents = _incidents(first_pass, matcher, gathered, citer, removed)
+    views: tuple[NodeView, ...] = ()
     on_nodes = tuple[Finding, ...]()
+    incident_of_finding = dict[int, str]()
     clocks = dict[str, ClockSkew]()
     index = _index(options.indicators)
     scanned = None
-    views: tuple[NodeView, ...] = ()
     if machines.hosts:
         from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
         from kubewitness.detect.host import yara  # noqa: PLC0415
@@ -168,6 +171,11 @@ def investigate(
         from kubewitness.incident.graph import with_graph  # noqa: PLC0415 -- most logs hold no incident
 
         incidents = with_graph(incidents, [requests for _, requests in gathered], hashes)
+        from kubewitness.incident.conclusions import Known, concluded  # noqa: PLC0415 -- the same
+
+        dumps = [source for source in everything if objects.items.get(source.name) == KIND]
+        known_of = Known(first_pass, gathered, removed, citer, views, incident_of_finding, dumps, hashes)
+        incidents = concluded(incidents, known_of)
     incidents.sort(key=lambda incident: (-SEVERITIES.index(incident.severity), incident.first))
     skipped = any(item.skipped for item in first_pass.items)
     return Document(
@@ -218,7 +226,11 @@ def _item(source: Source, kind: str) -> EvidenceItem:
 
 
 def _incidents(
-    first_pass: Scan, matcher: Matcher, gathered: Sequence[tuple[Cluster, list[Request]]], citer: Citer
+    first_pass: Scan,
+    matcher: Matcher,
+    gathered: Sequence[tuple[Cluster, list[Request]]],
+    citer: Citer,
+    removed: Removals,
 ) -> list[Incident]:
     gathered = sorted(gathered, key=lambda pair: (pair[1][0].time, pair[0].identities))
     chains = [Chain(cluster, requests) for cluster, requests in gathered]
@@ -230,7 +242,7 @@ def _incidents(
         day = when.strftime("%Y%m%d") if when else "00000000"
         per_day[day] = per_day.get(day, 0) + 1
         name = f"INC-{day}-{per_day[day]:02}"
-        out.append(build(first_pass, matcher, chain, caused, name=name, citer=citer))
+        out.append(build(first_pass, matcher, chain, caused, name=name, citer=citer, removed=removed))
     return out
 
 
