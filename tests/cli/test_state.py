@@ -60,18 +60,69 @@ def test_json_has_the_same() -> None:
     assert told["answer"]["decision"] == "allow"
 
 
+def log_of(folder: Path, *accessors: tuple[str, str]) -> str:
+    """A log in which each of these, identity and agent, asked once, one minute after the other."""
+    log = folder / "audit.log"
+    lines = [
+        json.dumps({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": f"a{minute}",
+            "verb": "get", "stage": "ResponseComplete", "requestURI": "/version", "user": {"username": name},
+            "userAgent": agent, "responseStatus": {"code": 200}, "sourceIPs": ["192.0.2.1"],
+            "requestReceivedTimestamp": f"2026-11-22T04:{minute:02}:00.000000Z",
+            "stageTimestamp": f"2026-11-22T04:{minute:02}:00.000000Z",
+        })
+        for minute, (name, agent) in enumerate(accessors)
+    ]  # fmt: skip
+    log.write_text("\n".join(lines) + "\n")
+    return str(log)
+
+
 def test_without_base_a_refusal_is_uncertain(tmp_path: Path) -> None:
-    event = {
-        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "a", "verb": "get",
-        "stage": "ResponseComplete", "requestURI": "/version", "user": {"username": "jane"},
-        "responseStatus": {"code": 200}, "sourceIPs": ["192.0.2.1"],
-        "requestReceivedTimestamp": "2026-11-22T04:00:00.000000Z", "stageTimestamp": "2026-11-22T04:00:00.000000Z",
-    }  # fmt: skip
-    log = tmp_path / "audit.log"
-    log.write_text(json.dumps(event) + "\n")
-    done = run(str(log), "--can", "get pods --as jane")
+    done = run(log_of(tmp_path, ("jane", "curl/8")), "--can", "get pods --as jane")
     assert done.exit_code == 1
     assert "uncertain: from the log's writes alone" in done.stdout
+
+
+def test_the_defaults_of_a_version_are_a_base_of_which_more_may_have_stood(tmp_path: Path) -> None:
+    log = log_of(tmp_path, ("jane", "curl/8"))
+    refused = run(log, "--defaults", "1.28", "--can", "get pods --as jane")
+    assert refused.exit_code == 1
+    assert "uncertain: from the log's writes over the defaults of Kubernetes 1.28: what else" in refused.stdout
+    allowed = run(log, "--defaults", "v1.28.3", "--can", "get /version --as system:anonymous")
+    assert allowed.exit_code == 0
+    assert "system:public-info-viewer" in allowed.stdout
+    told = json.loads(run(log, "--defaults", "1.28", "--format", "json").stdout)
+    assert (told["base"], told["defaults"]) == ("defaults", "1.28")
+    assert "1.25 (1.21 in its place)" in run(log, "--defaults", "1.25").stdout
+
+
+@pytest.mark.parametrize(
+    ("accessors", "version"),
+    [
+        ([("system:apiserver", "kube-apiserver/v1.28.3 (linux/amd64) kubernetes/a8a1abc")], "1.28"),
+        ([("system:kube-controller-manager", "kube-controller-manager/v1.20.4-aliyun.1 (linux/amd64)")], "1.20"),
+        (
+            [
+                ("system:apiserver", "kube-apiserver/v1.27.1 (linux)"),
+                ("system:apiserver", "kube-apiserver/v1.28.3 (l)"),
+            ],
+            "1.27",
+        ),
+        ([("jane", "kube-apiserver/v1.8.0 (linux/amd64)")], ""),  # anybody may call themselves so
+        ([("system:anonymous", "kube-controller-manager/v1.8.0")], ""),
+        ([("system:apiserver", "kube-apiserver/devel")], ""),
+        ([("system:apiserver", "kubectl/v1.28.3")], ""),
+    ],
+)
+def test_the_control_plane_itself_tells_the_version(
+    tmp_path: Path, accessors: list[tuple[str, str]], version: str
+) -> None:
+    told = json.loads(run(log_of(tmp_path, *accessors), "--format", "json").stdout)
+    assert (told["base"], told["defaults"]) == ("defaults" if version else "none", version)
+
+
+def test_what_is_no_version_is_a_wrong_call(tmp_path: Path) -> None:
+    assert run(log_of(tmp_path, ("jane", "curl/8")), "--defaults", "newest").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`kubewitness state`: the roles and bindings of a moment, who changed them, and who could do what.
 
 Only the writes of RBAC objects are looked for in the logs; everything else of the evidence is passed over, and dumps of
-the cluster are the base. What is not known is said with each answer.
+the cluster are the base, or else the defaults of its version. What is not known is said with each answer.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from msgspec.structs import replace
 from kubewitness.cli.main import FINDINGS, INCOMPLETE, context_settings
 from kubewitness.cli.output import to_stdout
 from kubewitness.cli.session import language_of
-from kubewitness.correlate.rbac.changes import Change
+from kubewitness.correlate.rbac.changes import Change, changes_in
 from kubewitness.correlate.rbac.state import History, State
 from kubewitness.detect.ledger import LEDGER_RULE
 from kubewitness.detect.run import Scan, scan
 from kubewitness.evidence.opening import anything_there, walk
-from kubewitness.incident.cuts import history_of
+from kubewitness.incident.cuts import dumps_of
 from kubewitness.model.errors import UsageError
 from kubewitness.model.event import parse_time
 from kubewitness.model.text import Language
+from kubewitness.posture.bootstrap.defaults import defaults
+from kubewitness.posture.bootstrap.known import Version, version_of
 from kubewitness.posture.rbac.evaluate import Answer, evaluate
 from kubewitness.posture.rbac.nouns import Attributes, Binding, Role
 from kubewitness.report import state_words
@@ -40,12 +42,20 @@ _EPILOG = """\b
 Examples:
   kubewitness state audit.log rbac.json --at 2026-11-22T04:06:00Z
   kubewitness state evidence/ --at 2026-11-22T04:06:00Z --who system:anonymous
+  kubewitness state audit.log --defaults 1.28
   kubewitness state evidence/ --at 2026-11-22T04:06:00Z \\
       --can "get secrets -n payments --as system:serviceaccount:ci:deployer"
 
 \b
 Exit codes: 0 told, and with --can: allowed; 1 with --can: refused; 2 wrong call,
 3 some evidence could not be read (what it tells is still printed)."""
+
+
+# Who they are cannot be made up by a request; only what they call themselves can.
+_COMPONENTS = {
+    "kube-apiserver": ("system:apiserver",),
+    "kube-controller-manager": ("system:kube-controller-manager",),
+}
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -77,6 +87,7 @@ class _Told(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...]
     changes: tuple[_Change, ...]
     answer: _Question | None = None
+    defaults: str = ""
 
 
 @click.command(epilog=_EPILOG, context_settings=context_settings())
@@ -84,16 +95,22 @@ class _Told(msgspec.Struct, frozen=True):
 @click.option("--at", "moment", metavar="TIME", help="The moment, as 2026-11-22T04:06:00Z  [default: end of the log]")
 @click.option("--who", metavar="USER", help="Only bindings of this user, group or system:serviceaccount:NS:NAME.")
 @click.option("--can", "question", metavar="QUESTION", help='As kubectl auth can-i: "VERB RESOURCE [-n NS] --as USER".')
+@click.option(
+    "--defaults",
+    "release",
+    metavar="VERSION",
+    help="Without a dump, begin with the defaults of Kubernetes VERSION, as 1.28  [default: what the log shows]",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--lang", "language", type=click.Choice(["en", "zh"]), help="Language  [default: from the locale]")
 def state(
-    *, paths: tuple[str, ...], moment: str | None, who: str | None, question: str | None, form: str,
-    language: Language | None,
+    *, paths: tuple[str, ...], moment: str | None, who: str | None, question: str | None, release: str | None,
+    form: str, language: Language | None,
 ) -> int:  # fmt: skip
     """Show roles and bindings at a moment, who changed them until then, and who could do what.
 
     PATH holds audit logs and, if there is one, a dump of the cluster's roles and bindings (kubectl get -o json).
-    Without a dump only what the log tells is known, and that is said.
+    Without a dump only what the log tells is known, over the defaults of the cluster's version, and that is said.
     """
     if not anything_there(paths):
         raise UsageError(f"{inert(', '.join(paths[:3]))}: no such file or directory")
@@ -101,7 +118,10 @@ def state(
     when = parse_time(moment) if moment else None
     if moment and when is None:
         raise UsageError(f"--at {moment!r} is no time such as 2026-11-22T04:06:00Z")
-    history, read, incomplete = _read(paths)
+    version = version_of(release) if release else None
+    if release and version is None:
+        raise UsageError(f"--defaults {release!r} is no version such as 1.28")
+    history, read, incomplete = _read(paths, version)
     when = when or parse_time(read.last)
     if when is None:
         raise UsageError("the evidence has no audit event that tells a time: give one with --at")
@@ -120,7 +140,7 @@ def state(
     return FINDINGS if answer and not answer.allowed else 0
 
 
-def _read(paths: Sequence[str]) -> tuple[History, Scan, bool]:
+def _read(paths: Sequence[str], version: Version | None) -> tuple[History, Scan, bool]:
     everything = list(walk(paths))
     machines = read_hosts(everything, 2000)
     objects = read_objects([source for source in everything if source.name not in machines.items])
@@ -133,7 +153,21 @@ def _read(paths: Sequence[str]) -> tuple[History, Scan, bool]:
     dumps = [source for source in everything if objects.items.get(source.name) == KIND]
     # A file that holds no audit event is none of our logs.
     broken = any(item.skipped or (item.events and item.failures) for item in read.items)
-    return history_of(read.ledger, dumps), read, broken or bool(objects.failures)
+    version = version or _version(read)
+    made = defaults(version) if version else None
+    return History(changes_in(read.ledger), dumps_of(dumps), made), read, broken or bool(objects.failures)
+
+
+def _version(read: Scan) -> Version | None:
+    """The version that the control plane's own agents tell, the first in the log: it may have been upgraded since."""
+    found = [
+        (profile.first, version)
+        for key, profile in read.profiles.by_key.items()
+        for component, identities in _COMPONENTS.items()
+        if key.identity in identities and key.agent.startswith(f"{component}/")
+        if (version := version_of(key.agent.removeprefix(f"{component}/").partition(" ")[0]))
+    ]
+    return min(found)[1] if found else None
 
 
 def _names(who: str | None) -> tuple[str, ...]:
@@ -202,6 +236,7 @@ def _told(found: State, history: History, who: str | None, question: str | None,
         tuple(str(key) for key in sorted(found.policy.doubts)),
         tuple(_change(one) for one in state_words.changes_of(found, history.changes, bindings, some=bool(who))),
         _answered(question or "", answer, found) if answer else None,
+        str(found.defaults.version or "") if found.defaults else "",
     )
 
 

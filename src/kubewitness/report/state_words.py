@@ -20,6 +20,12 @@ _OWN_WRITERS: Final = ("system:apiserver", "system:serviceaccount:kube-system:cl
 BASE: Final[dict[str, Text]] = {
     "dump": Text("from a dump of the cluster and the log's writes", "依据集群导出与日志中的写操作"),
     "log": Text("from the log, which begins with the cluster's first objects", "依据日志（自集群最初的对象开始）"),
+    "defaults": Text(
+        "from the log's writes over the defaults of Kubernetes {version}: what else stood before the log is not known. "
+        "Add a dump: kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json",
+        "依据日志中的写操作，并以 Kubernetes {version} 的默认对象为基础：日志开始前的其他内容未知。可补充导出："
+        "kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json",
+    ),
     "none": Text(
         "from the log's writes alone: what stood before it is not known; Kubernetes' own defaults are not listed. "
         "Add a dump: kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json",
@@ -45,6 +51,17 @@ _VERB: Final[dict[str, Text]] = {
 }
 
 
+def base(state: State, language: Language) -> str:
+    """Where a state comes from."""
+    said, made = BASE[state.base].in_(language), state.defaults
+    if made is None:
+        return said
+    near = (
+        "" if made.exact else f"（以 1.{made.minor} 代替）" if language == "zh" else f" (1.{made.minor} in its place)"
+    )
+    return said.format(version=f"{made.version or f'1.{made.minor}'}{near}")
+
+
 def answer(question: str, given: Answer, state: State, language: Language) -> list[str]:
     """A question with its answer, why, and what could turn it."""
     out = [f"{question}: {_DECISION[given.decision].in_(language)}"]
@@ -65,8 +82,8 @@ def doubts(given: Answer, state: State) -> list[str]:
 
 
 def _doubts(given: Answer, state: State, language: Language) -> Iterator[str]:
-    if state.base == "none" and not given.allowed:
-        yield BASE["none"].in_(language)
+    if state.partial and not given.allowed:
+        yield base(state, language)
     for key in given.doubts:
         yield f"{key} ({_UNKNOWN.in_(language)})"
 
@@ -92,7 +109,7 @@ def told(state: State, changes: Sequence[Change], who: Collection[str], language
     until = changes_of(state, changes, found, some=bool(who))
     foreign = {one.key for one in until if one.identity not in _OWN_WRITERS}
     shown = [one for one in found if who or one.key in foreign or not _is_own(one)]
-    out = [f"{state.time:%Y-%m-%dT%H:%M:%SZ} · {BASE[state.base].in_(language)}", ""]
+    out = [f"{state.time:%Y-%m-%dT%H:%M:%SZ} · {base(state, language)}", ""]
     out.append(f"{'绑定' if zh else 'Bindings'} ({len(shown)})")
     for binding in shown:
         subjects = ("、" if zh else ", ").join(f"{one.kind} {_name(one, binding)}" for one in binding.subjects) or "-"

@@ -13,6 +13,8 @@ from kubewitness.correlate.rbac.changes import changes_of
 from kubewitness.correlate.rbac.state import History
 from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.evidence import Place
+from kubewitness.posture.bootstrap.defaults import defaults
+from kubewitness.posture.bootstrap.known import Version
 from kubewitness.posture.rbac.evaluate import evaluate
 from kubewitness.posture.rbac.objects import Dump, read_dump
 from tests.correlate.rbac.made_up import ask
@@ -215,3 +217,59 @@ def test_a_flood_of_writes_is_looked_at_in_strides_and_no_earlier_state_is_lost(
     assert told.coarse
     assert told.near(at(20)) <= told.version(at(20)) < told.near(at(20)) + 7
     assert evaluate(told.at(at(20)).policy, ask("get", "pods")).allowed
+
+
+DISCOVERY = {"name": "system:discovery"}
+ANYBODY = {"kind": "Group", "name": "system:unauthenticated", "apiGroup": GROUP}
+
+
+def over_defaults(*events: Event, dumps: tuple[Dump, ...] = (), minor: int = 28) -> History:
+    changes = [change for event in events for change in changes_of(event)]
+    return History(changes, dumps, defaults(Version(1, minor)))
+
+
+def may_discover(told: History, minute: int) -> tuple[bool, bool]:
+    asked = ask("get", "/apis", user="system:anonymous", groups=("system:unauthenticated",))
+    answer = evaluate(told.at(at(minute)).policy, asked)
+    return answer.allowed, answer.uncertain
+
+
+def test_without_a_dump_the_defaults_of_the_version_stood_before() -> None:
+    told = over_defaults(write("create", 10, sent=binding("eve")))
+    state = told.at(at(5))
+    assert (state.base, state.partial) == ("defaults", True)
+    assert state.defaults is not None
+    info = ask("get", "/version", user="system:anonymous", groups=("system:unauthenticated",))
+    assert evaluate(state.policy, info).allowed
+    assert may_discover(told, 5) == NO
+    assert may_discover(over_defaults(minor=12), 5) == YES
+    assert history().at(at(5)).base == "none"
+
+
+def test_a_patch_of_a_default_is_applied_to_what_kubernetes_makes() -> None:
+    added = [{"op": "add", "path": "/subjects/-", "value": ANYBODY}]
+    told = over_defaults(write("patch", 20, sent=added, ref=DISCOVERY), write("delete", 30, ref=DISCOVERY))
+    assert [may_discover(told, minute) for minute in (10, 25, 35)] == [NO, YES, NO]
+
+
+def test_what_the_log_says_of_a_default_stands_against_it() -> None:
+    made = binding("eve", name="system:discovery")
+    told = over_defaults(write("create", 20, sent=made, ref=DISCOVERY), minor=12)
+    assert may_discover(told, 10) == NO, "it was created later, so it was not there"
+    unknown = over_defaults(write("update", 20, ref=DISCOVERY), minor=12)
+    assert [may_discover(unknown, minute) for minute in (10, 25)] == [YES, MAYBE]
+
+
+def test_a_dump_or_a_log_that_tells_everything_needs_no_defaults() -> None:
+    assert over_defaults(dumps=(BASE,)).at(at(5)).base == "dump"
+    first = {"resource": "clusterroles", "name": "cluster-admin"}
+    born = over_defaults(write("create", 1, sent=role("pods"), ref=first))
+    assert (born.base, born.at(at(5)).defaults) == ("log", None)
+
+
+def test_a_dump_of_some_kinds_decides_on_these() -> None:
+    some = dump(role("pods"), version=1)
+    some.whole.discard("roles")
+    told = over_defaults(dumps=(some,), minor=12)
+    assert told.at(at(5)).base == "defaults"
+    assert may_discover(told, 5) == NO, "the dump has all bindings, and this is not among them"

@@ -5,6 +5,9 @@ moment is the last fact before; if there is none, the next one after tells it to
 what a dump shows and nobody had written until then was the same before. An object that changed to something unknown is
 kept as it was last known, and is a doubt of every answer it could turn.
 
+Where neither a dump nor the log tells of everything, the defaults of the cluster's version may be what stood before:
+of Kubernetes' own objects what they are made as, unless something tells otherwise. Of others nothing is known then.
+
 A dump says nowhere when it was taken. It is not older than the youngest time in it, nor than the last logged write
 whose resourceVersion it reaches; there it is put. Writes repeated after it do no harm.
 """
@@ -18,11 +21,12 @@ from typing import Literal, NamedTuple
 
 from kubewitness.correlate.rbac.changes import Change
 from kubewitness.correlate.rbac.patches import patched
+from kubewitness.posture.bootstrap.defaults import Defaults, document_of
 from kubewitness.posture.rbac.evaluate import Policy
 from kubewitness.posture.rbac.nouns import RESOURCES, Binding, Key, Role
 from kubewitness.posture.rbac.objects import Dump, object_of
 
-Base = Literal["dump", "log", "none"]
+Base = Literal["dump", "log", "defaults", "none"]
 _START = datetime.min.replace(tzinfo=UTC)
 _NEAR = 50  # versions between two states of which the later is made of the earlier
 _BUDGET = 400_000  # objects laid out, over all versions: some seconds
@@ -40,23 +44,34 @@ class _Fact(NamedTuple):
 
 
 class State(NamedTuple):
-    """The roles and bindings of a moment. `base`: where those come from that the log does not tell of."""
+    """The roles and bindings of a moment.
+
+    `base`: where those come from that the log does not tell of; `defaults`: with that base, the version's.
+    """
 
     time: datetime
     policy: Policy
     base: Base
+    defaults: Defaults | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether objects may have stood of which nothing tells."""
+        return self.base in {"defaults", "none"}
 
 
 class History:
     """All that the evidence tells of roles and bindings over time."""
 
-    def __init__(self, changes: Iterable[Change], dumps: Iterable[Dump] = ()) -> None:
+    def __init__(self, changes: Iterable[Change], dumps: Iterable[Dump] = (), defaults: Defaults | None = None) -> None:
         self.changes = sorted(changes, key=lambda change: (change.time, change.key))
         self._dumps = sorted(((_placed(dump, self.changes), dump) for dump in dumps), key=lambda pair: pair[0])
         whole = any(dump.whole.issuperset(RESOURCES) for _, dump in self._dumps)
         born = any(change.key == _FIRST and change.verb == "create" for change in self.changes)
-        self.base: Base = "dump" if whole else "log" if born else "none"
-        self._facts = {key: _facts(key, some, self._dumps) for key, some in self._by_key().items()}
+        self.base: Base = "dump" if whole else "log" if born else "defaults" if defaults else "none"
+        self._defaults = defaults if self.base == "defaults" else None
+        made = self._defaults.objects if self._defaults else {}
+        self._facts = {key: _facts(key, some, self._dumps, made.get(key)) for key, some in self._by_key(made).items()}
         times = {fact.time for facts in self._facts.values() for fact in facts}
         self._times = sorted(times)
         self._stride = 1 + len(times) * len(self._facts) // _BUDGET
@@ -66,8 +81,9 @@ class History:
             for time in {fact.time for fact in facts}:
                 self._touched.setdefault(time, []).append(key)
 
-    def _by_key(self) -> dict[Key, list[Change]]:
+    def _by_key(self, made: Iterable[Key]) -> dict[Key, list[Change]]:
         out: dict[Key, list[Change]] = {key: [] for _, dump in self._dumps for key in (*dump.objects, *dump.unreadable)}
+        out |= {key: [] for key in made}
         for change in self.changes:
             if change.key.name:
                 out.setdefault(change.key, []).append(change)
@@ -98,11 +114,11 @@ class History:
 
     def at(self, when: datetime) -> State:
         """What stood at a moment."""
-        return State(when, self._of(self.version(when)), self.base)
+        return State(when, self._of(self.version(when)), self.base, self._defaults)
 
     def around(self, when: datetime) -> State:
         """What stood at a moment or, if the history is coarse, shortly before."""
-        return State(when, self._of(self.near(when)), self.base)
+        return State(when, self._of(self.near(when)), self.base, self._defaults)
 
     def _of(self, version: int) -> Policy:
         if self._last is None or self._last[0] != version:
@@ -133,7 +149,7 @@ class History:
                 objects.append(found)
             if not known:
                 doubts.append(key)
-        return Policy(objects, doubts, whole=self.base != "none")
+        return Policy(objects, doubts, whole=self.base in {"dump", "log"})
 
 
 def _placed(dump: Dump, changes: Sequence[Change]) -> datetime:
@@ -151,9 +167,12 @@ def _placed(dump: Dump, changes: Sequence[Change]) -> datetime:
     return placed
 
 
-def _facts(key: Key, changes: Sequence[Change], dumps: Sequence[tuple[datetime, Dump]]) -> list[_Fact]:
-    out, waiting, document = list[_Fact](), list(dumps), None
-    current: Role | Binding | None = None
+def _facts(
+    key: Key, changes: Sequence[Change], dumps: Sequence[tuple[datetime, Dump]], made: Role | Binding | None = None
+) -> list[_Fact]:
+    """`made`: what Kubernetes makes of it by itself, if that is all that is known of the time before."""
+    out, waiting, current = list[_Fact](), list(dumps), made
+    document: object = document_of(made) if made else None
     for change in changes:
         while waiting and waiting[0][0] <= change.time:
             fact, document = _dumped(key, *waiting.pop(0), document)
@@ -169,8 +188,12 @@ def _facts(key: Key, changes: Sequence[Change], dumps: Sequence[tuple[datetime, 
         out += fact
     # What a dump lacks and the log then still has: the dump was taken later than it was put.
     lacks = [fact.before == "same" and fact.known and fact.object is None for fact in out]
-    there = [fact.before == "present" for fact in out[1:]]
-    return [fact for fact, absent, still in zip(out, lacks, [*there, False], strict=True) if not (absent and still)]
+    there = [*(fact.before == "present" for fact in out[1:]), False]
+    out = [fact for fact, absent, still in zip(out, lacks, there, strict=False) if not (absent and still)]
+    # What is then created was not there, what a dump shows was as it shows: these say themselves what was before.
+    if made is not None and not (out and out[0].before in {"absent", "same"}):
+        out.insert(0, _Fact(_START, made, True))
+    return out
 
 
 def _dumped(key: Key, when: datetime, dump: Dump, document: object) -> tuple[list[_Fact], object]:

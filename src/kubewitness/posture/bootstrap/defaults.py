@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kubewitness.posture.bootstrap.known import Version, known
-from kubewitness.posture.rbac.nouns import Binding, Key, Role
+from kubewitness.posture.rbac.nouns import GROUP, Binding, Key, Role
 
 
 class Defaults(NamedTuple):
@@ -36,3 +36,37 @@ def defaults(version: Version | None) -> Defaults:
     source = next(one for one in every.sources if one.minor == minor)
     exact = source.exact and (version is None or version.minor == minor)
     return Defaults(version, minor, every.objects[minor], source.told, exact)
+
+
+def document_of(made: Role | Binding) -> dict[str, object]:
+    """What decides of an object as JSON: what a patch is applied to."""
+    if isinstance(made, Binding):
+        subjects = [
+            {"kind": one.kind, "name": one.name, **({"namespace": one.namespace} if one.namespace else {})}
+            for one in made.subjects
+        ]
+        reference = {"apiGroup": GROUP, "kind": made.role_kind, "name": made.role_name}
+        return {"metadata": {"name": made.name}, "roleRef": reference, **({"subjects": subjects} if subjects else {})}
+    rules = [
+        {
+            name: list(values)
+            for name, values in (
+                ("verbs", rule.verbs),
+                ("apiGroups", rule.groups),
+                ("resources", rule.resources),
+                ("resourceNames", rule.names),
+                ("nonResourceURLs", rule.urls),
+            )
+            if values
+        }
+        for rule in made.rules
+    ]
+    selectors = [
+        {"matchLabels": {one.key: value for one in each.requirements for value in one.values}}
+        for each in made.selectors or ()
+    ]
+    return {
+        "metadata": {"name": made.name, "labels": dict(made.labels)},
+        "rules": rules or None,
+        **({"aggregationRule": {"clusterRoleSelectors": selectors}} if selectors else {}),
+    }
