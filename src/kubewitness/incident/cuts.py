@@ -56,6 +56,7 @@ from kubewitness.incident.cut_parts import (
     narrower_cuts,
     subjects_of,
 )
+from kubewitness.incident.cut_pods import made, makers, pod_cuts
 from kubewitness.incident.cut_settings import anonymous_cuts
 from kubewitness.incident.requests import Request, credential_ids, issued_credential_id, requests_of
 from kubewitness.incident.suspects import credentials_gained
@@ -125,14 +126,14 @@ def with_cuts(
     of_each = [
         (requests_by_id.get(next(iter(incident.audit_ids), ""), ()), incident.root_causes) for incident in incidents
     ]
-    made = cutter.of_all(of_each)
+    found = cutter.of_all(of_each)
     if views:
         from kubewitness.incident.cut_kubelet import kubelet_cuts  # noqa: PLC0415 -- most evidence is an audit log
 
-        made = [
-            (*cuts, *kubelet_cuts(incident, views, history)) for incident, cuts in zip(incidents, made, strict=True)
+        found = [
+            (*cuts, *kubelet_cuts(incident, views, history)) for incident, cuts in zip(incidents, found, strict=True)
         ]
-    return [replace(incident, cuts=cuts) if cuts else incident for incident, cuts in zip(incidents, made, strict=True)]
+    return [replace(incident, cuts=cuts) if cuts else incident for incident, cuts in zip(incidents, found, strict=True)]
 
 
 class Plan(NamedTuple):
@@ -213,8 +214,15 @@ class Cutter:
         for case in cases:
             if case.bindings or case.sets:
                 case.plan = self._plan(case)
-        self._collector.of({key for case in cases for key in case.plan.read})
-        return [self._told(case) if case.bindings or case.sets else () for case in cases]
+        pods = [made(requests) for requests, _ in groups]
+        who, whole = makers(self._scan) if any(pods) else ([], True)
+        self._collector.of({*who, *(key for case in cases for key in case.plan.read)})
+        told = [self._told(case) if case.bindings or case.sets else () for case in cases]
+        if not any(pods):
+            return told
+        others = requests_of(self._collector.of(who))
+        by_level = [list(pod_cuts(one, others, self._implicated, whole=whole)) for one in pods]
+        return [(*cuts, *sorted(more, key=_rank)) for cuts, more in zip(told, by_level, strict=True)]
 
     def _case(self, requests: Sequence[Request], causes: Sequence[RootCause]) -> Case:
         """What the intruder asked, and what each candidate would have refused of it."""
@@ -263,10 +271,10 @@ class Cutter:
                 harms[cut] = self._harm(cut, case, use)
             return harms[cut]
 
-        made = [_cut(one, case, harm(one)) for one in _chosen(case, harm) if one != _ANYBODY and case.refused(one)]
-        made.sort(key=lambda cut: (_shipped(cut), _rank(cut)))
+        judged = [_cut(one, case, harm(one)) for one in _chosen(case, harm) if one != _ANYBODY and case.refused(one)]
+        judged.sort(key=lambda cut: (_shipped(cut), _rank(cut)))
         # What breaks more than it stops is no remedy; it is told, as that, only where nothing better is known.
-        told = [cut for cut in made if _remedy(cut)][:_TOLD] or made[:1]
+        told = [cut for cut in judged if _remedy(cut)][:_TOLD] or judged[:1]
         if _ANYBODY in case.sets:
             seen = [one for one in others if one.who == ANONYMOUS]
             unseen = {

@@ -131,6 +131,11 @@ def _remarks(cut: Cut) -> Iterator[Text]:
             "Enforcement refuses pods, not the workloads that make them",
             "强制级别拒绝的是 Pod，而不是创建 Pod 的工作负载",
         )
+    if "pod_security" in kinds and any(name.name == "kube-system" for name in cut.objects):
+        yield Text(
+            "The cluster's own pods in kube-system need what it forbids: keep others from making pods there instead",
+            "kube-system 中集群自身的 Pod 需要它所禁止的权限：应改为禁止他人在其中创建 Pod",
+        )
     if cut.uncertain and "kubelet" in kinds:
         yield Text(
             "Uncertain: a kubelet's log names no caller, so one with a credential may have sent them",
