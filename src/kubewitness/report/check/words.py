@@ -42,8 +42,8 @@ INCOMPLETE = Text(
     "INCOMPLETE EVIDENCE: {what}. Do not take what is missing here for good.",
     "证据不完整：{what}。此处未列出的，不能视为没有问题。",
 )
-UNREADABLE = Text("could not be read: {count}", "{count} 处无法读取")
-UNOPENED = Text("could not be opened: {count}", "{count} 项无法打开")
+UNREADABLE = Text("pieces that could not be read: {count}", "{count} 处无法读取")
+UNOPENED = Text("items that could not be opened: {count}", "{count} 项无法打开")
 MISSING = Text("something was refused or left out when it was collected", "收集时有内容被拒绝或略去")
 KNOWN = Text("{count} known from {name}", "{count} 项已见于 {name}")
 NEW = Text("new since {name}: {count}", "自 {name} 以来新增：{count} 项")

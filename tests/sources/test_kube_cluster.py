@@ -1,0 +1,243 @@
+"""A cluster out of its objects: what is read, where it stands, and of what the evidence holds everything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kubewitness.evidence.opening import walk
+from kubewitness.model.cluster import Cluster
+from kubewitness.sources.kube_cluster import ClusterEvidence, read_cluster
+from tests.corpus import CORPUS, needs_corpus
+
+RBAC = "rbac.authorization.k8s.io/v1"
+MANIFEST = (
+    '{"record":"collection","format":"kubewitness-cluster/1","tool":"kubewitness 1","host":"blue",'
+    '"started":"2026-11-22T00:00:00Z","options":{"kubernetes":"v1.34.4"%s}}\n%s'
+    '{"record":"end","finished":"2026-11-22T00:00:01Z","items":0,"sha256":""}\n'
+)
+
+
+def thing(kind: str, name: str, namespace: str = "", **more: Any) -> dict[str, Any]:
+    """An object."""
+    version = RBAC if "Role" in kind else "v1"
+    meta = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": version, "kind": kind, "metadata": meta, **more}
+
+
+def read(tmp_path: Path, **files: str) -> ClusterEvidence:
+    """What is read of these files; "__" in a name is a folder, the ending is the last word."""
+    for name, text in files.items():
+        path = tmp_path / (name.replace("__", "/")[::-1].replace("_", ".", 1)[::-1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return read_cluster(walk([str(tmp_path)]))
+
+
+def cluster(tmp_path: Path, **files: str) -> Cluster:
+    """The cluster of these files."""
+    found = read(tmp_path, **files).cluster
+    assert found is not None
+    return found
+
+
+def kubectl(*objects: dict[str, Any], indent: int | None = 4) -> str:
+    """As `kubectl get -o json` writes it: kind last."""
+    listed = {"apiVersion": "v1", "items": list(objects), "kind": "List", "metadata": {"resourceVersion": ""}}
+    return json.dumps(listed, indent=indent)
+
+
+def test_every_object_of_a_dump_is_told_with_its_own_line(tmp_path: Path) -> None:
+    text = kubectl(thing("Pod", "a", "x"), thing("Pod", "b", "y"), thing("Service", "c", "y"))
+    found = cluster(tmp_path, dump_json=text)
+    lines = text.split("\n")
+    assert [str(one) for one in found.objects] == ["Pod x/a", "Pod y/b", "Service y/c"]
+    for one in found.objects:
+        assert lines[one.place.line - 1] == "        {"
+        assert f'"name": "{one.name}"' in "\n".join(lines[one.place.line - 1 : one.place.line + 5])
+        assert text.encode()[one.place.offset :][: one.place.length].startswith(b"{")
+    assert [one.path for one in found.objects] == ["items[0]", "items[1]", "items[2]"]
+
+
+def test_every_object_of_a_yaml_list_is_told_with_the_line_of_its_dash(tmp_path: Path) -> None:
+    text = (
+        "apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: a\n    namespace: x\n"
+        "  spec:\n    note: |\n      - no entry\n    args:\n    - no entry either\n"
+        "- apiVersion: v1\n  kind: Pod\n  metadata: {name: b, namespace: y}\nkind: List\nmetadata:\n  x:\n  - no\n"
+    )
+    found = cluster(tmp_path, dump_yaml=text)
+    assert [(one.name, one.place.line) for one in found.objects] == [("a", 3), ("b", 13)]
+
+
+def test_documents_of_a_manifest_are_told_with_their_first_line(tmp_path: Path) -> None:
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\n# b\napiVersion: v1\nkind: Pod\nmetadata: {name: b}\n"
+    assert [(o.name, o.place.line) for o in cluster(tmp_path, pods_yaml=text).objects] == [("a", 1), ("b", 6)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.text(alphabet='ab"{}[],\\n\\\\ é', max_size=8), min_size=1, max_size=6), st.sampled_from([None, 1, 4])
+)
+def test_a_line_that_is_told_is_the_right_one_whatever_the_values_hold(notes: list[str], indent: int | None) -> None:
+    from kubewitness.evidence.frame import Frame
+    from kubewitness.model.evidence import Place
+    from kubewitness.sources.list_lines import of_json
+
+    objects = [thing("Pod", f"n{number}", data=note) for number, note in enumerate(notes)]
+    text = kubectl(*objects, indent=indent).encode()
+    places = of_json(Frame(text, Place("x", 1, 0, len(text))))
+    assert [json.loads(text[one.offset : one.offset + one.length]) for one in places] == objects
+    assert [one.line for one in places] == [1 + text.count(b"\n", 0, one.offset) for one in places]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: a}}]\n",
+        "apiVersion: v1\nkind: List\nitems:\n  # - no\n  - apiVersion: v1\n    kind: Pod\n    metadata: {name: a}\n",
+    ],
+)
+def test_where_the_line_of_an_entry_cannot_be_told_it_is_that_of_the_document(tmp_path: Path, text: str) -> None:
+    assert cluster(tmp_path, dump_yaml=text).objects[0].place.line == 1
+
+
+def test_the_same_object_twice_counts_once_and_the_later_of_it(tmp_path: Path) -> None:
+    old, new = thing("Pod", "a", "x"), thing("Pod", "a", "x")
+    old["metadata"]["resourceVersion"], new["metadata"]["resourceVersion"] = "9", "10"
+    found = cluster(tmp_path, a_json=kubectl(new), b_json=kubectl(old))
+    assert [one.document["metadata"]["resourceVersion"] for one in found.objects] == ["10"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "whole"),
+    [
+        ([thing("ClusterRoleBinding", "cluster-admin"), thing("ClusterRoleBinding", "x")], {"ClusterRoleBinding"}),
+        ([thing("ClusterRoleBinding", "x")], set()),  # every cluster has cluster-admin: this is a part
+        ([thing("Pod", "a", "x"), thing("Pod", "b", "y")], {"Pod"}),
+        ([thing("Pod", "a", "x"), thing("Pod", "b", "x")], set()),  # may be one namespace
+    ],
+)
+def test_a_dump_holds_all_objects_of_a_kind_only_where_it_shows_it(
+    tmp_path: Path, objects: list[dict[str, Any]], whole: set[str]
+) -> None:
+    assert cluster(tmp_path, dump_json=kubectl(*objects)).whole == whole
+
+
+def test_several_lists_in_one_file_are_each_held_against_that(tmp_path: Path) -> None:
+    lists = [
+        {"kind": f"{kind}List", "apiVersion": RBAC, "metadata": {}, "items": [{"metadata": {"name": "cluster-admin"}}]}
+        for kind in ("ClusterRole", "ClusterRoleBinding")
+    ]
+    found = cluster(tmp_path, lists_json=json.dumps(lists))
+    assert found.whole == {"ClusterRole", "ClusterRoleBinding"}
+    assert [one.kind for one in found.objects] == ["ClusterRole", "ClusterRoleBinding"]
+
+
+def test_a_manifest_of_one_object_is_never_all_of_its_kind(tmp_path: Path) -> None:
+    text = json.dumps(thing("ClusterRoleBinding", "cluster-admin"))
+    assert cluster(tmp_path, one_json=text).whole == set()
+
+
+def archive(tmp_path: Path, options: str = "", records: str = "", **lists: list[dict[str, Any]]) -> Cluster:
+    """An unpacked archive of `collect --cluster`; its manifest is the last to be read by name and by place."""
+    files = {"t__manifest_jsonl": MANIFEST % (options, records)}
+    for kind, items in lists.items():
+        body = {"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": items}
+        files[f"t__cluster__core__{kind.lower()}s_json"] = json.dumps(body)
+    return cluster(tmp_path, **files)
+
+
+def test_what_an_archive_lists_it_lists_whole_even_if_that_is_nothing(tmp_path: Path) -> None:
+    found = archive(tmp_path, Pod=[thing("Pod", "a", "x")], Service=[])
+    assert found.whole == {"Pod", "Service"}
+    assert (found.name, found.version) == ("blue", "v1.34.4")
+
+
+def test_an_archive_of_some_namespaces_is_whole_only_for_what_lies_in_none(tmp_path: Path) -> None:
+    found = archive(tmp_path, ',"namespaces":"x y"', Pod=[thing("Pod", "a", "x"), thing("Pod", "b", "y")], Node=[])
+    assert found.whole == {"Node"}
+
+
+def test_what_the_collector_did_not_get_is_not_whole_and_says_why(tmp_path: Path) -> None:
+    omitted = '{"record":"omitted","path":"cluster/core/pods.json","reason":"Not permitted"}\n'
+    found = archive(tmp_path, "", omitted, Pod=[thing("Pod", "a", "x")])
+    assert found.whole == set()
+    assert found.why_not("Pod") == "Not permitted"
+    assert not found.has_all("Pod")
+
+
+@pytest.mark.parametrize(
+    ("resource", "kind"),
+    [("validatingadmissionpolicies", "ValidatingAdmissionPolicy"), ("ingresses", "Ingress"), ("nodes", "Node")],
+)
+def test_a_kind_that_the_server_does_not_have_has_no_objects_and_that_is_all(
+    tmp_path: Path, resource: str, kind: str
+) -> None:
+    omitted = f'{{"record":"omitted","path":"cluster/x/{resource}.json","reason":"not served by this API server"}}\n'
+    assert archive(tmp_path, "", omitted, Pod=[]).has_all(kind)
+
+
+def test_config_maps_of_an_archive_are_never_all_of_them(tmp_path: Path) -> None:
+    assert "ConfigMap" not in archive(tmp_path, ConfigMap=[thing("ConfigMap", "a", "kube-system")]).whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","verb":"get","objectRef":{"name":"x"}}\n' * 3,
+        '{"level":"info","msg":"apiVersion is v1","kind":"x"}\n',
+        '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[{"auditID":"a","metadata":{"name":"x"}}]}',
+        "just text\nkind: of\n",
+        "[]",
+    ],
+)
+def test_audit_logs_and_other_logs_are_no_cluster(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, audit_log=text)
+    assert found.cluster is None
+    assert not found.items
+
+
+def test_a_broken_object_costs_no_other_and_is_told_with_its_line(tmp_path: Path) -> None:
+    good = json.dumps(thing("Pod", "a", "x"))
+    found = read(tmp_path, pods_json=f"{good}\nbroken {{\n{good.replace('a', 'b')}\n")
+    assert found.cluster is not None
+    assert found.cluster.objects[0].name == "a"
+    assert [one.place.line for one in found.failures] == [2]
+    assert found.cluster.whole == set()
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '{"apiVersion":"v1","kind":"List","items":' + "[" * 3000 + "]" * 3000 + "}",
+        '{"apiVersion":1,"kind":["Pod"],"metadata":"x"}',
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":7}}',
+        '{"apiVersion":"v1","kind":"List","items":{"a":1}}',
+        '{"apiVersion":"v1","kind":"PodList","items":[null,1,"x",[],{"metadata":null}]}',
+        "apiVersion: v1\nkind: &a Pod\nmetadata: *a\n",
+    ],
+)
+def test_objects_of_a_wrong_form_are_none(tmp_path: Path, hostile: str) -> None:
+    found = read(tmp_path, bad_json=hostile)
+    assert found.cluster is None or found.cluster.objects == []
+
+
+@needs_corpus
+def test_real_dumps_are_read_whole_and_every_line_is_that_of_its_object() -> None:
+    assert CORPUS is not None
+    names = sorted(CORPUS.rglob("*.json"))[:400]
+    dumps = [path for path in names if path.stat().st_size < 3_000_000 and b'"items"' in path.read_bytes()[:4000]]
+    checked = 0
+    for path in dumps[:20]:
+        found = read_cluster(walk([str(path)])).cluster
+        for one in found.objects[:50] if found else ():
+            text = path.read_bytes()[one.place.offset :][: one.place.length]
+            assert f'"{one.name}"'.encode() in text
+            checked += 1
+    if not checked:
+        pytest.skip("no dump of objects in this corpus")
