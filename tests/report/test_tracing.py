@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from kubewitness.correlate.links import edge
+from kubewitness.correlate.paths import way_back
 from kubewitness.model.document import Document
 from kubewitness.model.errors import UsageError
-from kubewitness.model.incident import Edge, Entity, Evidence, Step
+from kubewitness.model.incident import Accessor, Edge, Entity, Evidence, Step
 from kubewitness.model.text import Text
 from kubewitness.report.text import draw
-from kubewitness.report.tracing import Trace, known_subjects, subject_of, traces
+from kubewitness.report.trace_subjects import known_subjects, near_subjects, subject_of
+from kubewitness.report.tracing import Trace, traces
 from kubewitness.report.tracing_words import blocks
 from tests.report.small import INTRUSION
 
@@ -111,3 +118,80 @@ def test_both_languages_say_it_and_hostile_names_stay_inert() -> None:
 
 def test_what_can_be_asked_is_offered() -> None:
     assert "pid:4411@node2" in known_subjects(document())
+
+
+def test_a_finding_may_be_named_by_its_id_alone() -> None:
+    assert str(subject_of("f-0003")) == "finding:F-0003"
+    assert str(subject_of("detection:F-0003")) == "finding:F-0003"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("pid:4411@node1", "pid:4411@node2"), ("4411", "pid:4411@node2"), ("node2", "node:node2"),
+        ("pod:kube-controller-x8", "pod:kube-system/kube-controller-x7"), ("container:c0c", "container:c0c0c0c0c0c0"),
+    ],
+)  # fmt: skip
+def test_near_names_are_offered(wrong: str, near: str) -> None:
+    assert near in near_subjects(document(), wrong)
+
+
+def test_nothing_like_it_offers_nothing() -> None:
+    assert not near_subjects(document(), "pid:999999")
+    assert len(near_subjects(document(), "x" * 100_000)) == 0
+
+
+def test_a_folded_pod_is_found_in_its_group() -> None:
+    group = Entity("pods", "kube-system/agent-*")
+    incident = INTRUSION.incidents[0]
+    edges = (made("request_names_object", REQUEST, WORK), made("many_pods", WORK, group))
+    folded = replace(INTRUSION, incidents=(replace(incident, steps=(), edges=edges),))
+    (found,) = traces(folded, subject_of("pod:kube-system/agent-x7k2p"))
+    assert [hop.target for hop in found.back] == [WORK, group]
+
+
+def test_a_process_of_a_node_is_not_told_to_come_of_a_pod_there() -> None:
+    """The pod ran on the node, and so does the process: that is all."""
+    found = one("pid:99@node2")
+    assert [hop.source for hop in found.back] == [NODE]
+
+
+def test_what_was_made_after_a_thing_is_no_way_to_it() -> None:
+    early, late = Entity("step", "INC-1/2"), Entity("step", "INC-1/3")
+    edges = (made("step_request", early, REQUEST), made("request_names_object", REQUEST, WORK),
+             made("made_binding_allows", late, Entity("step", "INC-1/4")), made("owner_reference", WORK, POD),
+             made("step_reads_object", late, WORK))  # fmt: skip
+    times = {early: "2026-01-01T00:00:05Z", late: "2026-01-01T00:00:09Z"}
+    assert way_back(POD, edges, times, "2026-01-01T00:00:06Z")[0] == early
+    assert late not in way_back(POD, edges, times, "2026-01-01T00:00:06Z")
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)), max_size=80))
+def test_a_way_back_begins_where_nothing_leads_to_and_each_pair_on_it_is_an_edge(ends: list[tuple[int, int]]) -> None:
+    nodes = [Entity("process", f"n/{number}") for number in range(45)]
+    edges = tuple(made("parent_process", nodes[first], nodes[first + step]) for first, step in ends)
+    way = way_back(nodes[30], edges)
+    pairs = {(one.source, one.target) for one in edges}
+    assert set(pairwise(way)) <= pairs
+    assert not way or way[-1] == nodes[30]
+    assert not way or way[0] not in {one.target for one in edges}
+
+
+def test_who_else_uses_an_address_is_said_and_not_followed() -> None:
+    address = FIRST.address
+    stranger = Accessor("jane", address, (), 5, 0, "", "", {}, {})
+    shared = replace(document(), accessors=(stranger,))
+    (found,) = traces(shared, subject_of(f"address:{address}"))
+    assert found.others == 1
+    assert "1 further identity" in draw(blocks(shared, [found], "en"), 400)
+    assert "1 个身份" in draw(blocks(shared, [found], "zh"), 400)
+
+
+def test_one_direction_may_be_asked_for() -> None:
+    found = [one("pod:kube-controller-x7")]
+    back, forward = (draw(blocks(document(), found, "en", way), 400) for way in ("back", "forward"))
+    assert "Back to the intruder" in back
+    assert "What came of it" not in back
+    assert "What came of it" in forward
+    assert re.search(r"processes +1 +pid 4411", forward)
+    assert "Back to" not in forward
