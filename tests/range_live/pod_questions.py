@@ -47,6 +47,7 @@ _SELINUX: Final[dict[str, tuple[Any, ...]]] = {
         "container_init_t",
         "container_kvm_t",
         "container_engine_t",
+        "container_engine_t",
         "spc_t",
         "",
         None,
@@ -289,7 +290,7 @@ def _windows(chance: random.Random, pod: Fields) -> None:
 
 
 def _sysctls(chance: random.Random, pod: Fields) -> None:
-    names = chance.sample(_SYSCTLS, chance.choice((0, 1, 1, 2, 4)))
+    names = chance.sample(_SYSCTLS, chance.choice((0, 1, 2, 3, 5)))
     _below(pod["spec"], "securityContext")["sysctls"] = [{"name": name, "value": "1"} for name in names]
 
 
@@ -335,5 +336,5 @@ _CHANGES_OF_CONTAINERS: Final[tuple[Change, ...]] = (
 )  # fmt: skip
 _CHANGES: Final[tuple[Change, ...]] = (
     *_CHANGES_OF_CONTAINERS, _namespaces, _users, _os, _seccomp_annotation, _app_armor_annotation, _windows, _sysctls,
-    _volumes, _volumes, _ports, _probes, _probes,
+    _sysctls, _volumes, _volumes, _ports, _probes, _probes,
 )  # fmt: skip

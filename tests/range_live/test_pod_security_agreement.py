@@ -1,8 +1,8 @@
 """Random pods are admitted and refused by the evaluator as by a real API server, and in the same words.
 
-Namespaces that enforce baseline and restricted in versions old and new; pods created in them with dry-run, and
-ephemeral containers added to pods that were there before the labels were. A pod that the API server holds invalid is
-never judged and says nothing. More questions, of another seed: `python -m
+Namespaces that enforce baseline and restricted in versions old and new, and warn by their own labels or by none; pods
+created in them with dry-run, and ephemeral containers added to pods that were there before the labels were. A pod that
+the API server holds invalid is never judged and says nothing. More questions, of another seed: `python -m
 tests.range_live.test_pod_security_agreement FOLDER 100000 12` writes what differs to FOLDER.
 """
 
@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import random
+import re
 import ssl
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 import pytest
 
-from kubewitness.posture.pod_security import evaluate, levels_of, sentence
+from kubewitness.posture.pod_security import LevelVersion, evaluate, levels_of, sentence
 from range.build import cache_folder, defect
 from range.certificates import Authority
 from range.cluster import audit_policy
@@ -34,22 +35,32 @@ from range.sandbox import missing, run_inside
 from tests.range_live.pod_questions import completed, random_debuggers, random_pod, restricted_pod
 
 REPO = Path(__file__).resolve().parents[2]
-QUESTIONS = 4_500
+QUESTIONS = 4_000
 CLUSTER: Final = (1, 34)
 _LABEL: Final = "pod-security.kubernetes.io/enforce"
+_WARN: Final = "pod-security.kubernetes.io/warn"
 _VERSIONS: Final = ("latest", "v1.99", "v1.0", "v1.7", "v1.8", "v1.18", *(f"v1.{minor}" for minor in range(19, 35)))
 _THREADS = 6
+_ESCAPED: Final = re.compile(r"\\(.)")
 SEED = 11
 
 
 def namespaces() -> dict[str, dict[str, str]]:
-    """The labels of each, most with both, one with the level alone and some that enforce nothing."""
+    """The labels of each: every version of each level, and what is left to defaults and to warnings."""
     made = {
         f"{level}-{version.replace('.', '-')}": {_LABEL: level, f"{_LABEL}-version": version}
         for level in ("baseline", "restricted")
         for version in _VERSIONS
     }
-    return {**made, "unversioned": {_LABEL: "restricted"}, "privileged": {_LABEL: "privileged"}, "nothing": {}}
+    return {
+        **made,
+        "nothing": {},
+        "unversioned": {_LABEL: "restricted"},
+        "privileged": {_LABEL: "privileged", _WARN: "baseline"},
+        "warned": {_LABEL: "baseline", _WARN: "restricted", f"{_WARN}-version": "v1.24"},
+        "warned-without-level": {_LABEL: "baseline", f"{_LABEL}-version": "v1.20", f"{_WARN}-version": "latest"},
+        "unwarned": {_LABEL: "baseline", f"{_LABEL}-version": "v1.20", _WARN: "privileged"},
+    }
 
 
 def standing() -> dict[str, dict[str, Any]]:
@@ -114,7 +125,7 @@ def ask(out: Path, count: int, seed: int) -> int:
     trust.load_cert_chain(user["client-certificate"], user["client-key"])
     every = list(questions(count, seed))
 
-    def some(part: int) -> list[tuple[int, str]]:
+    def some(part: int) -> list[tuple[int, str, list[str]]]:
         connection = http.client.HTTPSConnection(CONTROL_PLANE, 6443, context=trust, timeout=30)
         got = []
         for namespace, name, pod in every[part::_THREADS]:
@@ -126,7 +137,8 @@ def ask(out: Path, count: int, seed: int) -> int:
             connection.request(method, f"{path}?dryRun=All", json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read()
-            got.append((answer.status, "" if answer.status < 300 else json.loads(text)["message"]))
+            message = "" if answer.status < 300 else json.loads(text)["message"]
+            got.append((answer.status, message, answer.headers.get_all("Warning") or []))
         return got
 
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -140,29 +152,44 @@ class Agreement:
     """What both said, compared."""
 
     def __init__(self, out: Path, count: int, seed: int) -> None:
-        self.admitted = self.invalid = 0
+        self.admitted = self.invalid = self.warned = 0
         self.others = Counter[str]()
         self.failed = Counter[str]()
         self.disagreements = list[str]()
         answers = json.loads((out / "answers.json").read_text())
-        for question, (status, message) in zip(questions(count, seed), answers, strict=True):
-            self._compare(*question, status, message)
+        for question, answer in zip(questions(count, seed), answers, strict=True):
+            self._compare(question, *answer)
 
-    def _compare(self, namespace: str, name: str, pod: dict[str, Any], status: int, message: str) -> None:
+    def _compare(
+        self, question: tuple[str, str, dict[str, Any]], status: int, message: str, headers: list[str]
+    ) -> None:
+        namespace, name, pod = question
         if status == 422:
             self.invalid += 1
             return
         if status >= 300 and "violates PodSecurity" not in message:
             self.others[f"{status} {message[:100]}"] += 1
             return
-        enforced = levels_of(namespaces()[namespace]).enforce
-        found = evaluate(completed(pod), enforced.level, enforced.within(CLUSTER))
+        levels = levels_of(namespaces()[namespace])
+        enforced, pod = levels.enforce, completed(pod)
+        found = evaluate(pod, enforced.level, enforced.within(CLUSTER))
         who = name or pod["metadata"]["name"]
         expected = f'pods "{who}" is forbidden: violates PodSecurity "{enforced}": {sentence(found)}' if found else ""
         if message != expected:
             self.disagreements.append(f"{namespace} {json.dumps(pod)}\n  {expected}\n  {message}")
-        self.admitted += not message
+        if not message:
+            self.admitted += 1
+            self._compare_warning(namespace, pod, levels.warn, headers)
         self.failed.update(one.check for one in found)
+
+    def _compare_warning(self, namespace: str, pod: dict[str, Any], asked: LevelVersion, headers: list[str]) -> None:
+        found = evaluate(pod, asked.level, asked.within(CLUSTER))
+        expected = f'would violate PodSecurity "{asked}": {sentence(found)}' if found else ""
+        told = [_ESCAPED.sub(r"\1", one[len('299 - "') : -1]) for one in headers if "would violate" in one]
+        # Headers beyond 4 KiB are cut to 256 characters each.
+        if told != ([expected] if found else []) and told != [expected[:256]]:
+            self.disagreements.append(f"{namespace} {json.dumps(pod)}\n  {expected}\n  {told}")
+        self.warned += bool(found)
 
 
 def _play(out: Path, count: int, seed: int) -> Agreement:
@@ -190,6 +217,7 @@ def test_the_evaluator_and_the_api_server_agree_on_every_pod_word_by_word(agreem
 
 def test_the_pods_were_not_all_of_one_kind_and_failed_every_check(agreement: Agreement) -> None:
     judged = QUESTIONS - agreement.invalid
+    assert agreement.warned > 0.01 * judged
     assert 0.2 * judged < agreement.admitted < 0.8 * judged
     assert len(agreement.failed) == 18  # all but procMount_restricted, of 1.35
     assert min(agreement.failed.values()) >= 5
@@ -206,6 +234,7 @@ if __name__ == "__main__":
     _found = _play(_out, _count, _seed)
     (_out / "disagreements.txt").write_text("\n".join(_found.disagreements))
     sys.stdout.write(
-        f"{_count} asked: {_found.admitted} admitted, {_found.invalid} invalid, others {dict(_found.others)}, "
+        f"{_count} asked: {_found.admitted} admitted ({_found.warned} warned of), {_found.invalid} invalid, "
+        f"others {dict(_found.others)}, "
         f"{len(_found.disagreements)} disagreements\n{dict(sorted(_found.failed.items()))}\n"
     )

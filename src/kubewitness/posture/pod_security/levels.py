@@ -6,7 +6,10 @@ where that says nothing, it is `privileged:latest`. A label nobody can read fail
 open for audit and warn; its version is then `latest`. A namespace that enforces more than it warns of, without a label
 for that, warns of what it enforces. From k8s.io/pod-security-admission, api/helpers.go and admission/admission.go.
 
-Only pods are refused. Whoever makes a Deployment is warned, and its pods are refused later.
+The plugin is on by default from 1.23; before that (1.22: feature gate PodSecurity) labels mean nothing. Only pods are
+refused, when they are made or get another image or an ephemeral container: those that run go on. Whoever makes a
+Deployment is warned, and its pods are refused later. A static pod runs whatever its namespace says: what is refused is
+its mirror.
 """
 
 from __future__ import annotations
