@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from kubewitness.posture.bootstrap.covering import pieces
 from kubewitness.posture.bootstrap.defaults import defaults
 from kubewitness.posture.bootstrap.difference import Difference
 from kubewitness.posture.bootstrap.known import Version, known
-from kubewitness.posture.rbac.nouns import Binding, Key, PolicyRule, Requirement, Role, Selector, Subject
+from kubewitness.posture.rbac.nouns import RESOURCES, Binding, Key, PolicyRule, Requirement, Role, Selector, Subject
+from kubewitness.posture.rbac.objects import read_dump
 
+RECORDED = Path(__file__).parents[3] / "scenarios/recorded"
 State = dict[Key, Role | Binding]
 V = Version(1, 34)
 SECRETS = PolicyRule(("get",), ("",), ("secrets",))
@@ -303,3 +307,23 @@ def test_the_result_does_not_depend_on_the_order_of_the_objects() -> None:
     back = list(compare(dict(reversed(state.items())), V))
     assert there == back
     assert json.dumps([one.text.en for one in there]) == json.dumps([one.text.en for one in back])
+
+
+@pytest.mark.parametrize(
+    ("recording", "version"),
+    [
+        ("anonymous_cluster_admin/evidence/control-plane/rbac-before", V),
+        ("anonymous_cluster_admin_1_20/evidence/control-plane/rbac-before", Version(1, 20)),
+        ("kubelet_config_commented_out_1_20/evidence/control-plane/rbac-after", Version(1, 20)),
+        ("benign_day_quiet/evidence/control-plane/rbac-after", V),
+        ("benign_day_ugly/evidence/control-plane/rbac-after", V),
+        ("benign_day_ugly/evidence/control-plane/rbac-after", None),
+    ],
+)
+def test_real_clusters_whose_own_objects_nobody_touched_have_no_difference(
+    recording: str, version: Version | None
+) -> None:
+    dump = read_dump(json.loads(gzip.decompress((RECORDED / f"{recording}.json.gz").read_bytes())))
+    assert dump.whole == set(RESOURCES)
+    assert len(dump.objects) > 100
+    assert list(compare(dump.objects, version, documents=dump.documents)) == []

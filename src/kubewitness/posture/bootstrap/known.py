@@ -133,13 +133,14 @@ class Known(Struct, frozen=True):
 
 _OLDEST: Final = 14
 # What versions after the newest known one add to roles of Kubernetes' own, by group and resource or by path; read from
-# the code of a version before 1.37.
+# code and testdata between 1.34 and 1.37.
 LATER: Final = frozenset(
     {
         ("certificates.k8s.io", "clustertrustbundles"),
         ("certificates.k8s.io", "podcertificaterequests"),
         ("coordination.k8s.io", "evictionrequests"),
         ("events.k8s.io", "events"),
+        ("resource.k8s.io", "resourceclaims/binding"),
         ("scheduling.k8s.io", "podgroups"),
         ("scheduling.k8s.io", "workloads"),
         ("", "/flagz"),
