@@ -57,7 +57,8 @@ class Habits:
     def without(self, uses: Iterable[Use]) -> None:
         """Take requests out again that were learnt."""
         for (identity, address, agent, verb, resource), n in Counter(use[:5] for use in uses if use.counted).items():
-            n = min(n, self._requests[identity])  # noqa: PLW2901 -- counts of a cut log may disagree by a stage
+            # The counts of a cut log may disagree by a stage; then others' requests must not be taken instead.
+            n = min(n, self.count(("who", identity), "act", act(verb, resource)))  # noqa: PLW2901
             if n:
                 self._requests[identity] -= n
                 self._add(identity, address, agent, -n)

@@ -125,15 +125,18 @@ def _detection(  # noqa: PLR0917
 ) -> Detection:
     keys = sorted(profile.key for profile in profiles)
     readable = [p.key for p in profiles if sum((*p.allowed.values(), *p.refused.values())) <= MOST]
-    events = [event for event in collector.of(readable) if event.stage not in ("RequestReceived", "ResponseStarted")]
+    ended = (event for event in collector.of(readable) if event.stage not in ("RequestReceived", "ResponseStarted"))
+    events = sorted(ended, key=lambda event: (event.record.requestReceivedTimestamp, event.audit_id))
     uses = [*_uses(profiles), *(_use(event) for event in events if event.decision != "forbid")]
     detail = reader.of(identity, {event.request for event in events}) if len(readable) == len(keys) else None
     broken = departures(identity, uses, habits, detail)
     reasons = sentences(identity, broken, habits.requests(identity), habits.peers(identity))
     new = {one.value for one in broken if one.what in ("act", "resource") and (one.sensitive or not _grave(broken))}
     telling = [event for event in events if {_use(event).act, _use(event).resource} & new] or events
-    cited = list({_use(event).act: event for event in reversed(telling)}.values())[::-1]
-    cited = sorted(cited, key=lambda event: event.record.requestReceivedTimestamp)[:_CITED]
+    firsts: dict[str, Event] = {}
+    for event in telling:
+        firsts.setdefault(_use(event).act, event)
+    cited = list(firsts.values())[:_CITED]
     return Detection(
         replace(described("unaccustomed"), severity=severity),
         identity,

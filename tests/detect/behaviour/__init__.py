@@ -1,0 +1,1 @@
+"""What everybody usually does, and what departs from it."""
