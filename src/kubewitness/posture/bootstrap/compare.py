@@ -93,7 +93,7 @@ class _Comparison:
         # Without RBAC among its authorizers an API server makes none of them.
         self.begun = any(key in objects for key in self.required)
         self._policy = Policy(objects.values())
-        self._targets = list(self._selecting(accepted))
+        self._targets = list(dict.fromkeys(self._selecting(accepted)))
 
     @property
     def beyond(self) -> _Origin:
@@ -192,17 +192,17 @@ class _Comparison:
 
     def injected(self, actual: Role | Binding) -> Iterator[Difference]:
         """What a role that Kubernetes does not select gives to Kubernetes' own by its labels."""
-        if not isinstance(actual, Role) or actual.namespace:
+        if not isinstance(actual, Role) or actual.namespace or not actual.labels:
             return
         into, gained = dict[str, None](), dict[PolicyRule, None]()
-        for target in self._targets:
-            if target.key == actual.key or actual.key in target.own:
-                continue
-            if any(selects(one, actual) for one in target.selectors):
-                given = self._policy.rules_of(actual.key) or ()
-                more = [piece for piece in uncovered(given, target.rules) if escalates(piece)]
-                into |= dict.fromkeys([target.key.name] if more else ())
-                gained |= dict.fromkeys(more)
+        selecting = [one for one in self._targets if any(selects(each, actual) for each in one.selectors)]
+        foreign = [one for one in selecting if one.key != actual.key and actual.key not in one.own]
+        given = pieces(self._policy.rules_of(actual.key) or ()) if foreign else []
+        risky = [piece for piece in given if escalates(piece)]
+        for target in foreign if risky else ():
+            more = uncovered(risky, target.rules)
+            into |= dict.fromkeys([target.key.name] if more else ())
+            gained |= dict.fromkeys(more)
         if gained:
             yield Difference("injected_rule", actual.key, (), _lines(gained), into=tuple(into))
 

@@ -46,9 +46,12 @@ _RIGHTS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
 }
 
 
+_GROUPS: Final = frozenset({"*", *(group for group, _ in _RIGHTS)})
+
+
 def escalates(piece: PolicyRule) -> bool:
     """Whether a piece of a rule is such a right."""
-    return any(
+    return not _GROUPS.isdisjoint(piece.groups) and any(
         ("*" in piece.verbs or verbs.intersection(piece.verbs))
         and ("*" in piece.groups or group in piece.groups)
         and any(wanted in {"*", resource} or _all_of(wanted, resource) for wanted in piece.resources)
