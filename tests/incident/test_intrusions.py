@@ -215,7 +215,8 @@ def test_a_quiet_day_has_no_incident_and_says_what_could_not_be_seen(judged: Inv
     assert [f.title.en for f in document.findings if f.severity in ("medium", "high", "critical")] == []
     assert document.complete
     assert document.coverage.events == len(log.events)
-    assert any("level Metadata" in text.en for text in document.coverage.limitations)
+    (audit,) = [one for one in document.coverage.sources if one.source == "k8s_audit"]
+    assert (audit.state, "level Metadata" in audit.detail.en) == ("partial", True)
 
 
 def test_of_no_evidence_at_all_nothing_is_claimed(tmp_path: Path, rules: RuleSet) -> None:
@@ -223,7 +224,7 @@ def test_of_no_evidence_at_all_nothing_is_claimed(tmp_path: Path, rules: RuleSet
     document = investigate([str(tmp_path / "audit.log")], rules=rules, options=Options())
     assert (document.incidents, document.findings, document.accessors) == ((), (), ())
     assert document.coverage.events == 0
-    assert "says nothing about whether an intrusion took place" in document.coverage.limitations[0].en
+    assert "says nothing about whether an intrusion took place" in document.coverage.sources[0].detail.en
 
 
 def test_the_json_holds_to_the_published_schema(story: Story) -> None:

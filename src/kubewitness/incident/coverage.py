@@ -11,13 +11,13 @@ from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.host.yara_rules import Scanned
 from kubewitness.detect.indicators.indicator import NOTHING, Pack
 from kubewitness.detect.run import Scan
+from kubewitness.incident.coverage_sources import Seen, sources_of
 from kubewitness.incident.when import moment, span
 from kubewitness.model.evidence import EvidenceItem, Note
-from kubewitness.model.incident import ClockSkew, Coverage, Gap
+from kubewitness.model.incident import ClockSkew, Coverage, Gap, Incident
 from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
 from kubewitness.sources.host.hosts import HostEvidence
-from kubewitness.sources.kube_objects import KIND as OBJECTS
 
 _NAMED = 5
 
@@ -32,6 +32,8 @@ def coverage(
     notes: Sequence[Note] = (),
     indicators: Pack = NOTHING,
     programs: Scanned | None = None,
+    incidents: Sequence[Incident] = (),
+    blind: int = 0,
 ) -> Coverage:
     """The statement of coverage.
 
@@ -44,6 +46,8 @@ def coverage(
         notes: What was odd about items of Kubernetes objects.
         indicators: What was looked for beside the rules.
         programs: What the scan of machines' programs left out.
+        incidents: What was found: what a missing source would have shown is told for them.
+        blind: Writes of intruders of which the log holds no body.
     """
     programs = programs or Scanned()
     machines = machines or HostEvidence()
@@ -72,11 +76,9 @@ def coverage(
         items=(*scan.items, *read),
         gaps=gaps,
         limitations=(
-            *_limitations(scan, levels, stages, gaps),
-            *_of_nodes(machines),
+            *_limitations(scan, gaps),
             *_of_mixed(machines),
             *_of_clocks(clocks),
-            *_of_objects([*scan.items, *read]),
             *programs.limitations,
         ),
         archives=tuple(machines.proofs),
@@ -90,54 +92,13 @@ def coverage(
         rules_failed=tuple(str(error) for error in rules.errors),
         indicators_loaded=len(indicators.indicators),
         indicators_failed=indicators.errors,
+        sources=sources_of(Seen(scan, levels, stages, gaps, machines, (*scan.items, *read), incidents, blind)),
     )
 
 
-def _limitations(scan: Scan, levels: Counter[str], stages: Counter[str], gaps: Sequence[Gap]) -> list[Text]:
+def _limitations(scan: Scan, gaps: Sequence[Gap]) -> list[Text]:
+    """What is not told of a kind of evidence (see `coverage_sources`)."""
     out: list[Text] = []
-    if not scan.events:
-        return [
-            Text(
-                "No audit event was found. A kubeadm cluster writes no audit log unless --audit-policy-file is set: "
-                "this says nothing about whether an intrusion took place.",
-                "未找到任何审计事件。kubeadm 集群在未设置 --audit-policy-file 时不写审计日志：这并不说明没有发生入侵。",
-            )
-        ]
-    total = sum(levels.values()) or 1
-    bodies = levels["Request"] + levels["RequestResponse"]
-    if not bodies:
-        out.append(
-            Text(
-                "All events are at level Metadata: request bodies were not logged. Images, commands, privileged "
-                "settings, "
-                "role contents and binding subjects of what was created cannot be seen; rules that need them "
-                "could not fire.",
-                "所有事件均为 Metadata 级别，未记录请求体：无法看到所创建对象的镜像、命令、特权设置、"
-                "角色内容和绑定主体，依赖它们的规则无法触发。",
-            )
-        )
-    elif bodies < total / 100:
-        out.append(
-            Text(
-                f"Only {bodies:,} of {total:,} events carry a request body: for the others, contents cannot be seen.",
-                f"{total:,} 条事件中仅 {bodies:,} 条带有请求体，其余无法看到内容。",
-            )
-        )
-    if levels["RequestResponse"] == 0 and bodies:
-        out.append(
-            Text(
-                "Response bodies were not logged: which values a list or get returned (secrets above all) is "
-                "not known.",
-                "未记录响应体：无法得知 list 或 get（尤其是 Secret）返回了哪些内容。",
-            )
-        )
-    if not stages["ResponseComplete"] and not stages["Panic"]:
-        out.append(
-            Text(
-                "Stage ResponseComplete is missing: how requests ended is known only in part.",
-                "缺少 ResponseComplete 阶段：请求的最终结果仅部分可知。",
-            )
-        )
     out += [
         Text(
             f"Nothing was logged between {moment(gap.first)} and {moment(gap.last)} ({span(gap.seconds).en}): "
@@ -210,69 +171,6 @@ def _learnt_of(baseline: Scan) -> Text:
     )
 
 
-def _of_nodes(machines: HostEvidence) -> list[Text]:
-    """What nodes would have shown, or what theirs cannot."""
-    logged = [
-        host.name
-        for host in machines.hosts
-        if "kubelet log" in host.sources.values() or any(line.component == "kubelet" for line in host.logs)
-    ]
-    listed = [host.name for host in machines.hosts if host.processes]
-    out: list[Text] = []
-    if not logged:
-        out.append(
-            Text(
-                "Requests sent to a kubelet directly (port 10250) never reach the API server and are in no audit "
-                "log. Kubelet and container runtime logs of the nodes would show them.",
-                "直接发往 kubelet（10250 端口）的请求不经过 API server，不会出现在任何审计日志中；需查看节点的 "
-                "kubelet 与容器运行时日志。",
-            )
-        )
-    else:
-        names = logged[:_NAMED]
-        out.append(
-            Text(
-                f"Requests sent to a kubelet directly were looked for in the kubelet logs of {_machines(logged)} "
-                f"({', '.join(names)}): at its usual verbosity a kubelet logs commands that could not start, "
-                "not those that did, and no caller.",
-                f"已在 {len(logged)} 台机器（{'、'.join(names)}）的 kubelet 日志中查找直接请求：在默认日志级别下，"
-                "kubelet 只记录无法启动的命令，"
-                "不记录成功的命令，也不记录调用方。",
-            )
-        )
-    if not listed:
-        out.append(
-            Text(
-                "What ran inside containers and on nodes (processes, connections, files) is not in an audit log.",
-                "审计日志不包含容器内和节点上实际运行的内容（进程、连接、文件）。",
-            )
-        )
-    else:
-        names = listed[:_NAMED]
-        out.append(
-            Text(
-                f"Processes were seen on {_machines(listed)} ({', '.join(names)}), at one moment each: "
-                "what had ended by then, and other machines, were not.",
-                f"看到了 {len(listed)} 台机器（{'、'.join(names)}）在某一时刻的进程："
-                "在此之前已结束的进程以及其他机器不在其中。",
-            )
-        )
-        watched = [host.name for host in machines.hosts if any(e.category == "process_creation" for e in host.events)]
-        blind = [name for name in listed if name not in watched]
-        if blind:
-            names = blind[:_NAMED]
-            out.append(
-                Text(
-                    f"Nothing recorded the start of programs on {_machines(blind)} ({', '.join(names)}): "
-                    "what was typed into a shell there is not known. "
-                    "linux_audit with execve, Tetragon, Tracee or Falco would have shown it.",
-                    f"{len(blind)} 台机器（{'、'.join(names)}）没有记录程序的启动：在其 shell 中输入过什么不得而知。"
-                    "记录 execve 的 linux_audit，或 Tetragon、Tracee、Falco 可以显示这些内容。",
-                )
-            )
-    return out
-
-
 def _of_mixed(machines: HostEvidence) -> list[Text]:
     """Folders that seem to hold several machines: times, owners of sockets and parents of processes may be mixed up."""
     if not machines.mixed:
@@ -286,10 +184,6 @@ def _of_mixed(machines: HostEvidence) -> list[Text]:
             "请将每台机器的文件放入各自的文件夹。",
         )
     ]
-
-
-def _machines(names: Sequence[str]) -> str:
-    return f"{len(names)} machine{'' if len(names) == 1 else 's'}"
 
 
 def _of_clocks(clocks: Mapping[str, ClockSkew]) -> list[Text]:
@@ -315,17 +209,3 @@ def _of_clocks(clocks: Mapping[str, ClockSkew]) -> list[Text]:
                 )
             )
     return out
-
-
-def _of_objects(items: Sequence[EvidenceItem]) -> list[Text]:
-    """What lies there and nobody asked."""
-    count = sum(OBJECTS in item.format.split(" + ") for item in items)
-    if not count:
-        return []
-    return [
-        Text(
-            f"Kubernetes objects (dumps of kubectl, or of `kubewitness collect --cluster`) in {count} item"
-            f"{'s' if count > 1 else ''} were not judged.",
-            f"有 {count} 项证据是 Kubernetes 对象（kubectl 或 `kubewitness collect --cluster` 的导出），未对其作判断。",
-        )
-    ]

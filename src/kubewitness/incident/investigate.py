@@ -23,6 +23,7 @@ from kubewitness.incident.build import Chain, build, gather
 from kubewitness.incident.cascade import effects_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.coverage import coverage
+from kubewitness.incident.coverage_sources import blind_writes
 from kubewitness.incident.departures import with_departures
 from kubewitness.incident.findings import findings, numbered
 from kubewitness.incident.indicators import in_audit
@@ -196,6 +197,8 @@ def investigate(
             notes=objects.notes,
             indicators=options.indicators,
             programs=scanned,
+            incidents=incidents,
+            blind=blind_writes(request for _, requests in gathered for request in requests),
         ),
         parse_failures=(*first_pass.failures, *machines.failures, *objects.failures)[:_FAILURES],
         parse_failures_total=first_pass.failures_total + len(machines.failures) + len(objects.failures),

@@ -248,17 +248,7 @@ def verdict_of(commands: Sequence[HostFinding]) -> Verdict:
 
 def limitations_of(commands: Sequence[HostFinding], causes: Sequence[RootCause], closed: bool) -> tuple[Text, ...]:
     """What this evidence cannot tell. `closed`: its settings show that the kubelet asks for credentials."""
-    out = [
-        Text(
-            "A kubelet logs commands that fail to start, not those that succeed, and no caller: "
-            "what else was run, and from where, "
-            "is not known. Flow logs or a kubelet at -v=3 would show it.",
-            "kubelet 只记录启动失败的命令，不记录成功的命令和调用方：还执行了什么、从何处发起不得而知。"
-            "网络流日志或 -v=3 的 kubelet 日志可以显示。",
-        )
-    ]
-    if not commands:
-        out = []
+    out = list[Text]()
     if causes and not commands:
         out.append(
             Text(
