@@ -203,6 +203,7 @@ class Cutter:
                 self._theirs.setdefault(_accessor(one), Counter())[asked] += 1
         self._replay = Replay(history)
         self._collector = Collector(scan)
+        self._used = dict[AccessorKey, list[Asked]]()
 
     def cuts(self, requests: Sequence[Request], causes: Sequence[RootCause] = ()) -> tuple[Cut, ...]:
         """What would have stopped the intruder, best first: harm avoided against legitimate use broken."""
@@ -298,10 +299,14 @@ class Cutter:
         """What an accessor that is not read again asked, less what is an intruder's."""
         return let_through(self._scan.profiles.by_key[key], self._theirs.get(key, Counter()), cut)
 
-    def _others(self, read: list[AccessorKey]) -> list[Asked]:
+    def _others(self, read: Iterable[AccessorKey]) -> list[Asked]:
         """What these asked, without the intruders' requests."""
-        legitimate = (one for one in requests_of(self._collector.of(read)) if one.key not in self._implicated)
-        return [found for request in legitimate if (found := _asked(request)) is not None]
+        for key in read:
+            if key not in self._used:
+                requests = requests_of(self._collector.of([key]))
+                legitimate = (one for one in requests if one.key not in self._implicated)
+                self._used[key] = [found for one in legitimate if (found := _asked(one, gains=False)) is not None]
+        return [asked for key in read for asked in self._used[key]]
 
 
 def _chosen(case: Case, harm: Callable[[frozenset[Part]], Harm]) -> list[frozenset[Part]]:
@@ -375,15 +380,16 @@ def _accessor(request: Request) -> AccessorKey:
     return AccessorKey(request.identity, request.address, request.agent)
 
 
-def _asked(request: Request) -> Asked | None:
-    """A request that was let through; None for all others."""
+def _asked(request: Request, *, gains: bool = True) -> Asked | None:
+    """A request that was let through; None for all others. `gains`: with what it made and gave."""
     event = request.final
     if event.time is None or event.decision != "allow" or not request.code or not event.user.username:
         return None
-    written = [change.key for change in changes_of(event) if change.verb == "create"]
-    return Asked(
-        event.time, event.identity, questions_of(event), event.reason, tuple(written), _gained(request), _shown(request)
-    )
+    asked = Asked(event.time, event.identity, questions_of(event), event.reason, shown=_shown(request))
+    if not gains:
+        return asked
+    written = tuple(change.key for change in changes_of(event) if change.verb == "create")
+    return asked._replace(made=written, gave=_gained(request))
 
 
 def _gained(request: Request) -> tuple[str, ...]:
