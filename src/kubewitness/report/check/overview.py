@@ -370,7 +370,8 @@ def _credentials(told: _Told) -> Iterator[Block]:
     say = told.say
     yield Heading(2, line(say(words.CREDENTIALS), f" ({len(listed)})"))
     columns = (
-        Column(say(words.KIND)), Column(say(words.NAME), wide=True), Column(say(words.TARGET), from_width=110),
+        Column(say(words.KIND), from_width=100), Column(say(words.NAME), wide=True),
+        Column(say(words.TARGET), from_width=110),
         Column(say(words.IDENTITY)), Column(say(words.EXPIRES)), Column(say(words.LAST_USED), from_width=130),
     )  # fmt: skip
     rows = tuple(
