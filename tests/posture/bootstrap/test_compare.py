@@ -266,6 +266,16 @@ def test_only_kinds_the_evidence_has_whole_can_lack_an_object() -> None:
     assert list(compare(state, V, whole={"clusterroles", "clusterrolebindings", "rolebindings"})) == []
 
 
+def test_rules_a_controller_put_into_an_aggregated_role_need_their_origin_only_if_it_must_be_there() -> None:
+    state, key = fresh(), Key("clusterroles", "", "admin")
+    addon = PolicyRule(("get",), ("shop.example.com",), ("orders",))
+    state[key] = replace(role(state, key), rules=(addon,))
+    assert [one.kind for one in compare(state, V)] == ["extra_rule"]
+    assert list(compare(state, V, whole={"clusterrolebindings"})) == []
+    made = replace(foreign(addon), labels=(("rbac.authorization.k8s.io/aggregate-to-admin", "true"),))
+    assert list(compare(state | {made.key: made}, V)) == []
+
+
 def test_a_cluster_without_rbac_lacks_nothing() -> None:
     made = foreign(SECRETS)
     assert list(compare({made.key: made}, V)) == []

@@ -44,7 +44,7 @@ def compare(
         documents: The same as JSON, for annotations and for labels of bindings.
         whole: Kinds of which `objects` has everything: only of these anything can be missing.
     """
-    comparison = _Comparison(objects, known(), version)
+    comparison = _Comparison(objects, known(), version, "clusterroles" in whole)
     documents = documents or {}
     for key in sorted({*objects, *comparison.required}):
         actual = objects.get(key)
@@ -84,8 +84,11 @@ class _Target(NamedTuple):
 class _Comparison:
     """A cluster's objects beside what is known."""
 
-    def __init__(self, objects: Mapping[Key, Role | Binding], every: Known, version: Version | None) -> None:
+    def __init__(
+        self, objects: Mapping[Key, Role | Binding], every: Known, version: Version | None, all_roles: bool
+    ) -> None:
         self._every = every
+        self._all_roles = all_roles
         self._version = version
         self._accepted = every.accepted(version)
         accepted = [every.objects[minor] for minor in self._accepted]
@@ -127,11 +130,13 @@ class _Comparison:
             # An upgrade adds selectors that are missing, so having none is left from no version.
             before = tuple(sorted({said for one in wanted for said in _said(one)}))
             yield Difference("altered_aggregation", key, before, tuple(_said(actual.selectors)))
-        if actual.selectors is not None:
+        if actual.selectors is None:
+            having = [rule for _, one in now for rule in one.rules]
+        elif self._all_roles:
             having = [rule for target in self._targets if target.key == key for rule in target.rules]
             having += self._policy.rules_of(key) or ()
         else:
-            having = [rule for _, one in now for rule in one.rules]
+            having = list(actual.rules)  # of roles that the evidence has not
         yield from self._rules("extra_rule", key, uncovered(actual.rules, having), ever)
         if actual.selectors is None and now and all(one.selectors is None for _, one in now):
             yield from self._missing(actual, now)

@@ -40,8 +40,8 @@ def pieces(rules: Iterable[PolicyRule]) -> list[PolicyRule]:
 
 def uncovered(wanted: Sequence[PolicyRule], having: Sequence[PolicyRule]) -> list[PolicyRule]:
     """The pieces of `wanted` that no rule of `having` grants."""
-    exact = set(pieces(having))
-    left = [piece for piece in pieces(wanted) if piece not in exact]
+    same, exact = set(having), set(pieces(having))
+    left = [piece for piece in pieces(rule for rule in wanted if rule not in same) if piece not in exact]
     if len(left) * len(having) > _COMPARISONS:
         return left
     return [piece for piece in left if not any(covers(one, piece) for one in having)]
