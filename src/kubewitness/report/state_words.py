@@ -23,7 +23,7 @@ BASE: Final[dict[str, Text]] = {
     "defaults": Text(
         "from the log's writes over the defaults of Kubernetes {version}: what else stood before the log is not known. "
         "Add a dump: kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json",
-        "依据日志中的写操作，并以 Kubernetes {version} 的默认对象为基础：日志开始前的其他内容未知。可补充导出："
+        "依据日志中的写操作，并以 Kubernetes {version}的默认对象为基础：日志开始前的其他内容未知。可补充导出："
         "kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json",
     ),
     "none": Text(
@@ -56,10 +56,10 @@ def base(state: State, language: Language) -> str:
     said, made = BASE[state.base].in_(language), state.defaults
     if made is None:
         return said
-    near = (
-        "" if made.exact else f"（以 1.{made.minor} 代替）" if language == "zh" else f" (1.{made.minor} in its place)"
-    )
-    return said.format(version=f"{made.version or f'1.{made.minor}'}{near}")
+    zh = language == "zh"
+    near = f"（以 1.{made.minor} 代替）" if zh else f" (1.{made.minor} in its place)"
+    exact = " " if zh else ""  # a space stands between a number and Chinese words
+    return said.format(version=f"{made.version or f'1.{made.minor}'}{exact if made.exact else near}")
 
 
 def answer(question: str, given: Answer, state: State, language: Language) -> list[str]:
