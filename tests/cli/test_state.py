@@ -121,6 +121,16 @@ def test_the_control_plane_itself_tells_the_version(
     assert (told["base"], told["defaults"]) == ("defaults" if version else "none", version)
 
 
+def test_what_was_collected_of_a_cluster_tells_its_version(tmp_path: Path) -> None:
+    log_of(tmp_path, ("jane", "curl/8"))
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "cluster/version.json").write_text(json.dumps({"gitVersion": "v1.28.3", "major": "1", "minor": "28"}))
+    told = json.loads(run(str(tmp_path), "--format", "json").stdout)
+    assert (told["base"], told["defaults"]) == ("defaults", "1.28")
+    asked = json.loads(run(str(tmp_path), "--defaults", "1.20", "--format", "json").stdout)
+    assert asked["defaults"] == "1.20", "what is asked for goes before"
+
+
 def test_what_is_no_version_is_a_wrong_call(tmp_path: Path) -> None:
     assert run(log_of(tmp_path, ("jane", "curl/8")), "--defaults", "newest").exit_code == 2
 

@@ -36,7 +36,8 @@ from kubewitness.report.hostile import inert
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet, shipped_rules
 from kubewitness.sources.host.hosts import read_hosts
-from kubewitness.sources.kube_objects import KIND, read_objects
+from kubewitness.sources.kube_cluster import read_cluster
+from kubewitness.sources.kube_objects import KIND, MANIFEST_KIND, read_objects
 
 _EPILOG = """\b
 Examples:
@@ -99,7 +100,7 @@ class _Told(msgspec.Struct, frozen=True):
     "--defaults",
     "release",
     metavar="VERSION",
-    help="Without a dump, begin with the defaults of Kubernetes VERSION, as 1.28  [default: what the log shows]",
+    help="Without a dump, begin with the defaults of Kubernetes VERSION, as 1.28  [default: the evidence's]",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--lang", "language", type=click.Choice(["en", "zh"]), help="Language  [default: from the locale]")
@@ -153,7 +154,13 @@ def _read(paths: Sequence[str], version: Version | None) -> tuple[History, Scan,
     dumps = [source for source in everything if objects.items.get(source.name) == KIND]
     # A file that holds no audit event is none of our logs.
     broken = any(item.skipped or (item.events and item.failures) for item in read.items)
-    version = version or _version(read)
+    collected = [
+        source
+        for source in everything
+        if source.name.endswith("cluster/version.json") or objects.items.get(source.name) == MANIFEST_KIND
+    ]
+    cluster = read_cluster(collected).cluster if collected else None
+    version = version or _version(read) or version_of(cluster.version if cluster else "")
     made = defaults(version) if version else None
     return History(changes_in(read.ledger), dumps_of(dumps), made), read, broken or bool(objects.failures)
 
