@@ -161,8 +161,10 @@ class Replay:
                 fit = [rule for rule in policy.rules_of(key) or () if allows(rule, question)]
                 role = policy.objects.get(key)
                 rights[key] = tuple(dict.fromkeys(_right(role, rule, question) for rule in fit))
+            if not rights[key]:
+                continue
             own = taking(binding.key)
-            if rights[key] and not policy.doubts.isdisjoint((binding.key, key)):
+            if not policy.doubts.isdisjoint((binding.key, key)):
                 out.add(frozenset({own}))  # what else it says is not known
                 continue
             subjects = [
