@@ -35,7 +35,7 @@ from range.sandbox import missing, run_inside
 from tests.range_live.pod_questions import completed, random_debuggers, random_pod, restricted_pod
 
 REPO = Path(__file__).resolve().parents[2]
-QUESTIONS = 2_500
+QUESTIONS = 2_000
 CLUSTER: Final = (1, 34)
 _LABEL: Final = "pod-security.kubernetes.io/enforce"
 _WARN: Final = "pod-security.kubernetes.io/warn"
