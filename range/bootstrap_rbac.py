@@ -55,13 +55,23 @@ class Source(NamedTuple):
 
 
 SOURCES: Final = (
-    Source(8, "testdata of 1.8.0-alpha.3", "v1.8-alpha3_2017-08-28", exact=False),
-    Source(12, "testdata of 1.12.0-beta", "v1.12-beta_2018-09-07", exact=False),
-    Source(14, "testdata of 1.14.10", "v1.14.10_fork"),
-    Source(19, "testdata of 1.19.1", "v1.19.1_fork"),
+    Source(
+        8,
+        "testdata before 1.8.0 of 2017-08-28 (cosmoskitten/kubernetes@a64eeb47f6ed)",
+        "v1.8-alpha3_2017-08-28",
+        exact=False,
+    ),
+    Source(
+        12,
+        "testdata before 1.12.0 of 2018-09-07 (duglin/kubernetes@a6eb49f0dc9a)",
+        "v1.12-beta_2018-09-07",
+        exact=False,
+    ),
+    Source(14, "testdata of 1.14.10 (yifengyou/kubernetes-1.14.0@76823b01d277)", "v1.14.10_fork"),
+    Source(19, "testdata of 1.19.1 (zhouxin36/kubernetes-1.19@44483ccdf6ba)", "v1.19.1_fork"),
     Source(20, "API server 1.20.2", generation="1.20"),
-    Source(21, "testdata of 1.21.0-beta.1", "v1.21-beta1_fork", exact=False),
-    Source(28, "testdata of 1.28.0", "v1.28.0_fork"),
+    Source(21, "testdata of 1.21.0-beta.1 (wangchanggan/kubernetes@16c47f46146f)", "v1.21-beta1_fork", exact=False),
+    Source(28, "testdata of 1.28.0 (renoce/kubernetes-1.28.0-read@a72d3c4b5111)", "v1.28.0_fork"),
     Source(34, "API server 1.34.4; testdata of 1.34.4 for feature gates", "v1.34.4", generation="1.34"),
 )
 
@@ -112,7 +122,7 @@ def items_of(lists: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield {"kind": one["kind"].removesuffix("List"), **item}
 
 
-def testdata(folder: Path) -> Iterator[dict[str, Any]]:
+def published(folder: Path) -> Iterator[dict[str, Any]]:
     """The objects of a version's files, without those of feature gates."""
     for path in sorted(folder.glob("*.yaml")):
         if path.name != _GATED:
@@ -171,14 +181,14 @@ def write(folder: Path) -> None:
     """Gather everything and write the file."""
     minors, every, gated = [one.minor for one in SOURCES], dict[Row, set[int]](), set[Row]()
     for source in SOURCES:
-        items = items_of(live(source.generation)) if source.generation else testdata(folder / source.folder)
+        items = items_of(live(source.generation)) if source.generation else published(folder / source.folder)
         mine = {row for item in items for row in rows(item)}
         for row in mine:
             every.setdefault(row, set()).add(source.minor)
         if source.folder and source.generation:
-            published = {row for item in testdata(folder / source.folder) for row in rows(item)}
-            if published != mine:
-                raise SystemExit(f"{source.told} differ: {sorted(published ^ mine)}")
+            told = {row for item in published(folder / source.folder) for row in rows(item)}
+            if told != mine:
+                raise SystemExit(f"{source.told} differ: {sorted(told ^ mine)}")
             gated = {row for item in _read(folder / source.folder / _GATED) for row in rows(item)} - mine
     out = list[dict[str, Any]]()
     for row, known in every.items():
