@@ -7,6 +7,7 @@ nobody else of the kind did it either. Habits must be without the uses (`Habits.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -99,13 +100,13 @@ def _acts(identity: str, uses: Iterable[Use], habits: Habits) -> Iterable[Depart
         if use.resource:
             key = (use.verb, use.resource)
             succeeded[key] = succeeded.get(key, False) or use.succeeded
+    kinds = Counter(resource for _, resource in succeeded)
     told: dict[tuple[What, str], Departure] = {}
     for (verb, resource), well in sorted(succeeded.items(), key=lambda pair: (not pair[1], pair[0])):
         done = act(verb, resource)
         if habits.count(who, "act", done):
             continue
-        several = sum(other == resource for _, other in succeeded) > 1
-        coarse = several and not habits.count(who, "resource", resource)
+        coarse = kinds[resource] > 1 and not habits.count(who, "resource", resource)
         level: Dimension = "resource" if coarse else "act"
         value = resource if coarse else done
         bits = habits.surprise(identity, "act", done)

@@ -35,6 +35,7 @@ class Habits:
 
     def __init__(self, profiles: Iterable[Profile] = ()) -> None:
         self._counts: dict[tuple[Group, Dimension], Counter[str]] = {}
+        self._totals: Counter[tuple[Group, Dimension]] = Counter()
         self._requests: Counter[str] = Counter()  # of each identity
         self.blurred: set[str] = set()
         for profile in profiles:
@@ -80,7 +81,9 @@ class Habits:
                 table = self._counts.get((group, dimension))
                 if table is None:
                     table = self._counts[group, dimension] = Counter()
-                if (left := table[value] + n) > 0:
+                left = max(table[value] + n, 0)
+                self._totals[group, dimension] += left - table[value]
+                if left:
                     table[value] = left
                 else:
                     del table[value]
@@ -97,14 +100,20 @@ class Habits:
     def count(self, group: Group, dimension: Dimension, value: str) -> int:
         """How often a group did it."""
         table = self._counts.get((group, dimension))
-        return table[value] if table else 0
+        return table.get(value, 0) if table else 0
 
     def extent(self, group: Group, dimension: Dimension) -> tuple[int, int]:
         """A group's requests, and among how many different values they are divided."""
         table = self._counts.get((group, dimension))
-        return (table.total(), len(table)) if table else (0, 0)
+        return (self._totals[group, dimension], len(table)) if table else (0, 0)
 
     def surprise(self, identity: str, dimension: Dimension, value: str) -> float:
         """How unlikely it is of this identity, in bits: `rarity`, backed off from itself over its kind to everybody."""
-        levels = [Level(self.count(g, dimension, value), *self.extent(g, dimension)) for g in groups(identity)]
-        return bits(list(dict.fromkeys(levels)))  # who is the only one of its kind is not to be counted twice
+        levels: list[Level] = []
+        for group in groups(identity):
+            table = self._counts.get((group, dimension))
+            if table:
+                level = Level(table.get(value, 0), self._totals[group, dimension], len(table))
+                if not levels or level != levels[-1]:  # who is the only one of its kind is not to be counted twice
+                    levels.append(level)
+        return bits(levels)

@@ -18,7 +18,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from kubewitness.detect.behaviour.departures import Departure, departures
+from kubewitness.detect.aspects import WORKLOADS
+from kubewitness.detect.behaviour.departures import Departure, departures, is_sensitive
 from kubewitness.detect.behaviour.detail import MOST, Reader
 from kubewitness.detect.behaviour.habits import Habits
 from kubewitness.detect.behaviour.use import Use
@@ -38,6 +39,7 @@ _LEARN, _AT_LEAST = 0.2, timedelta(hours=2)  # of the log, where there is no bas
 _ENOUGH = 20  # requests that make a habit
 _UNLIKELY = 14.0  # bits, of all that is unusual together
 _ALONE = 12.0  # bits, of an act that is unusual by itself
+_JUDGED = 5_000  # addresses of identities: an intruder chooses how many there are; those that did most harm first
 _MOST = 50  # findings
 _CITED = 3
 _OBJECTS = 20
@@ -49,16 +51,21 @@ def unaccustomed(scan: Scan) -> Iterator[Detection]:
     if not usual or not later:
         return
     habits = Habits(usual)
+    judged = []
+    for (identity, address), profiles in later.items():
+        uses = _uses(profiles)
+        if habits.requests(identity) >= _ENOUGH and any(use.resource for use in uses):
+            grave = any(is_sensitive(use.verb, use.resource) for use in uses)
+            judged.append((not grave, min(profile.first for profile in profiles), identity, address, uses))
     found = []
-    for (identity, address), profiles in sorted(later.items()):
-        if habits.requests(identity) < _ENOUGH:
-            continue
-        broken = departures(identity, _uses(profiles), habits)
+    for _, _, identity, address, uses in sorted(judged)[:_JUDGED]:
+        broken = departures(identity, uses, habits)
         severity, bits = weigh(identity, broken, accustomed=scan.baseline is not None)
         if severity:
-            found.append((-bits, identity, address, severity, profiles))
+            found.append((-bits, identity, address, severity))
     collector, reader = Collector(scan), Reader([one for one in (scan, scan.baseline) if one is not None])
-    for _, identity, address, severity, profiles in sorted(found, key=lambda one: one[:3])[:_MOST]:
+    for _, identity, address, severity in sorted(found)[:_MOST]:
+        profiles = later[identity, address]
         yield _detection(habits, collector, reader, identity, address, severity, profiles)
 
 
@@ -106,7 +113,9 @@ def weigh(identity: str, broken: Sequence[Departure], *, accustomed: bool = Fals
         return ("low" if places and acts and bits >= _UNLIKELY else None), bits
     program = kind in ("serviceaccount", "node", "controlPlane", "system")
     if not places and not (program and clients):
-        alone = accustomed and kind == "serviceaccount" and any(one.rare and one.bits >= _ALONE for one in grave)
+        # An operator deploys what it never did before; that it never read a secret or entered a pod is another matter.
+        deeds = [one for one in grave if one.value.rpartition(" ")[2] not in WORKLOADS]
+        alone = accustomed and kind == "serviceaccount" and any(one.rare and one.bits >= _ALONE for one in deeds)
         return ("low" if alone else None), bits  # a person's machine has many programs, a person many tasks
     if bits < _UNLIKELY or not ((places and clients) or acts):
         return None, bits
