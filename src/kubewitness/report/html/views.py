@@ -18,10 +18,12 @@ from kubewitness.model.incident import Accessor, Evidence, Finding, Incident, Ob
 from kubewitness.model.text import Text
 from kubewitness.report.document import Document
 from kubewitness.report.html.amounts import duration, epoch, seconds_between
+from kubewitness.report.html.graph import draw_graph
 from kubewitness.report.html.inert import one_line
 from kubewitness.report.html.lanes import object_word
 from kubewitness.report.html.originals import Unfolded, reason_of, unfold
 from kubewitness.report.html.picture import draw
+from kubewitness.report.reading import Reading, cited_in_all, to_read
 
 MOST_ORIGINALS = 240  # embedded in one file
 MOST_CHARACTERS = 3_000_000  # of originals in one file
@@ -71,12 +73,23 @@ class CauseView:
 
 
 @dataclass(frozen=True)
+class ReadRow:
+    """One record to read, with what it proves."""
+
+    reading: Reading
+    record: Record
+
+
+@dataclass(frozen=True)
 class IncidentView:
     """One incident, ready to print."""
 
     incident: Incident
     prefix: str
     picture: Markup
+    graph: Markup
+    reads: tuple[ReadRow, ...]
+    cited: int  # records that the chain cites in all
     rows: tuple[StepRow, ...]
     causes: tuple[CauseView, ...]
     entry: Records | None
@@ -202,6 +215,9 @@ def _incident(document: Document, incident: Incident, prefix: str, originals: Or
         incident=incident,
         prefix=prefix,
         picture=draw(incident, document.coverage, prefix, language),
+        graph=draw_graph(incident, prefix, language),
+        reads=tuple(ReadRow(one, originals.records((one.evidence,)).shown[0]) for one in to_read(incident)),
+        cited=cited_in_all(incident),
         rows=tuple(_rows(incident, originals)),
         causes=tuple(_cause(cause, incident, originals) for cause in incident.root_causes),
         entry=originals.records(entry.evidence) if entry else None,
