@@ -18,9 +18,11 @@ _LONG = 200
 
 HEADING = Text("What would have stopped it", "怎样本可阻止入侵")
 INTRODUCTION = Text(
-    "Every request was judged again by the roles and bindings of its time, each time without what is named; "
-    "what everybody may ask is not counted.",
-    "用各请求当时的角色与绑定重新判定，每次去掉所列各项；任何人都可发出的请求不计在内。",
+    "What could have been taken away or set otherwise, what of the intruder's it would have refused, and whose work it "
+    "would have broken. Requests were judged again by the roles and bindings of their time; what everybody may ask is "
+    "not counted.",
+    "逐项列出可收回或改设的内容、它会拒绝入侵者的什么，以及会影响谁的正常使用。"
+    "请求均按当时的角色与绑定重新判定；任何人都可发出的请求不计在内。",
 )
 
 COLON = Text(": ", "：")

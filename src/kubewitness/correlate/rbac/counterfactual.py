@@ -35,6 +35,7 @@ _REASON = re.compile(r'RBAC: allowed by (ClusterRoleBinding|RoleBinding) "([^"]{
 _SETS: Final = 4  # bindings in one set
 _CANDIDATES: Final = 40
 _WORK: Final = 300_000  # bindings looked at, over all requests
+_RULES: Final = 20  # as much work as one binding
 _MEMORY: Final = 100_000
 _WAYS: Final = 200  # through one binding; beyond that only the binding itself can be taken away
 _LONG: Final = 300  # characters of a list in a rule
@@ -158,7 +159,9 @@ class Replay:
             if (key := binding.role) is None:
                 continue
             if key not in rights:
-                fit = [rule for rule in policy.rules_of(key) or () if allows(rule, question)]
+                rules = policy.rules_of(key) or ()
+                self._work += len(rules) // _RULES
+                fit = [rule for rule in rules if allows(rule, question)]
                 role = policy.objects.get(key)
                 rights[key] = tuple(dict.fromkeys(_right(role, rule, question) for rule in fit))
             if not rights[key]:
