@@ -82,6 +82,12 @@ def test_without_ids_the_accounts_own_program_in_a_new_pod_is_its_owners(log: Lo
     assert attributed(log, judged) == set(own)
 
 
+def test_without_ids_whatever_comes_from_the_intruders_network_is_its_own(log: Log, judged: Investigate) -> None:
+    at_work(log, pod="", token="")
+    own = [*anonymous(log), mints(log), uses(log, "13:09", address="203.0.113.90", agent="web/1.0")]
+    assert attributed(log, judged) == set(own)
+
+
 def test_what_was_used_before_it_was_minted_is_not_the_minted_token(log: Log, judged: Investigate) -> None:
     before = uses(log, "12:40")
     own = [*anonymous(log), mints(log)]
@@ -148,6 +154,7 @@ def test_an_account_that_was_given_rights_is_joined_where_it_does_not_belong(log
                            body=bound("x", "cluster-admin", "ServiceAccount shop/web"), **BY))  # fmt: skip
     own.append(uses(log, "13:40", token="JTI=taken"))
     rollout = at_work(log, pod="web-2", token="renewed", address="10.244.2.9", first=14)
+    rollout += at_work(log, pod="web-3", token="third", address="10.250.2.9", agent="web/1.1", first=14)
     debugging = uses(log, "15:01", address="10.244.2.9", pod="web-2", token="JTI=renewed")
     found = attributed(log, judged)
     assert found == set(own)
@@ -184,10 +191,13 @@ def test_a_pods_token_taken_out_after_commands_in_it(log: Log, judged: Investiga
     own.append(log.request("create", "pods", at="13:05", namespace="shop", name="web-1", subresource="exec", code=101,
                            query="?command=cat&command=token", **BY))  # fmt: skip
     own.append(uses(log, "13:40", pod="web-1", token="JTI=own"))
+    restarted = at_work(
+        log, token="later", address="10.244.5.5", first=14
+    )  # a pod of the same name, as of StatefulSets
     neighbour = uses(log, "13:50", address="10.244.9.9", pod="web-2", token="JTI=other")
     found = attributed(log, judged)
     assert found == set(own)
-    assert not found & {*honest, neighbour}
+    assert not found & {*honest, *restarted, neighbour}
     assert "has the token of pod shop/web-1, which the intruder had entered" in why(log, judged)
 
 
@@ -242,6 +252,19 @@ def test_a_credential_that_moves_on_keeps_its_agent(
     found = attributed(log, judged)
     assert set(own) <= found
     assert (later in found) is joined
+
+
+def test_a_stolen_token_is_not_followed_to_a_desk_within_the_company(log: Log, judged: Investigate) -> None:
+    """Whoever looks into the theft tries the token too."""
+    at_work(log)
+    by: dict[str, Any] = {"by": WEB, "address": INTRUDER, "agent": KUBECTL,
+                          "extra": {CREDENTIAL: ["JTI=own"], POD: ["web-1"]}}  # fmt: skip
+    own = [log.request("list", "secrets", at="15:00", **by), log.request("list", "nodes", at="15:01", **by)]
+    on = uses(log, "15:30", token="JTI=own", pod="web-1")  # a further network abroad
+    desk = uses(log, "16:30", address="10.9.0.4", token="JTI=own", pod="web-1")
+    found = attributed(log, judged)
+    assert found == {*own, on}
+    assert desk not in found
 
 
 def test_two_intruders_behind_one_translated_address_are_two(log: Log, judged: Investigate) -> None:
