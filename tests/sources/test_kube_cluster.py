@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,58 @@ def test_a_broken_object_costs_no_other_and_is_told_with_its_line(tmp_path: Path
 def test_objects_of_a_wrong_form_are_none(tmp_path: Path, hostile: str) -> None:
     found = read(tmp_path, bad_json=hostile)
     assert found.cluster is None or found.cluster.objects == []
+
+
+def huge(tmp_path: Path, count: int, *, pretty: bool) -> tuple[Path, str]:
+    """A list too large to be decoded at once, as kubectl or the collector writes it."""
+    items = [thing("Pod", f"n{n}", f"ns{n % 3}", note=f'"}},\n{{" {n} ' + "x" * 2_300) for n in range(count)]
+    if pretty:
+        text = kubectl(*items)
+    else:
+        head = '{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[\n'
+        text = head + ",\n".join(json.dumps(one) for one in items) + "\n]}\n"
+    path = tmp_path / "huge.json"
+    path.write_text(text)
+    return path, text
+
+
+@pytest.mark.parametrize("pretty", [True, False])
+def test_a_huge_list_is_read_element_by_element_as_a_small_one(tmp_path: Path, pretty: bool) -> None:
+    path, text = huge(tmp_path, 4_000, pretty=pretty)
+    sources = list(walk([str(path)]))
+    found = read_cluster(sources)
+    assert found.cluster is not None
+    assert not found.failures
+    assert [one.name for one in found.cluster.objects] == [f"n{n}" for n in range(4_000)]
+    assert found.cluster.whole == {"Pod"}
+    assert sources[0].sha256 == sha256(text.encode()).hexdigest()
+    for one in (found.cluster.objects[0], found.cluster.objects[3_321], found.cluster.objects[-1]):
+        raw = text.encode()[one.place.offset :][: one.place.length]
+        assert json.loads(raw)["metadata"]["name"] == one.name
+        assert one.place.line == 1 + text.count("\n", 0, one.place.offset)
+        assert one.path == f"items[{one.name[1:]}]"
+
+
+@pytest.mark.parametrize("damage", [("\n]}\n", "\n"), ('"n3321"', '"n3321'), ('{"apiVersion"', '{"apiVersion" {')])
+def test_a_huge_list_that_is_damaged_keeps_its_other_objects_and_is_not_whole(
+    tmp_path: Path, damage: tuple[str, str]
+) -> None:
+    path, text = huge(tmp_path, 4_000, pretty=False)
+    path.write_text(text.replace(*damage, 1))
+    found = read_cluster(walk([str(path)]))
+    assert found.cluster is not None
+    assert len(found.cluster.objects) >= 3_990
+    assert found.cluster.whole == set()
+    assert found.failures
+    assert len({one.name for one in found.cluster.objects}) == len(found.cluster.objects)
+
+
+def test_what_is_most_of_the_weight_of_pods_is_not_kept(tmp_path: Path) -> None:
+    pod = thing("Pod", "a", "x", status={"phase": "Running", "conditions": [1], "containerStatuses": [1]})
+    pod["metadata"]["managedFields"] = [{}]
+    (one,) = cluster(tmp_path, pod_json=json.dumps(pod)).objects
+    assert one.document["status"] == {"phase": "Running"}
+    assert "managedFields" not in one.document["metadata"]
 
 
 @needs_corpus

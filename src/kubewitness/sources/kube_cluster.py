@@ -12,7 +12,7 @@ What is no object is a failure only where the item holds some; items that hold n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +25,7 @@ from kubewitness.evidence.opening import Source
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.model.collection import MANIFEST, Header, Omitted, Record
 from kubewitness.model.evidence import Note, ParseFailure, Place
-from kubewitness.sources import command_lines, kube_objects, list_lines
+from kubewitness.sources import command_lines, kube_objects, list_lines, list_pieces
 
 KIND: Final = kube_objects.KIND
 _LIMIT: Final = 2_000_000  # objects
@@ -33,11 +33,15 @@ _HEAD: Final = 64 * 1024
 _NESTED: Final = 4  # lists inside lists
 _YAML = re.compile(rb"^(?:apiVersion|kind): ", re.M)
 _AUDIT: Final = b'"audit.k8s.io/'
+_CLOSED = re.compile(
+    rb'\](?:\s{0,99},\s{0,99}"\w{1,40}"\s{0,9}:\s{0,9}(?:"[^"]{0,200}"|\{[^{}]{0,999}\})){0,9}\s{0,99}\}\s{0,99}\Z'
+)
 _RECORD: Final = msgspec.json.Decoder(Record)
 # Objects that every cluster has: a list without them is a part.
 _WITNESS: Final = {"ClusterRole": "cluster-admin", "ClusterRoleBinding": "cluster-admin", "Namespace": "kube-system"}
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,4}\.\d{1,6}[\w.+-]{0,80}")
 _ARCHIVED: Final = "cluster/version.json"
+_WEIGHT: Final = ("conditions", "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 # Objects of these kinds lie in no namespace: any list of them is of the whole cluster.
 _CLUSTER_WIDE: Final = frozenset(
     ("ClusterRole", "ClusterRoleBinding", "Node", "Namespace", "PersistentVolume", "CertificateSigningRequest",
@@ -162,23 +166,12 @@ class _Reader:
         if _AUDIT in head and source.kind == "lines":
             return  # an audit log, maybe of gigabytes
         kind, version = _list_of(head)
-        loose = list[KubeObject]()
-        lists: list[tuple[str, list[KubeObject]]] = [(kind, loose)]  # of what kind, and what is in it
         failures = list[ParseFailure]()
-        for frame in frame_documents(source.open(), source.name):
-            if isinstance(frame, ParseFailure):
-                failures.append(frame)
-                continue
-            document = _decoded(frame.data)
-            if isinstance(document, dict | list):
-                lines = list_lines.of_json(frame) if source.kind != "yaml" else list_lines.of_yaml(source, frame.place)
-                found = _objects(document, _Around(frame.place, kind, version, lines=lines))
-                if isinstance(document, dict) and isinstance(document.get("items"), list):
-                    lists.append((_text(document.get("kind")) or "List", list(found)))
-                else:  # an object, or an element of a list that is taken apart
-                    loose += found
-            elif frame.data.strip():
-                failures.append(unreadable(frame.place, "no JSON and no YAML of Kubernetes", frame.data[:256]))
+        try:
+            lists = [(kind, _elements(source, kind, version, failures))]
+        except list_pieces.NotOfThisFormError:
+            failures.clear()
+            lists = self._framed(source, kind, version, failures)
         if not any(found for _, found in lists) and not _empty_list(kind, head):
             return
         self._out.failures += failures
@@ -187,6 +180,30 @@ class _Reader:
             for one in members_:
                 self._add(one)
             self._whole |= self._complete(source, own, members_, broken=bool(failures or source.failure))
+
+    def _framed(
+        self, source: Source, kind: str, version: str, failures: list[ParseFailure]
+    ) -> list[tuple[str, list[KubeObject]]]:
+        """The lists of an item with their kinds, the first for what lies in none; with care for what is broken."""
+        loose = list[KubeObject]()
+        lists: list[tuple[str, list[KubeObject]]] = [(kind, loose)]
+        for frame in frame_documents(source.open(), source.name):
+            if isinstance(frame, ParseFailure):
+                failures.append(frame)
+                continue
+            document = _decoded(frame.data)
+            if isinstance(document, list) or (isinstance(document, dict) and isinstance(document.get("items"), list)):
+                lines = list_lines.of_json(frame) if source.kind != "yaml" else list_lines.of_yaml(source, frame.place)
+                found = _objects(document, _Around(frame.place, kind, version, lines=lines))
+                own = (_text(document.get("kind")) or "List") if isinstance(document, dict) else kind
+                lists.append((own, list(found)))
+            elif isinstance(document, dict):  # an object, or an element of a list that is taken apart
+                loose += _objects(document, _Around(frame.place, kind, version))
+            elif frame.data.strip():
+                failures.append(unreadable(frame.place, "no JSON and no YAML of Kubernetes", frame.data[:256]))
+        if kind and loose and source.kind != "yaml" and not _is_closed(source):
+            failures.append(unreadable(loose[-1].place, "the list is cut off behind this object"))
+        return lists
 
     def _add(self, one: KubeObject) -> None:
         name = (one.kind, one.group, one.namespace, one.name)
@@ -224,6 +241,34 @@ class _Reader:
             if whole and (some or own == one):
                 out.add(one)
         return out
+
+
+def _elements(source: Source, kind: str, version: str, failures: list[ParseFailure]) -> list[KubeObject]:
+    """The objects of a huge list.
+
+    Raises:
+        NotOfThisFormError: it is none.
+    """
+    out = list[KubeObject]()
+    for number, frame in enumerate(list_pieces.pieces(source)):
+        document = _decoded(frame.data)
+        if isinstance(document, dict):
+            out += _objects(document, _Around(frame.place, kind, version, f"items[{number}]"))
+        else:
+            failures.append(unreadable(frame.place, "no JSON of Kubernetes", frame.data[:256]))
+        if frame.data.endswith(b"\n"):
+            failures.append(unreadable(frame.place, "the list is cut off behind this object"))
+    if len(failures) * 10 > len(out):
+        raise list_pieces.NotOfThisFormError
+    return out
+
+
+def _is_closed(source: Source) -> bool:
+    """Whether a list that was taken apart has its end."""
+    tail = b""
+    for chunk in source.open():
+        tail = (tail + chunk)[-4096:]
+    return _CLOSED.search(tail) is not None
 
 
 def _decoded(data: bytes) -> Any:
@@ -296,7 +341,7 @@ def _objects(document: object, around: _Around) -> Iterator[KubeObject]:
         yield found
 
 
-def _object(document: Mapping[str, Any], around: _Around) -> KubeObject | None:
+def _object(document: dict[str, Any], around: _Around) -> KubeObject | None:
     kind = _text(document.get("kind")) or around.kind.removesuffix("List")
     version = _text(document.get("apiVersion")) or around.version
     meta = document.get("metadata")
@@ -305,7 +350,17 @@ def _object(document: Mapping[str, Any], around: _Around) -> KubeObject | None:
     name = _text(meta.get("name"))
     if not name:
         return None
-    return KubeObject(kind, version, _text(meta.get("namespace")), name, dict(document), around.place, around.path)
+    _lighten(kind, document)
+    return KubeObject(kind, version, _text(meta.get("namespace")), name, document, around.place, around.path)
+
+
+def _lighten(kind: str, document: dict[str, Any]) -> None:
+    """Without what no check asks and what is most of the weight of ten thousands of pods."""
+    document["metadata"].pop("managedFields", None)
+    status = document.get("status")
+    if kind == "Pod" and isinstance(status, dict):
+        for key in _WEIGHT:
+            status.pop(key, None)
 
 
 def _text(value: object) -> str:
