@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kubewitness.correlate.links import edge
+from kubewitness.incident.cascade import entity_of
+from kubewitness.incident.graph_acts import Act
 from kubewitness.incident.graph_order import in_order
-from kubewitness.incident.graph_pods import MANY, folded
+from kubewitness.incident.graph_pods import MANY, folded, written
+from kubewitness.incident.requests import Request
+from kubewitness.model.event import AuditRecord, Event
+from kubewitness.model.evidence import Place
 from kubewitness.model.incident import Edge, Entity, Evidence, Incident
 from tests.incident.conftest import Investigate
 from tests.incident.logs import DOOR, Log, account, allowed_by, binding
+from tests.report.sample_incident import incident as sample
 
 LINE = Evidence("", "audit.log", 1, 0, "")
 INTRUDER = "203.0.113.77"
@@ -155,3 +162,32 @@ def test_what_was_there_before_the_intruder_is_deleted_by_a_step_and_what_they_m
     assert gone == ["deployments/shop/web"]
     acted = [one.keys["object"] for one in incident.edges if one.link == "links/acts_on_made"]
     assert acted == ["configmaps/shop/own"]
+
+
+def created(number: int, resource: str) -> Request:
+    event = {
+        "auditID": f"a{number}", "verb": "create", "stage": "ResponseComplete", "requestURI": f"/x/{number}",
+        "requestReceivedTimestamp": f"2026-01-01T00:00:{number % 60:02}.000000Z", "responseStatus": {"code": 201},
+        "objectRef": {"resource": resource, "namespace": "shop", "name": f"n{number}"}, "user": {"username": "eve"},
+    }  # fmt: skip
+    return Request([Event(msgspec.json.decode(msgspec.json.encode(event), type=AuditRecord), Place("log", number, 0))])
+
+
+@pytest.mark.parametrize(("resource", "name"), [("pods", "shop/*"), ("configmaps", "configmaps/shop/*")])
+@pytest.mark.parametrize(("count", "folds"), [(MANY, False), (MANY + 2, True)])
+def test_what_a_step_writes_in_great_number_is_one_entity(resource: str, name: str, count: int, folds: bool) -> None:
+    requests = [created(number, resource) for number in range(count)]
+    act = Act(sample().steps[0], Entity("step", "INC/1"), requests)
+    edges = [
+        edge("request_names_object", Entity("request", one.audit_id), entity_of(one.object), {"k": "v"}, (LINE,))
+        for one in requests
+    ]
+    kept = edges[0].target
+    few = written(edges, [act], {kept}, {})
+    groups = [one for one in few if one.link == "links/step_writes_many"]
+    assert bool(groups) == folds
+    assert len(few) == (2 if folds else count)
+    if folds:
+        assert (groups[0].source, groups[0].target.name) == (act.entity, name)
+        assert groups[0].keys["count"] == str(count - 1)
+        assert kept in {one.target for one in few}, "something else is known of it"

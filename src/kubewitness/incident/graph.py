@@ -27,7 +27,7 @@ from kubewitness.incident.graph_acts import Act, acts_of, as_entity, cited
 from kubewitness.incident.graph_gains import credentials
 from kubewitness.incident.graph_machines import machine_edges
 from kubewitness.incident.graph_order import in_order
-from kubewitness.incident.graph_pods import folded
+from kubewitness.incident.graph_pods import folded, written
 from kubewitness.incident.requests import Request
 from kubewitness.model.incident import Edge, Entity, Evidence, Incident, ObjectName, RootCause
 
@@ -60,7 +60,7 @@ def whole(incident: Incident, requests: Sequence[Request], hashes: Mapping[str, 
     """All edges of one incident: those it has, and those of its steps."""
     acts = acts_of(incident, requests)
     keep = {entity for step in incident.steps for entity in (*step.entities, *step.path)}
-    known = folded(incident.edges, keep)
+    known = written(folded(incident.edges, keep), acts, keep, hashes)
     rights = tuple(_rights(incident, acts, hashes))
     found = chain(
         known,

@@ -1,14 +1,17 @@
 """Thousands of pods of one object as one entity with a count: a DaemonSet of a worm has as many as there are nodes.
 
-Pods that something else is known of (a container, an entry, a step that tells of them) stay themselves.
+The same for what one step writes in great number. What something else is known of (a container, an entry, a step that
+tells of it) stays itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from kubewitness.correlate.links import edge
+from kubewitness.incident.graph_acts import Act, cited
+from kubewitness.incident.requests import Request
 from kubewitness.model.incident import Edge, Entity
 
 MANY: Final = 40  # pods of one object that stay themselves
@@ -48,3 +51,39 @@ def folded(edges: Sequence[Edge], keep: Collection[Entity]) -> tuple[Edge, ...]:
     if not gone:
         return tuple(edges)
     return (*(one for one in edges if one.source not in gone and one.target not in gone), *groups)
+
+
+def written(
+    edges: Sequence[Edge], acts: Sequence[Act], keep: Collection[Entity], hashes: Mapping[str, str]
+) -> tuple[Edge, ...]:
+    """The edges with the many objects that one step wrote folded by resource and namespace."""
+    ends = dict[Entity, int]()
+    for one in edges:
+        for entity in (one.source, one.target):
+            ends[entity] = ends.get(entity, 0) + 1
+    plain = {
+        one.source.name: one
+        for one in edges
+        if one.link == "links/request_names_object" and ends[one.target] == 1 == ends[one.source]
+        and one.target not in keep and one.source not in keep
+    }  # fmt: skip
+    gone, groups = set[str](), list[Edge]()
+    for act in acts:
+        alike = dict[tuple[str, str], list[Request]]()
+        for request in act.requests:
+            if request.audit_id in plain and request.audit_id not in gone:
+                alike.setdefault((request.resource, request.namespace), []).append(request)
+        for (resource, namespace), requests in alike.items():
+            if len(requests) <= MANY:
+                continue
+            gone.update(request.audit_id for request in requests)
+            target = Entity("object", "/".join(filter(None, (resource, namespace, "*"))))
+            if resource == "pods":
+                target = Entity("pods", f"{namespace}/*")
+            count = str(len(requests))
+            keys = {"resource": resource, "namespace": namespace, "count": count}
+            first = (cited(requests[0], hashes),)
+            groups.append(edge("step_writes_many", act.entity, target, keys, first, count=count))
+    if not gone:
+        return tuple(edges)
+    return (*(one for one in edges if not (one.source.kind == "request" and one.source.name in gone)), *groups)
