@@ -203,6 +203,12 @@ def test_audit_logs_and_other_logs_are_no_cluster(tmp_path: Path, text: str) -> 
     assert not found.items
 
 
+def test_objects_one_a_line_are_read_though_one_of_them_holds_an_audit_policy(tmp_path: Path) -> None:
+    policy = thing("ConfigMap", "audit", "kube-system", data={"policy": '{"apiVersion":"audit.k8s.io/v1"}'})
+    text = "".join(json.dumps(one) + "\n" for one in (policy, thing("Pod", "a", "x")))
+    assert [one.name for one in cluster(tmp_path, objects_jsonl=text).objects] == ["audit", "a"]
+
+
 def test_a_broken_object_costs_no_other_and_is_told_with_its_line(tmp_path: Path) -> None:
     good = json.dumps(thing("Pod", "a", "x"))
     found = read(tmp_path, pods_json=f"{good}\nbroken {{\n{good.replace('a', 'b')}\n")

@@ -32,7 +32,7 @@ _LIMIT: Final = 2_000_000  # objects
 _HEAD: Final = 64 * 1024
 _NESTED: Final = 4  # lists inside lists
 _YAML = re.compile(rb"^(?:apiVersion|kind): ", re.M)
-_AUDIT: Final = b'"audit.k8s.io/'
+_AUDIT: Final = "audit.k8s.io/"
 _CLOSED = re.compile(
     rb'\](?:\s{0,99},\s{0,99}"\w{1,40}"\s{0,9}:\s{0,9}(?:"[^"]{0,200}"|\{[^{}]{0,999}\})){0,9}\s{0,99}\}\s{0,99}\Z'
 )
@@ -163,7 +163,7 @@ class _Reader:
         head = next(iter(source.open()), b"")[:_HEAD]
         if b"apiVersion" not in head and b'"kind"' not in head and not _YAML.search(head):
             return
-        if _AUDIT in head and source.kind == "lines":
+        if source.kind == "lines" and _is_audit(head):
             return  # an audit log, maybe of gigabytes
         kind, version = _list_of(head)
         failures = list[ParseFailure]()
@@ -263,6 +263,12 @@ def _elements(source: Source, kind: str, version: str, failures: list[ParseFailu
     return out
 
 
+def _is_audit(head: bytes) -> bool:
+    """Whether the first record is an audit event."""
+    found = dict(members(head.partition(b"\n")[0], limit=64).found)
+    return _string(found.get(b'"apiVersion"')).startswith(_AUDIT)
+
+
 def _is_closed(source: Source) -> bool:
     """Whether a list that was taken apart has its end."""
     tail = b""
@@ -345,7 +351,7 @@ def _object(document: dict[str, Any], around: _Around) -> KubeObject | None:
     kind = _text(document.get("kind")) or around.kind.removesuffix("List")
     version = _text(document.get("apiVersion")) or around.version
     meta = document.get("metadata")
-    if not kind or not version or not isinstance(meta, dict) or version.startswith("audit.k8s.io"):
+    if not kind or not version or not isinstance(meta, dict) or version.startswith(_AUDIT):
         return None
     name = _text(meta.get("name"))
     if not name:
