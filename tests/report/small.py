@@ -15,12 +15,14 @@ from kubewitness.model.incident import (
     Coverage,
     EntryPoint,
     Evidence,
+    Exposure,
     Finding,
     Gap,
     Incident,
     ObjectName,
     RootCause,
     Secret,
+    SourceCoverage,
     Step,
     Technique,
     Verdict,
@@ -161,6 +163,14 @@ INCIDENT = Incident(
     ),
     limitations=(Text("Level Metadata: bodies of answers were not logged.", "日志级别为 Metadata：响应内容没有记录。"),),
     findings=("F-0001",), audit_ids=tuple(one.audit_id for s in STEPS for one in s.evidence),
+    verdicts=(
+        Verdict("intruder", "high", (Text("Came without any credential.", "未使用任何凭据。"),), (), "insider_or_intruder"),
+        Verdict("undetermined", "low", (), (Text("The log ends at once.", "日志随即结束。"),), "contained_or_active"),
+    ),
+    exposures=(
+        Exposure(ObjectName("secrets", "", ""), "likely_content", Text("listed by a client that is not kubectl", "由非 kubectl 客户端列出"), requests=1),
+        Exposure(ObjectName("nodes", "", "node-1"), "mounted", Text("a privileged pod ran there", "曾运行特权 Pod")),
+    ),
 )  # fmt: skip
 
 
@@ -189,6 +199,11 @@ COVERAGE = Coverage(
     gaps=(Gap(DAY + "03:00:00.000000Z", DAY + "03:20:00.000000Z", 1200.0),),
     limitations=(Text("Nothing was logged for 20 min from 03:00.", "03:00 起有 20 分钟没有日志。"), Text("No kubelet log: direct access to port 10250 would not be seen.", "没有 kubelet 日志：看不到对 10250 端口的直接访问。"),),
     notes=(Note(Place("audit.log", 77, 9_100), "duplicate key verb, the last one counts"),),
+    sources=(
+        SourceCoverage("k8s_audit", Text("API server audit log", "API server 审计日志"), "partial", Text("1 gap", "1 处空白"), Text("what happened in the gap", "空白期间发生的事")),
+        SourceCoverage("kubelet_log", Text("Kubelet log", "kubelet 日志"), "present", Text("of node-1", "node-1")),
+        SourceCoverage("network_flow", Text("Network flow logs", "网络流日志"), "absent", would_show=Text("where data went", "数据流向何处")),
+    ),
     rules_loaded=163, rules_failed=("rules/mine.yml:7: unknown modifier 'fuzzy'",),
 )  # fmt: skip
 

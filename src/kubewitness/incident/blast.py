@@ -184,4 +184,4 @@ def _read(request: Request, add: object) -> None:
             f"every Secret of the cluster was listed at {moment(request.time)}",
             f"{moment(request.time)} 列出了集群的全部 Secret",
         )
-    add(namespace, "", f"{en}, with values; the log does not name them", f"{zh}（含内容）；日志未列出名称", request)
+    add(namespace, "", f"{en}; the log does not name them", f"{zh}；日志未列出名称", request)

@@ -74,7 +74,7 @@ def sources_of(seen: Seen) -> tuple[SourceCoverage, ...]:
             seen.on(host for host in hosts if host.processes), _left_on(seen),
         ),
         _of_machines(
-            seen, "process_events", Text("Process events (linux_audit, Falco …)", "进程事件（linux_audit、Falco 等）"),
+            seen, "process_events", Text("Process events", "进程事件"),
             seen.on(host for host in hosts if "process_creation" in categories[host.name]), _typed(seen),
         ),
         _of_machines(
@@ -219,7 +219,10 @@ def _typed(seen: Seen) -> Text:
     if shells:
         pods = listed(list(dict.fromkeys(shells)))
         return Text(f"what was typed into the shell in {pods.en}", f"在 {pods.zh} 的 shell 中输入的命令")
-    return Text("every program that was started, with its parent", "启动过的每个程序及其父进程")
+    return Text(
+        "every program that was started (linux_audit, Falco, Tetragon)",
+        "启动过的每个程序（linux_audit、Falco、Tetragon）",
+    )
 
 
 def _printed(seen: Seen) -> Text:
@@ -256,7 +259,7 @@ def _has(seen: Seen, words: Sequence[str]) -> bool:
 
 
 def _objects(seen: Seen) -> SourceCoverage:
-    source, name = "cluster_objects", Text("Objects of the cluster (kubectl get)", "集群对象（kubectl get）")
+    source, name = "cluster_objects", Text("Objects of the cluster", "集群对象")
     count = sum(OBJECTS in item.format.split(" + ") for item in seen.items)
     if not count:
         show = Text("roles, bindings and pods older than the log", "早于日志的角色、绑定与 Pod")

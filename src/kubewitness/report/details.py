@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kubewitness.model.incident import Action, CampaignMatch, CampaignStep, Evidence, Finding, Incident, Step
+from kubewitness.model.incident import (
+    Action,
+    CampaignMatch,
+    CampaignStep,
+    Evidence,
+    Finding,
+    Incident,
+    SourceCoverage,
+    Step,
+)
 from kubewitness.model.judgement import Severity
 from kubewitness.model.text import Language, Text
-from kubewitness.report import cut_words, words
+from kubewitness.report import cut_words, verdict_words, words
 from kubewitness.report.blocks import (
     Block,
     Bullets,
@@ -43,6 +52,7 @@ _FINDING_SIGNS = 5
 _ACCESSORS = 15
 _ITEMS = 50
 _FAILURES = 20
+_EXPOSED = 40
 
 
 def details(
@@ -111,10 +121,11 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
         yield from _campaign(campaign, language)
     yield from _known(known, language)
     yield from _blast_radius(incident, language)
+    yield from _exposed(incident, language)
     if incident.limitations:
         yield Heading(3, line(words.NOT_SEEN.in_(language)))
         yield Bullets(tuple(line(text.in_(language)) for text in incident.limitations))
-    yield from _verdict(incident, language)
+    yield from _verdicts(incident, language)
     if incident.actions:
         yield Heading(2, line(words.ACTIONS.in_(language)))
         yield Paragraph(line(span(words.NOT_RUN.in_(language), "dim")))
@@ -240,14 +251,39 @@ def _blast_radius(incident: Incident, language: Language) -> Iterator[Block]:
         yield Facts(tuple(rows))
 
 
-def _verdict(incident: Incident, language: Language) -> Iterator[Block]:
-    verdict = incident.verdict
-    if verdict is None or not (verdict.reasons or verdict.against):
+def _verdicts(incident: Incident, language: Language) -> Iterator[Block]:
+    for verdict in verdict_words.verdicts_of(incident):
+        if not (verdict.reasons or verdict.against):
+            continue
+        sure = verdict_words.SURE[verdict.confidence].in_(language)
+        said = verdict_words.answer(verdict).in_(language)
+        yield Heading(2, line(words.VERDICT_LABEL.in_(language), " · ", said, " · ", span(sure, "dim")))
+        rows = [(words.REASONS.in_(language), line(text.in_(language))) for text in verdict.reasons]
+        rows += [(words.AGAINST.in_(language), line(text.in_(language))) for text in verdict.against]
+        yield Facts(tuple(rows))
+
+
+def _exposed(incident: Incident, language: Language) -> Iterator[Block]:
+    if not incident.exposures:
         return
-    yield Heading(2, line(words.VERDICT_LABEL.in_(language), " · ", words.VERDICT[verdict.verdict].in_(language)))
-    rows = [(words.REASONS.in_(language), line(text.in_(language))) for text in verdict.reasons]
-    rows += [(words.AGAINST.in_(language), line(text.in_(language))) for text in verdict.against]
-    yield Facts(tuple(rows))
+    yield Heading(2, line(verdict_words.EXPOSED.in_(language)))
+    yield Paragraph(line(span(verdict_words.EXPOSED_INTRODUCTION.in_(language), "dim")))
+    columns = (
+        Column(verdict_words.OBJECT.in_(language)),
+        Column(verdict_words.HOW_SURE.in_(language)),
+        Column(verdict_words.WHAT_TELLS.in_(language), wide=True),
+    )
+    rows = tuple(
+        (
+            line(span(verdict_words.exposed_object(one).in_(language), "code", 44)),
+            line(verdict_words.GRADE[one.detail].in_(language)),
+            line(span(one.description.in_(language), "plain", 300)),
+        )
+        for one in incident.exposures[:_EXPOSED]
+    )
+    yield Table(columns, rows)
+    if len(incident.exposures) > _EXPOSED:
+        yield _in_json(len(incident.exposures) - _EXPOSED, language)
 
 
 def _action(number: int, action: Action, language: Language) -> Iterator[Block]:
@@ -369,6 +405,7 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
             )  # fmt: skip
             yield Paragraph(line(span(said)))
     yield from _unread(document, language)
+    yield from _sources(coverage.sources, language)
     limitations = [line(text.in_(language)) for text in coverage.limitations]
     limitations += [line(words.period(gap.first, gap.last, language)) for gap in coverage.gaps[:_FAILURES]]
     if limitations:
@@ -389,6 +426,27 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
     if coverage.indicators_failed:
         yield Heading(2, line(words.FAILED_INDICATORS.in_(language)))
         yield Bullets(tuple(line(span(reason, "code", 200)) for reason in coverage.indicators_failed[:_FAILURES]))
+
+
+def _sources(sources: Sequence[SourceCoverage], language: Language) -> Iterator[Block]:
+    there = [one for one in sources if one.state != "absent"]
+    if not there:
+        return
+    yield Heading(2, line(verdict_words.SOURCES.in_(language)))
+    columns = (
+        Column(verdict_words.SOURCE.in_(language)),
+        Column(verdict_words.STATE_LABEL.in_(language)),
+        Column(verdict_words.WHAT_IS_THERE.in_(language), wide=True),
+    )
+    rows = tuple(
+        (
+            line(one.name.in_(language)),
+            line(verdict_words.STATE[one.state].in_(language)),
+            line(span(one.detail.in_(language), "plain", 300)),
+        )
+        for one in there
+    )
+    yield Table(columns, rows)
 
 
 def _unread(document: Document, language: Language) -> Iterator[Block]:

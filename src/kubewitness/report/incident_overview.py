@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kubewitness.model.incident import Actor, Incident, Step
 from kubewitness.model.text import Language
-from kubewitness.report import words
+from kubewitness.report import verdict_words, words
 from kubewitness.report.blocks import (
     Block,
     Bullets,
@@ -49,6 +49,7 @@ class Limits:
     listed: int = 12
     actions: int = 8
     limitations: int = 6
+    sources: int = 8  # kinds of evidence that were missing
     findings: int = 8
     reasons: int = 4
     sentences: int = 8
@@ -78,12 +79,8 @@ def incident_blocks(
     if sentences:
         yield Paragraph(joined((said(text, language, 400) for text in sentences), "" if language == "zh" else " "))
     facts = [(short(label.in_(language), 24), line(said(state, language))) for label, state in incident.status]
-    if incident.verdict:
-        verdict = incident.verdict
-        sure = f"{words.CONFIDENCE_LABEL.in_(language)} {words.CONFIDENCE[verdict.confidence].in_(language)}"
-        facts.append(
-            (words.VERDICT_LABEL.in_(language), line(f"{words.VERDICT[verdict.verdict].in_(language)} · {sure}"))
-        )
+    if verdict_words.verdicts_of(incident):
+        facts.append((words.VERDICT_LABEL.in_(language), line(verdict_words.in_one(incident).in_(language))))
     facts += [(words.CAMPAIGN.in_(language), line(said(statement(one), language))) for one in incident.campaigns[:1]]
     if facts:
         yield Heading(2, line(words.STATUS.in_(language)))
@@ -122,6 +119,9 @@ def _way_in(incident: Incident, language: Language) -> Iterator[Block]:
     touched = _touched(incident, language)
     if touched:
         facts.append((words.TOUCHED.in_(language), line(touched)))
+    if incident.exposures:
+        exposed = verdict_words.exposed_in_one(incident.exposures).in_(language)
+        facts.append((verdict_words.EXPOSED.in_(language), line(exposed)))
     shown = incident.secrets[:3]
     for number, secret in enumerate(shown):
         label = words.ROTATE.in_(language) if number == 0 else ""

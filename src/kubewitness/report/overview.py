@@ -14,7 +14,7 @@ from typing import Final
 from kubewitness.model.incident import Finding
 from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.text import Language, Text
-from kubewitness.report import words
+from kubewitness.report import verdict_words, words
 from kubewitness.report.blocks import (
     Block,
     Bullets,
@@ -43,9 +43,9 @@ from kubewitness.report.phrases import (
 
 LADDER: Final = (
     Limits(),
-    Limits(steps=12, incidents=2, actions=6, limitations=4, findings=5, reasons=3, sentences=5),
-    Limits(steps=8, incidents=1, listed=8, actions=4, limitations=3, findings=4, reasons=2, sentences=3),
-    Limits(steps=4, incidents=1, listed=5, actions=3, limitations=2, findings=3, reasons=2, sentences=2),
+    Limits(steps=12, incidents=2, actions=6, limitations=4, sources=6, findings=5, reasons=3, sentences=5),
+    Limits(steps=8, incidents=1, listed=8, actions=4, limitations=3, sources=4, findings=4, reasons=2, sentences=3),
+    Limits(steps=4, incidents=1, listed=5, actions=3, limitations=2, sources=2, findings=3, reasons=2, sentences=2),
 )
 
 
@@ -93,6 +93,7 @@ def _not_seen(document: Document, language: Language, limits: Limits) -> Iterato
     coverage = document.coverage
     yield Heading(2, line(words.NOT_SEEN.in_(language)))
     yield Paragraph(line(seen(document, language)))
+    yield from _lacking(document, language, limits)
     texts: list[Text] = []
     for text in (*(text for incident in document.incidents for text in incident.limitations), *coverage.limitations):
         if text not in texts:
@@ -114,6 +115,29 @@ def _not_seen(document: Document, language: Language, limits: Limits) -> Iterato
         )
     if items:
         yield Bullets(tuple(items))
+
+
+def _lacking(document: Document, language: Language, limits: Limits) -> Iterator[Block]:
+    """What was missing among the kinds of evidence, a line each."""
+    missing = verdict_words.lacking(document.coverage.sources)
+    if not missing:
+        return
+    columns = (
+        Column(verdict_words.SOURCE.in_(language)),
+        Column(verdict_words.STATE_LABEL.in_(language)),
+        Column(verdict_words.WOULD_SHOW.in_(language), wide=True),
+    )
+    rows = tuple(
+        (
+            line(said(one.name, language, 40)),
+            line(verdict_words.STATE[one.state].in_(language)),
+            line(said(one.would_show, language, 200)),
+        )
+        for one in missing[: limits.sources]
+    )
+    yield Table(columns, rows)
+    if len(missing) > limits.sources:
+        yield Paragraph(more(len(missing) - limits.sources, language))
 
 
 def seen(document: Document, language: Language) -> str:

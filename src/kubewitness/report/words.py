@@ -50,11 +50,6 @@ PHASE: Final[dict[str, Text]] = {
     "fix": Text("fix", "修复"),
     "verify": Text("verify", "验证"),
 }
-VERDICT: Final[dict[str, Text]] = {
-    "worm": Text("non-targeted, automated (a worm)", "非定向的蠕虫自动化入侵"),
-    "hands_on": Text("a person at the keyboard", "人工操作的入侵"),
-    "undetermined": Text("undetermined: worm or person", "无法判定是蠕虫还是人工操作"),
-}
 
 REPORT = Text("Kubewitness report", "Kubewitness 报告")
 MADE = Text("made", "生成于")

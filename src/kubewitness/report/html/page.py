@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kubewitness.model.text import Language, Text
-from kubewitness.report import cut_words
+from kubewitness.report import cut_words, verdict_words
 from kubewitness.report import words as report_words
 from kubewitness.report.campaign_words import STATE, statement
 from kubewitness.report.chain import edges_along, entity_words, way
@@ -78,6 +78,7 @@ def _environment() -> Environment:
         entity_words=entity_words,
         statement=statement,
         cut_words=cut_words,
+        verdict_words=verdict_words,
         words_of=report_words,
         campaign_state=STATE,
         level_bar=level_bar,

@@ -61,9 +61,6 @@ WORDS: dict[str, Text] = {
     "kind_activity": Text("activity", "可疑活动"),
     "kind_exposure": Text("exposure", "暴露面"),
     "kind_context": Text("context", "背景"),
-    "verdict_worm": Text("Non-targeted worm", "非定向的蠕虫自动化入侵"),
-    "verdict_hands_on": Text("A person at the keyboard", "人工操作的入侵"),
-    "verdict_undetermined": Text("Worm or person: undetermined", "蠕虫还是人工：无法判定"),
     # lead and facts
     "case": Text("case", "案件"),
     "do_first": Text("Do first", "先做这几件事"),
