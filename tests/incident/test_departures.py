@@ -37,7 +37,7 @@ def test_what_was_never_done_otherwise_is_told_although_the_intruder_did_it_ten_
     assert own.startswith("A caller without any credential had otherwise never ")
     assert "listed secrets" in own
     assert "created clusterrolebindings" in own
-    assert f"never come from a public address ({FAR}); never used curl" in own
+    assert f"never come from a public address ({FAR}), never used curl" in own
     assert own.endswith("(84 other requests compared).")
     assert rest == [
         "Hours of the day were not compared: that takes habits of 7 days, a log of another week may be given with "

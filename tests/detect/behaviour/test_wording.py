@@ -24,25 +24,25 @@ def test_nothing_unusual_is_not_told() -> None:
 def test_an_identity_and_its_like() -> None:
     own, others = sentences(WEB, [SECRETS, TRIED, JOBS, PUBLIC, CURL, WGET, SYSTEM, NIGHT], 1_200, 3)
     assert own.en == (
-        f"{WEB} had otherwise never listed secrets, tried to run commands in pods or touched jobs; never come from a "
-        "public address (203.0.113.9); never used curl or wget; never worked in namespace kube-system; never worked at "
+        f"{WEB} had otherwise never listed secrets, tried to run commands in pods or touched jobs, never come from a "
+        "public address (203.0.113.9), never used curl or wget, never worked in namespace kube-system, never worked at "
         "03:00 UTC (1,200 other requests compared)."
     )
     assert own.zh == (
-        f"{WEB} 此外从未列出 secrets、尝试在 Pod 中执行命令、接触 jobs；从未来自公网地址（203.0.113.9）；"
-        "从未使用 curl、wget；从未在 namespace kube-system 中操作；从未在 03:00（UTC）活动（已对比其余 1,200 个请求）。"
+        f"{WEB} 此外从未列出 secrets、尝试在 Pod 中执行命令、接触 jobs，从未来自公网地址（203.0.113.9），"
+        "从未使用 curl、wget，从未在 namespace kube-system 中操作，从未在 03:00（UTC）活动（已对比其余 1,200 个请求）。"
     )
     assert others.en == (
-        "The 3 other service accounts have never listed secrets; never come from a public address (203.0.113.9) either."
+        "The 3 other service accounts have never listed secrets, never come from a public address (203.0.113.9) either."
     )
-    assert others.zh == "其余 3 个服务账号也都从未列出 secrets；从未来自公网地址（203.0.113.9）。"
+    assert others.zh == "其余 3 个服务账号也都从未列出 secrets，从未来自公网地址（203.0.113.9）。"
 
 
 def test_anonymous_callers_have_no_name() -> None:
     (own,) = sentences("system:anonymous", [SECRETS, NETWORK], 1, 0)
-    assert own.en.startswith("A caller without any credential had otherwise never listed secrets; never come from 203.")
+    assert own.en.startswith("A caller without any credential had otherwise never listed secrets, never come from 203.")
     assert own.en.endswith("(1 other request compared).")
-    assert own.zh.startswith("匿名访问（不带凭据）此外从未列出 secrets；从未来自 203.0.113.0/24（203.0.113.9）")
+    assert own.zh.startswith("匿名访问（不带凭据）此外从未列出 secrets，从未来自 203.0.113.0/24（203.0.113.9）")
 
 
 def test_without_requests_of_its_own_its_kind_is_what_it_is_compared_with() -> None:

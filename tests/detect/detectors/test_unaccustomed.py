@@ -27,10 +27,10 @@ def test_a_stolen_token_is_told_with_all_that_its_program_never_did(tmp_path: Pa
     assert (one.identity, one.address, one.count, one.rule.severity) == (WEB, FAR, 3, "medium")
     own, others = one.reasons
     assert own.en == (
-        f"{WEB} had otherwise never run commands in pods or touched secrets; never come from a public address ({FAR}); "
-        "never used kubectl; never worked in namespace kube-system (84 other requests compared)."
+        f"{WEB} had otherwise never run commands in pods or touched secrets, never come from a public address ({FAR}), "
+        "never used kubectl, never worked in namespace kube-system (84 other requests compared)"
     )
-    assert others.en.startswith("The one other service account has never run commands in pods or touched secrets;")
+    assert others.en.startswith("The one other service account has never run commands in pods or touched secrets,")
     assert len(one.audit_ids) == len(one.places) == 3
     assert {name.kind for name in one.objects} == {"secrets", "pods/exec"}
 

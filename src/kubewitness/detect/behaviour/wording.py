@@ -97,8 +97,8 @@ def _own(identity: str, found: Sequence[Departure], requests: int) -> Text:
     who_en, who_zh = _name(identity)
     counted = "1 other request" if requests == 1 else f"{requests:,} other requests"
     return Text(
-        en=f"{who_en} had otherwise never {'; never '.join(_en(found))} ({counted} compared).",
-        zh=f"{who_zh}此外从未{'；从未'.join(_zh(found))}（已对比其余 {requests:,} 个请求）。",
+        en=f"{who_en} had otherwise never {', never '.join(_en(found))} ({counted} compared).",
+        zh=f"{who_zh}此外从未{'，从未'.join(_zh(found))}（已对比其余 {requests:,} 个请求）。",
     )
 
 
@@ -112,7 +112,7 @@ def _sorts(found: Sequence[Departure]) -> list[list[Departure]]:
 
 def _peers(identity: str, found: Sequence[Departure], requests: int, peers: int) -> Text:
     kind = _KIND[kind_of_name(identity)]
-    what, zh = "; never ".join(_en(found)), "；从未".join(_zh(found))
+    what, zh = ", never ".join(_en(found)), "，从未".join(_zh(found))
     if requests:
         if peers == 1:
             return Text(f"The one other {kind.en} has never {what} either.", f"另外 1 个{kind.zh}也从未{zh}。")

@@ -32,6 +32,7 @@ from kubewitness.detect.run import Scan
 from kubewitness.model.event import Event, parse_time
 from kubewitness.model.incident import ObjectName
 from kubewitness.model.judgement import Severity
+from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name
 
 RULE = "detectors/unaccustomed"
@@ -157,7 +158,8 @@ def _detection(  # noqa: PLR0917
         frozenset(event.audit_id for event in cited if event.audit_id),
         tuple(dict.fromkeys(_object(event) for event in telling if event.resource))[:_OBJECTS],
         tuple((event.place, event.original) for event in cited),
-        reasons=tuple(reasons),
+        # Clauses among others in a report.
+        reasons=tuple(Text(one.en.removesuffix("."), one.zh.removesuffix("。")) for one in reasons),
     )
 
 
