@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,37 @@ def test_what_kube_systems_own_pods_need_is_not_known(rules: RuleSet) -> None:
     [incident] = investigate([str(evidence)], rules=rules, options=Options()).incidents
     [cut] = [cut for cut in incident.cuts if cut.of == "pods"]
     assert (cut.parts[0].object.name, cut.refused, cut.unknown) == ("kube-system", 2, True)
+
+
+def a_pod(name: str, namespace: str = "shop", **spec: Any) -> dict[str, Any]:
+    container = {"name": "main", "image": "nginx", **spec}
+    return {"metadata": {"name": name, "namespace": namespace}, "spec": {"containers": [container]}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "each"), [("PodList", {}), ("List", {"kind": "Pod", "apiVersion": "v1"})], ids=["api", "kubectl"]
+)
+def test_pods_of_a_dump_would_be_refused_the_next_time(
+    tmp_path: Path, rules: RuleSet, kind: str, each: dict[str, str]
+) -> None:
+    log = Log()
+    deploy(log, miner())
+    pod_of_others(log, "agent-a", at="12:00", **PRIVILEGED)
+    seen = [
+        a_pod("agent-a", **PRIVILEGED),  # the same as in the log
+        a_pod("web"),
+        a_pod("elsewhere", "apps", **PRIVILEGED),
+        a_pod("miner-x", **PRIVILEGED),
+        {"metadata": [], "spec": 3},
+    ]
+    seen[3]["metadata"]["ownerReferences"] = [{"kind": "DaemonSet", "name": "miner"}]
+    items = [one | each for one in seen]
+    path = tmp_path / "pods.json"
+    path.write_text(
+        json.dumps({"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": "9"}, "items": items})
+    )
+    paths = [log.write(tmp_path / "audit.log"), str(path)]
+    [incident] = investigate(paths, rules=rules, options=Options()).incidents
+    [cut] = [cut for cut in incident.cuts if cut.of == "pods"]
+    assert cut.by == {"Pod agent-a": 1}
+    assert not cut.unknown

@@ -14,7 +14,7 @@ from kubewitness.detect.run import Scan
 from kubewitness.evidence.opening import Source
 from kubewitness.incident.build import touched_pods
 from kubewitness.incident.citing import Citer
-from kubewitness.incident.cuts import history_of
+from kubewitness.incident.cut_dumps import history_of
 from kubewitness.incident.exposure import Exposures, from_pods, from_requests, pods_told
 from kubewitness.incident.exposure_nodes import Machines, from_nodes
 from kubewitness.incident.exposure_rights import from_rights

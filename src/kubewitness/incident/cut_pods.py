@@ -4,10 +4,11 @@ Every pod and every workload that the intruder made or changed is judged by the 
 API server's admission plugin would; so are the pods that others made in that namespace while the log ran. A level that
 is enforced refuses pods, not the workloads they come from: a DaemonSet is made, and stays without a pod.
 
-The log has the specifications only at level Request and above; of pods without one nothing is known. Static pods are
-run by the kubelet whatever the level says: only their mirror is refused, so they are nobody's loss. The pods of
-kube-system are a cluster's own and mostly older than the log; many need what baseline forbids, so nothing is known of
-the loss there.
+The log has the specifications only at level Request and above; of pods without one nothing is known. Pods that a dump
+shows are counted too: they would be refused when they are made the next time. Static pods are run by the kubelet
+whatever the level says: only their mirror is refused, so they are nobody's loss. The pods of kube-system are a
+cluster's own and mostly older than the log; many need what baseline forbids, so without a dump nothing is known of the
+loss there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Final
 
 from kubewitness.detect.profile import AccessorKey, Profile
 from kubewitness.detect.run import Scan
+from kubewitness.evidence.opening import Source
+from kubewitness.incident.cut_dumps import documents
 from kubewitness.incident.requests import Request
 from kubewitness.model.incident import Cut, CutPart, ObjectName
 from kubewitness.posture.pod_security import Level, evaluate, pod_of
@@ -62,10 +65,33 @@ def made(requests: Iterable[Request]) -> dict[str, dict[ObjectName, Pod | None]]
     return out
 
 
+def standing(sources: Iterable[Source]) -> dict[str, list[Pod]]:
+    """Pods in dumps of the cluster, by namespace."""
+    out = dict[str, list[Pod]]()
+    for document in documents(sources, b'"Pod'):
+        for pod in _pods_in(document):
+            namespace = _metadata(pod).get("namespace")
+            if isinstance(namespace, str):
+                out.setdefault(namespace, []).append(pod)
+    return out
+
+
+def _pods_in(document: object) -> Iterator[Pod]:
+    if not isinstance(document, dict):
+        return
+    items = document.get("items")
+    # The items of a PodList do not say what they are.
+    listed = isinstance(items, list) and document.get("kind") == "PodList"
+    for item in items if isinstance(items, list) else [document]:
+        if isinstance(item, dict) and (listed or item.get("kind") == "Pod"):
+            yield item
+
+
 def pod_cuts(
     theirs: Mapping[str, Mapping[ObjectName, Pod | None]],
     others: Iterable[Request],
     implicated: Collection[object],
+    dumped: Mapping[str, Sequence[Pod]],
     *,
     whole: bool,
 ) -> Iterator[Cut]:
@@ -75,32 +101,35 @@ def pod_cuts(
         theirs: what the intruder made.
         others: requests of those who make pods.
         implicated: keys of the requests of intruders.
+        dumped: pods that stood in the cluster.
         whole: `others` are all.
     """
-    pods = dict[str, list[tuple[str, Pod | None]]]()
-    count = 0
+    pods = {namespace: dict[str, Pod | None]() for namespace in theirs}
     for request in others:
         mine = request.key in implicated or request.namespace not in theirs
-        if mine or not _written(request) or (request.resource, request.verb) != ("pods", "create"):
-            continue
-        pod = _pod(request)
-        if pod is not None and (_is_mirror(pod) or _owned(pod, theirs[request.namespace])):
-            continue
-        count += 1
-        if count > _PODS:
-            whole = False
-            break
-        pods.setdefault(request.namespace, []).append((_owner(pod) or request.name, pod))
+        if not mine and _written(request) and (request.resource, request.verb) == ("pods", "create"):
+            pods[request.namespace][request.name or request.audit_id] = _pod(request)
+    for namespace, found in pods.items():
+        for pod in dumped.get(namespace, ()):
+            found[str(_metadata(pod).get("name"))] = pod
     most = sorted(theirs, key=lambda namespace: (-len(theirs[namespace]), namespace))
     for namespace in most[:_NAMESPACES]:
-        yield from _cuts(namespace, list(theirs[namespace].values()), pods.get(namespace, []), whole)
+        own = theirs[namespace]
+        bare = {one.name for one in own if one.kind == "pods"}
+        kept = [
+            (_owner(pod) or f"Pod {name}", pod)
+            for name, pod in sorted(pods[namespace].items())
+            if name not in bare and not (pod is not None and (_is_mirror(pod) or _owned(pod, own)))
+        ]
+        known = whole and len(kept) <= _PODS and (namespace != SYSTEM or namespace in dumped)
+        yield from _cuts(namespace, list(own.values()), kept[:_PODS], known)
 
 
 def _cuts(
-    namespace: str, own: Sequence[Pod | None], others: Sequence[tuple[str, Pod | None]], whole: bool
+    namespace: str, own: Sequence[Pod | None], others: Sequence[tuple[str, Pod | None]], known: bool
 ) -> Iterator[Cut]:
     before = 0
-    unknown = not whole or namespace == SYSTEM or any(pod is None for _, pod in others)
+    unknown = not known or any(pod is None for _, pod in others)
     for level in _LEVELS:
         refused = sum(1 for pod in own if pod is not None and evaluate(pod, level))
         if refused <= before:

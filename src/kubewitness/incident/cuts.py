@@ -10,7 +10,6 @@ What nodes and pod specs would have stopped is judged in `cut_kubelet` and `cut_
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from kubewitness.correlate.rbac.changes import changes_in, changes_of
+from kubewitness.correlate.rbac.changes import changes_of
 from kubewitness.correlate.rbac.counterfactual import (
     Asked,
     Effect,
@@ -38,12 +37,12 @@ from kubewitness.correlate.rbac.counterfactual import (
 from kubewitness.correlate.rbac.questions import questions_of
 from kubewitness.correlate.rbac.state import History
 from kubewitness.detect.collect import Collector
-from kubewitness.detect.ledger import Ledger
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.run import Scan
 from kubewitness.evidence.opening import Source
 from kubewitness.incident.build import touched_pods
 from kubewitness.incident.cause import EVERYBODY
+from kubewitness.incident.cut_dumps import history_of
 from kubewitness.incident.cut_parts import (
     ANONYMOUS,
     NOBODY,
@@ -56,13 +55,12 @@ from kubewitness.incident.cut_parts import (
     narrower_cuts,
     subjects_of,
 )
-from kubewitness.incident.cut_pods import made, makers, pod_cuts
+from kubewitness.incident.cut_pods import made, makers, pod_cuts, standing
 from kubewitness.incident.cut_settings import anonymous_cuts
 from kubewitness.incident.requests import Request, credential_ids, issued_credential_id, requests_of
 from kubewitness.incident.suspects import credentials_gained
 from kubewitness.model.incident import Cut, CutPart, Incident, RootCause
 from kubewitness.posture.rbac.nouns import Key
-from kubewitness.posture.rbac.objects import Dump, read_dump
 from kubewitness.rules.features.identity import service_account
 
 if TYPE_CHECKING:
@@ -72,35 +70,8 @@ _READ: Final = 20_000  # requests of others that are read again
 _SINGLES: Final = 12  # bindings that are judged: those without which most is refused
 _TOLD: Final = 5
 _IDENTITIES: Final = 10
-_DUMP: Final = 64 * 1024 * 1024
 _POD: Final = "authentication.kubernetes.io/pod-name"
-_RBAC: Final = b"rbac.authorization.k8s.io"
 _ANYBODY: Final = frozenset({NOBODY})
-
-
-def dumps_of(sources: Iterable[Source]) -> list[Dump]:
-    """RBAC objects among items that are known to hold Kubernetes objects."""
-    out = list[Dump]()
-    for source in sources:
-        data = bytearray()
-        for chunk in source.open():
-            data += chunk
-            if len(data) > _DUMP:
-                break
-        if len(data) > _DUMP or _RBAC not in data:
-            continue
-        try:
-            found = read_dump(json.loads(data))
-        except (ValueError, RecursionError):
-            continue
-        if found.objects or found.unreadable:
-            out.append(found)
-    return out
-
-
-def history_of(ledger: Ledger, sources: Iterable[Source]) -> History:
-    """Roles and bindings over time, as the ledger and the dumps tell."""
-    return History(changes_in(ledger), dumps_of(sources))
 
 
 def with_cuts(
@@ -121,8 +92,9 @@ def with_cuts(
     """
     gathered = list(gathered)
     requests_by_id = {requests[0].audit_id: requests for requests in gathered if requests and requests[0].audit_id}
+    objects = list(objects)
     history = history_of(scan.ledger, objects)
-    cutter = Cutter(scan, history, [one for requests in gathered for one in requests])
+    cutter = Cutter(scan, history, [one for requests in gathered for one in requests], objects)
     of_each = [
         (requests_by_id.get(next(iter(incident.audit_ids), ""), ()), incident.root_causes) for incident in incidents
     ]
@@ -191,9 +163,14 @@ class Case:
 
 
 class Cutter:
-    """Judges incidents of one scan. `implicated`: the requests of all intruders, which are nobody's legitimate use."""
+    """Judges incidents of one scan.
 
-    def __init__(self, scan: Scan, history: History, implicated: Collection[Request]) -> None:
+    `implicated` are the requests of all intruders, which are nobody's legitimate use; `objects` dumps of the cluster.
+    """
+
+    def __init__(
+        self, scan: Scan, history: History, implicated: Collection[Request], objects: Sequence[Source] = ()
+    ) -> None:
         self._scan = scan
         self._implicated = {request.key for request in implicated}
         self._theirs = dict[AccessorKey, Counter[tuple[str, str]]]()
@@ -202,6 +179,7 @@ class Cutter:
                 asked = (one.verb, one.object.kind)
                 self._theirs.setdefault(_accessor(one), Counter())[asked] += 1
         self._replay = Replay(history)
+        self._objects = objects
         self._collector = Collector(scan)
         self._used = dict[AccessorKey, list[Asked]]()
 
@@ -222,7 +200,8 @@ class Cutter:
         if not any(pods):
             return told
         others = requests_of(self._collector.of(who))
-        by_level = [list(pod_cuts(one, others, self._implicated, whole=whole)) for one in pods]
+        dumped = standing(self._objects)
+        by_level = [list(pod_cuts(one, others, self._implicated, dumped, whole=whole)) for one in pods]
         return [(*cuts, *sorted(more, key=_rank)) for cuts, more in zip(told, by_level, strict=True)]
 
     def _case(self, requests: Sequence[Request], causes: Sequence[RootCause]) -> Case:
