@@ -195,3 +195,23 @@ def test_one_direction_may_be_asked_for() -> None:
     assert "What came of it" in forward
     assert re.search(r"processes +1 +pid 4411", forward)
     assert "Back to" not in forward
+
+
+def test_a_pod_comes_of_who_made_it_and_not_of_who_entered_it_later() -> None:
+    incident = INTRUSION.incidents[0]
+    steps = tuple(replace(FIRST, number=number, time=f"2026-01-01T00:0{number}:00Z") for number in (1, 2))
+    own = [Entity("step", f"{incident.id}/{number}") for number in (1, 2)]
+    asked = [Entity("request", f"r{number}") for number in (1, 2)]
+    edges = (
+        *(made("step_request", own[n], asked[n]) for n in (0, 1)),
+        made("request_names_object", asked[0], POD), made("request_enters_pod", asked[1], POD),
+        made("acts_on_made", own[0], own[1]),
+    )  # fmt: skip
+    timed = tuple(
+        replace(one, evidence=(replace(LINE, time=steps[own.index(one.source)].time),)) if one.source in own else one
+        for one in edges
+    )
+    known = replace(INTRUSION, incidents=(replace(incident, steps=steps, edges=timed),))
+    (found,) = traces(known, subject_of(f"pod:{POD.name}"))
+    assert [hop.source for hop in found.back] == [own[0], asked[0]]
+    assert found.origin == 1

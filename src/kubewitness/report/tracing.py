@@ -109,10 +109,13 @@ def _times(incident: Incident) -> dict[Entity, str]:
 
 
 def _until(entity: Entity, edges: Iterable[Edge], times: dict[Entity, str]) -> str:
-    """When the thing is first told of, with what clocks may differ; empty if nothing tells."""
-    told = [times[one.target] for one in edges if one.source == entity and times.get(one.target)]
+    """When the thing was first told of, made or entered, with what clocks may differ; empty if nothing tells."""
+    if entity.kind in ("pod", "pods", "object"):
+        told = [times[one.source] for one in edges if one.target == entity and times.get(one.source)]
+    else:
+        told = [times[one.target] for one in edges if one.source == entity and times.get(one.target)]
     known = times.get(entity) or min(told, default="")
-    when = parse_time(known) if entity.kind in ("process", "file", "container", "step", "request") else None
+    when = parse_time(known) if entity.kind not in ("identity", "address", "setting", "node", "socket") else None
     return (when + _CLOCKS).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if when else ""
 
 
