@@ -21,6 +21,8 @@ from kubewitness.model.host import Host
 from kubewitness.model.judgement import SEVERITIES
 from kubewitness.model.posture import CheckInfo, Result, Status
 from kubewitness.model.text import Text
+from kubewitness.posture.control_plane.components import components
+from kubewitness.posture.control_plane.nouns import Component
 from kubewitness.posture.kubelet import KubeletConfiguration, effective
 from kubewitness.posture.usage import Usage
 
@@ -60,6 +62,11 @@ class Snapshot:
         """The API server's minor version; None if nothing tells it."""
         parts = (self.cluster.version if self.cluster else "").lstrip("v").split(".")
         return int(parts[1]) if len(parts) > 1 and parts[0] == "1" and parts[1].isdecimal() else None
+
+    @cached_property
+    def components(self) -> tuple[Component, ...]:
+        """How the components of the control plane are started."""
+        return components(self.cluster, self.machines)
 
 
 @dataclass(frozen=True)
