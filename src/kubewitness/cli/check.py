@@ -18,9 +18,8 @@ import msgspec
 from click.shell_completion import CompletionItem
 
 from kubewitness.cli.check_live import Connection, ask_cluster, has_configuration, is_node, look_here, showing
-from kubewitness.cli.investigate import for_stdout, note
 from kubewitness.cli.main import FINDINGS, INCOMPLETE, USAGE, context_settings
-from kubewitness.cli.output import check_writable, is_stdout, to_file, to_stdout
+from kubewitness.cli.output import check_writable, is_stdout, screen, to_file, to_stdout
 from kubewitness.cli.session import Session, language_of, now
 from kubewitness.evidence.opening import anything_there
 from kubewitness.incident.assess import Options, accepted, assess, since, wanted
@@ -37,7 +36,6 @@ from kubewitness.report.check.document import from_json
 from kubewitness.report.check.fixes import open_failures
 from kubewitness.report.check.formats import FORMATS, View
 from kubewitness.report.document import inert_json
-from kubewitness.report.formats import View as ReportView
 from kubewitness.report.hostile import inert
 from kubewitness.report.words import SEVERITY
 
@@ -225,7 +223,7 @@ def _asked(targets: Sequence[str], connection: Connection, language: Language, *
         return _Asked(scope, (), cluster=scope == "cluster", node=scope == "node")
     cluster, node = has_configuration(connection, os.environ), is_node() and not connection.named
     if node and os.geteuid() and cluster:
-        note(_NODE_TOO.in_(language), quiet=quiet)
+        _note(_NODE_TOO.in_(language), quiet=quiet)
         node = False
     if not cluster and not node:
         raise UsageError(
@@ -249,6 +247,11 @@ def _report(
                 whole &= look_here(Path(folder), shown, language)
             report = assess((folder,), options, progress=shown.phase)
     return report if whole else msgspec.structs.replace(report, complete=False)
+
+
+def _note(message: str, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(message, err=True)
 
 
 def _waivers(path: Path | None) -> tuple[waiver_file.Rule, ...]:
@@ -291,11 +294,11 @@ def _deliver(
         output = Path(_HTML_NAME)  # a page of markup on a terminal helps nobody
         check_writable(output)
     if output is None or is_stdout(output):
-        shown = for_stdout(ReportView())
-        to_stdout(FORMATS[form](report, replace(view, width=shown.width, colour=shown.colour)))
+        width, colour = screen()
+        to_stdout(FORMATS[form](report, replace(view, width=width, colour=colour)))
         return
     to_file(output, FORMATS[form](report, view), session)
-    note(_WROTE.in_(view.language).format(output), quiet=quiet)
+    _note(_WROTE.in_(view.language).format(output), quiet=quiet)
 
 
 def _list(options: Options, targets: Sequence[str], language: Language, form: str) -> int:
@@ -310,10 +313,10 @@ def _list(options: Options, targets: Sequence[str], language: Language, form: st
         return 0
     from kubewitness.report.text import draw  # noqa: PLC0415 -- rich takes longer to load than all the rest
 
-    view = for_stdout(ReportView())
+    width, colour = screen()
     if not chosen:
         return 0
-    to_stdout(draw([_table(chosen, language)], view.width, colour=view.colour).encode())
+    to_stdout(draw([_table(chosen, language)], width, colour=colour).encode())
     return 0
 
 

@@ -17,8 +17,6 @@ from typing import Final
 
 import click
 
-from kubewitness.collect import cluster, node
-from kubewitness.kube.kubectl import Kubectl
 from kubewitness.model.text import Language, Text
 from kubewitness.report.hostile import inert
 
@@ -109,6 +107,9 @@ def ask_cluster(connection: Connection, folder: Path, shown: Shown, language: La
     Raises:
         ApiError: nobody answers.
     """
+    from kubewitness.collect import cluster  # noqa: PLC0415 -- takes longer to load than help takes to print
+    from kubewitness.kube.kubectl import Kubectl  # noqa: PLC0415
+
     with Kubectl(
         connection.kubectl, kubeconfig=connection.kubeconfig, context=connection.context, timeout=connection.timeout
     ) as api:
@@ -124,6 +125,8 @@ def ask_cluster(connection: Connection, folder: Path, shown: Shown, language: La
 
 def look_here(folder: Path, shown: Shown, language: Language) -> bool:
     """Collect this machine into `folder`; whether all of it could be read."""
+    from kubewitness.collect import node  # noqa: PLC0415
+
     if os.geteuid():
         _say(_NOT_ROOT.in_(language))
     options = node.Options(max_size=_NODE_SIZE, max_time=_NODE_TIME, since=_JOURNAL)

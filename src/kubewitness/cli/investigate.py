@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 
 from kubewitness.cli import case_folder, pipeline
 from kubewitness.cli.main import FINDINGS, INCOMPLETE, context_settings
-from kubewitness.cli.output import check_writable, is_stdout, to_file, to_stdout
+from kubewitness.cli.output import check_writable, is_stdout, screen, to_file, to_stdout
 from kubewitness.cli.session import Session, language_of
 from kubewitness.evidence.opening import anything_there
 from kubewitness.model.document import Document
@@ -178,8 +177,7 @@ def deliver(
 
 def for_stdout(view: View) -> View:
     """As wide as the window and coloured if a person sees it; else plain, 100 columns (or COLUMNS)."""
-    width = shutil.get_terminal_size((100, 50)).columns
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width, colour = screen()
     return replace(view, width=width, colour=colour)
 
 

@@ -8,6 +8,7 @@ ends nothing.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from contextlib import suppress
@@ -20,6 +21,12 @@ from kubewitness.model.errors import KubewitnessError, UsageError
 def is_stdout(path: Path) -> bool:
     """The two usual names for standard output."""
     return str(path) in {"-", "/dev/stdout"}
+
+
+def screen() -> tuple[int, bool]:
+    """Columns, and whether to colour: as the window is if a person sees it; else 100 (or COLUMNS) and plain."""
+    width = shutil.get_terminal_size((100, 50)).columns
+    return width, sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def to_stdout(data: bytes) -> None:
