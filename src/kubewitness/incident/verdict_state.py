@@ -67,11 +67,11 @@ def _running(ending: Ending) -> list[Sign]:
     out = list[Sign]()
     if by_host:
         n, hosts = sum(map(len, by_host.values())), listed(sorted(by_host))
-        were = "process of it was" if n == 1 else "kinds of processes of it were"
+        were = "process of it was" if n == 1 else "processes of it were"
         out.append(
             sign(
                 f"{n} {were} running when evidence was taken from {hosts.en}.",
-                f"在 {hosts.zh} 上取证时，仍有 {n} 类入侵者进程在运行。",
+                f"在 {hosts.zh} 上取证时，仍有 {n} 个入侵者进程在运行。",
                 3,
             )
         )

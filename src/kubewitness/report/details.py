@@ -268,20 +268,16 @@ def _exposed(incident: Incident, language: Language) -> Iterator[Block]:
         return
     yield Heading(2, line(verdict_words.EXPOSED.in_(language)))
     yield Paragraph(line(span(verdict_words.EXPOSED_INTRODUCTION.in_(language), "dim")))
-    columns = (
-        Column(verdict_words.OBJECT.in_(language)),
-        Column(verdict_words.HOW_SURE.in_(language)),
-        Column(verdict_words.WHAT_TELLS.in_(language), wide=True),
-    )
-    rows = tuple(
-        (
-            line(span(verdict_words.exposed_object(one).in_(language), "code", 44)),
-            line(verdict_words.GRADE[one.detail].in_(language)),
-            line(span(one.description.in_(language), "plain", 300)),
+    yield Bullets(
+        tuple(
+            line(
+                span(f"[{verdict_words.GRADE[one.detail].in_(language)}] ", "dim"),
+                span(verdict_words.exposed_object(one).in_(language), "code", 120), "  ",
+                span(one.description.in_(language), "plain", 400),
+            )
+            for one in incident.exposures[:_EXPOSED]
         )
-        for one in incident.exposures[:_EXPOSED]
-    )
-    yield Table(columns, rows)
+    )  # fmt: skip
     if len(incident.exposures) > _EXPOSED:
         yield _in_json(len(incident.exposures) - _EXPOSED, language)
 
