@@ -138,7 +138,7 @@ class Suspects:
                 cluster.explain(
                     Text(
                         en=f"Same address {address}: {listed}. {whose.en} was there long before.",
-                        zh=f"同一来源地址 {address}：{listed}。{whose.zh}此前均未出现过。",
+                        zh=f"同一来源地址 {address}：{'、'.join(names)}。{whose.zh}此前均未出现过。",
                     )
                 )
 
