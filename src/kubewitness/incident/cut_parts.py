@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from kubewitness.correlate.rbac.counterfactual import Asked, Part, Replay, Support, narrower
-from kubewitness.detect.profile import Profile, counts
+from kubewitness.detect.profile import Profile
 from kubewitness.model.incident import CutPart, ObjectName, RootCause
 from kubewitness.posture.rbac.nouns import GROUP, Binding, Key, Subject
 from kubewitness.rules.features.identity import kind_of_name, service_account
@@ -74,7 +74,7 @@ def subjects_of(parts: Iterable[Part], asked: Sequence[Asked], replay: Replay) -
 
 def let_through(profile: Profile, theirs: Counter[tuple[str, str]], parts: Collection[Part]) -> int:
     """Requests of an accessor that may have needed these, as its counts tell, without what is `theirs`."""
-    through = _let_through(profile) - theirs
+    through = profile.asked(refused=False) - theirs
     if any(part.kind != "right" for part in parts):
         return through.total()
     if any("*" in one or "," in one for part in parts for one in part.what):
@@ -84,18 +84,6 @@ def let_through(profile: Profile, theirs: Counter[tuple[str, str]], parts: Colle
         for part in parts for verb in part.what[0].split("/")
     }  # fmt: skip
     return sum(count for kind, count in through.items() if kind in wanted)
-
-
-def _let_through(profile: Profile) -> Counter[tuple[str, str]]:
-    """By verb and resource with its subresource; each request has one stage that counts, or was cut off before it."""
-    ended, begun = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for kind, count in profile.allowed.items():
-        resource = f"{kind.resource}/{kind.subresource}" if kind.subresource else kind.resource
-        if counts(kind):
-            ended[kind.verb, resource] += count
-        elif kind.stage == "ResponseStarted":
-            begun[kind.verb, resource] += count
-    return ended | begun
 
 
 def may_be(subject: Subject, identity: str) -> bool:
