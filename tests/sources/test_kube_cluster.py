@@ -114,6 +114,25 @@ def test_the_same_object_twice_counts_once_and_the_later_of_it(tmp_path: Path) -
     assert [one.document["metadata"]["resourceVersion"] for one in found.objects] == ["10"]
 
 
+def of_age(age: str, *names: str) -> str:
+    items = [{"metadata": {"name": one, "resourceVersion": age}} for one in ("cluster-admin", *names)]
+    meta = {"resourceVersion": age}
+    return json.dumps({"kind": "ClusterRoleBindingList", "apiVersion": RBAC, "metadata": meta, "items": items})
+
+
+def test_of_two_whole_lists_the_later_says_what_there_is(tmp_path: Path) -> None:
+    found = read(tmp_path, after_json=of_age("20", "b"), before_json=of_age("10", "a", "b"))
+    assert found.cluster is not None
+    assert {one.name for one in found.cluster.objects} == {"cluster-admin", "b"}
+    assert any("1 ClusterRoleBinding of this list are not in the later one" in one.reason for one in found.notes)
+
+
+@pytest.mark.parametrize("age", ["", "10", "x"])
+def test_lists_that_do_not_tell_which_is_later_are_both_taken(tmp_path: Path, age: str) -> None:
+    found = cluster(tmp_path, a_json=of_age(age, "a"), b_json=of_age(age, "b"))
+    assert {one.name for one in found.objects} == {"cluster-admin", "a", "b"}
+
+
 @pytest.mark.parametrize(
     ("objects", "whole"),
     [

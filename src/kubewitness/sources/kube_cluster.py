@@ -103,6 +103,7 @@ class _Reader:
         self._sources = list[str]()
         self._partial = set[str]()  # archives of some namespaces
         self._archives = set[str]()
+        self._lists = dict[str, list[tuple[int, str, list[KubeObject]]]]()  # whole ones of a kind, with their age
 
     @property
     def found(self) -> bool:
@@ -111,6 +112,9 @@ class _Reader:
 
     def cluster(self) -> Cluster:
         """What was read."""
+        for kind, lists in self._lists.items():
+            if len(lists) > 1:
+                self._only_newest(kind, lists)
         return Cluster(
             self._name,
             list(self._objects.values()),
@@ -120,6 +124,18 @@ class _Reader:
             command_lines=self._command_lines,
             sources=self._sources,
         )
+
+    def _only_newest(self, kind: str, lists: list[tuple[int, str, list[KubeObject]]]) -> None:
+        """Of two lists of all there was, the later one says what is: the rest was deleted in between."""
+        newest, name, kept = max(lists, key=lambda one: one[0])
+        names = {_identity(one) for one in kept}
+        for age, older, objects in lists:
+            gone = {_identity(one) for one in objects} - names if age < newest else set()
+            for one in gone:
+                self._objects.pop(one, None)
+            if gone:
+                reason = f"{len(gone)} {kind} of this list are not in the later one of {name}: deleted, not judged"
+                self._out.notes.append(Note(Place(older, 0, 0), reason))
 
     def version(self, source: Source) -> None:
         """The API server's answer to /version."""
@@ -168,25 +184,27 @@ class _Reader:
         kind, version = _list_of(head)
         failures = list[ParseFailure]()
         try:
-            lists = [(kind, _elements(source, kind, version, failures))]
+            lists = [_Listed(kind, _age_of(_metadata(head)), _elements(source, kind, version, failures))]
         except list_pieces.NotOfThisFormError:
             failures.clear()
             lists = self._framed(source, kind, version, failures)
-        if not any(found for _, found in lists) and not _empty_list(kind, head):
+        if not any(one.objects for one in lists) and not _empty_list(kind, head):
             return
         self._out.failures += failures
         self._mine(source)
-        for own, members_ in lists:
-            for one in members_:
+        for listed in lists:
+            for one in listed.objects:
                 self._add(one)
-            self._whole |= self._complete(source, own, members_, broken=bool(failures or source.failure))
+            whole = self._complete(source, listed.kind, listed.objects, broken=bool(failures or source.failure))
+            self._whole |= whole
+            if listed.age and len(whole) == 1:
+                (own,) = whole
+                self._lists.setdefault(own, []).append((listed.age, source.name, listed.objects))
 
-    def _framed(
-        self, source: Source, kind: str, version: str, failures: list[ParseFailure]
-    ) -> list[tuple[str, list[KubeObject]]]:
+    def _framed(self, source: Source, kind: str, version: str, failures: list[ParseFailure]) -> list[_Listed]:
         """The lists of an item with their kinds, the first for what lies in none; with care for what is broken."""
         loose = list[KubeObject]()
-        lists: list[tuple[str, list[KubeObject]]] = [(kind, loose)]
+        lists = [_Listed(kind, 0, loose)]
         for frame in frame_documents(source.open(), source.name):
             if isinstance(frame, ParseFailure):
                 failures.append(frame)
@@ -196,7 +214,8 @@ class _Reader:
                 lines = list_lines.of_json(frame) if source.kind != "yaml" else list_lines.of_yaml(source, frame.place)
                 found = _objects(document, _Around(frame.place, kind, version, lines=lines))
                 own = (_text(document.get("kind")) or "List") if isinstance(document, dict) else kind
-                lists.append((own, list(found)))
+                age = _age_of(document.get("metadata")) if isinstance(document, dict) else 0
+                lists.append(_Listed(own, age, list(found)))
             elif isinstance(document, dict):  # an object, or an element of a list that is taken apart
                 loose += _objects(document, _Around(frame.place, kind, version))
             elif frame.data.strip():
@@ -206,7 +225,7 @@ class _Reader:
         return lists
 
     def _add(self, one: KubeObject) -> None:
-        name = (one.kind, one.group, one.namespace, one.name)
+        name = _identity(one)
         known = self._objects.get(name)
         if known is None and len(self._objects) >= _LIMIT:
             return
@@ -309,6 +328,14 @@ def _empty_list(kind: str, head: bytes) -> bool:
     return kind.endswith("List") and kind != "List" and b"apiVersion" in head
 
 
+class _Listed(NamedTuple):
+    """A list: of what kind, how old, and what is in it."""
+
+    kind: str
+    age: int
+    objects: list[KubeObject]
+
+
 class _Around(NamedTuple):
     """What lies around an object: where, in which list."""
 
@@ -373,10 +400,24 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _identity(one: KubeObject) -> tuple[str, str, str, str]:
+    return one.kind, one.group, one.namespace, one.name
+
+
 def _age(one: KubeObject) -> int:
-    meta = one.document.get("metadata")
-    version = meta.get("resourceVersion") if isinstance(meta, dict) else None
+    return _age_of(one.document.get("metadata"))
+
+
+def _age_of(metadata: object) -> int:
+    """The resourceVersion, which grows with every write to the cluster; 0 if there is none."""
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
     return int(version) if isinstance(version, str) and version.isdecimal() and len(version) < 21 else 0
+
+
+def _metadata(head: bytes) -> object:
+    """Of a list that begins like this."""
+    value = dict(members(head.lstrip(), limit=64).found).get(b'"metadata"')
+    return _decoded(value) if value else None
 
 
 def _resource(path: str) -> str:
