@@ -319,3 +319,13 @@ def test_real_dumps_are_read_whole_and_every_line_is_that_of_its_object() -> Non
             checked += 1
     if not checked:
         pytest.skip("no dump of objects in this corpus")
+
+
+def test_objects_are_found_by_kind_and_name_also_those_that_came_later(tmp_path: Path) -> None:
+    found = cluster(tmp_path, dump_json=kubectl(thing("Pod", "a", "x"), thing("Service", "a", "x")))
+    assert [str(one) for one in found.of("Pod")] == ["Pod x/a"]
+    assert [str(one) for one in found.of("Service", "Pod")] == ["Pod x/a", "Service x/a"]
+    assert found.get("Pod", "x", "b") is None
+    found.objects.append(cluster(tmp_path, more_json=json.dumps(thing("Pod", "b", "x"))).objects[-1])
+    assert found.get("Pod", "x", "b") is found.objects[-1]
+    assert len(found.of("Pod")) == 2

@@ -43,6 +43,9 @@ class Cluster(Struct):
         live: Asked just now, not from files.
         command_lines: Of the control plane where the evidence has them as text, with their places.
         sources: Items read for it.
+        kinds: Of `of`; nobody else needs it.
+        named: Of `get`.
+        looked: Of both.
     """
 
     name: str = ""
@@ -53,14 +56,30 @@ class Cluster(Struct):
     live: bool = False
     command_lines: list[tuple[str, Place]] = []
     sources: list[str] = []
+    kinds: dict[str, list[KubeObject]] = {}
+    named: dict[tuple[str, str, str], KubeObject] = {}
+    looked: int = -1  # objects there were when these two were made
+
+    def _look(self) -> None:
+        """Objects by kind and by name: checks ask for them one by one."""
+        if self.looked == len(self.objects):
+            return
+        self.kinds, self.named, self.looked = {}, {}, len(self.objects)
+        for one in self.objects:
+            self.kinds.setdefault(one.kind, []).append(one)
+            self.named.setdefault((one.kind, one.namespace, one.name), one)
 
     def of(self, *kinds: str) -> list[KubeObject]:
         """The objects of these kinds."""
+        self._look()
+        if len(kinds) == 1:
+            return list(self.kinds.get(kinds[0], ()))
         return [one for one in self.objects if one.kind in kinds]
 
     def get(self, kind: str, namespace: str, name: str) -> KubeObject | None:
         """One object."""
-        return next((o for o in self.objects if (o.kind, o.namespace, o.name) == (kind, namespace, name)), None)
+        self._look()
+        return self.named.get((kind, namespace, name))
 
     def has_all(self, kind: str) -> bool:
         """Whether the evidence holds all objects of this kind; a kind that the API server does not have has none."""
