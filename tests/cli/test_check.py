@@ -290,6 +290,19 @@ def test_what_the_identity_may_not_read_is_not_evaluated_and_gives_3(tmp_path: P
     assert "\x1b" not in ran.stderr + ran.stdout
 
 
+def test_an_api_of_an_extension_that_is_down_is_said_and_makes_no_answer_incomplete(tmp_path: Path) -> None:
+    groups = json.loads(answers()["/apis"]["body"])["groups"]
+    metrics = {"name": "metrics", "versions": [{"groupVersion": "metrics/v1", "version": "v1"}]}
+    kubectl = live(
+        tmp_path, binding("cluster-admin", "admin"),
+        **{"/apis": {"body": json.dumps({"groups": [*groups, metrics]})},
+           "/apis/metrics/v1": {"error": "Error from server (ServiceUnavailable): the server is unavailable"}},
+    )  # fmt: skip
+    ran = run("cluster", "--kubectl", str(kubectl))
+    assert ran.exit_code == 0, ran.stdout
+    assert "discovery.json" in ran.stderr
+
+
 def test_where_nobody_answers_the_next_step_is_told(tmp_path: Path) -> None:
     kubectl = fake_kubectl(tmp_path / "bin", {"/version": {"error": 'error: context "x" does not exist'}})
     ran = run("cluster", "--kubectl", str(kubectl), "--context", "x")

@@ -94,6 +94,7 @@ def assess(
 
 _UNKNOWN = "nothing in it that a check could read"
 _NOTES = 200
+_DISCOVERY = "discovery"
 _FAILURES = 1_000
 
 
@@ -158,8 +159,9 @@ def wanted(info: CheckInfo, options: Options) -> bool:
 
 
 def _refused(cluster: Cluster | None) -> bool:
-    """Whether something of the cluster should be there and is not."""
-    return cluster is not None and any(why != NOT_SERVED for why in cluster.refused.values())
+    """Whether something of the cluster should be there and is not; what an extension's API has is not missed."""
+    refused = cluster.refused if cluster else {}
+    return any(why != NOT_SERVED for resource, why in refused.items() if resource != _DISCOVERY)
 
 
 def _item(source: Source, kinds: dict[str, str]) -> EvidenceItem:
