@@ -3,11 +3,11 @@
     python -m range.bootstrap_rbac TESTDATA       write the file anew
     python -m range.bootstrap_rbac dump 1.34 OUT  what an API server of the range has made, as JSON
 
-Two sources. An API server of the range is asked for what it made at its start: that is the truth itself, for its
-version. For other versions there is what Kubernetes publishes beside the code, files that its own tests hold equal to
-the code: `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata/*.yaml`. TESTDATA has one folder a version (names:
-`SOURCES`) with these files as they were at that version; `cluster-roles-featuregates.yaml`, where it exists, tells what
-comes in addition with every feature gate on. The newest version's folder has to equal what its API server made.
+Two sources. What Kubernetes publishes beside its code, files that its own tests hold equal to the code:
+`plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata/*.yaml`. TESTDATA has one folder a release (`v1.34.4`) with
+these files as the Go module k8s.io/kubernetes of that release holds them; `cluster-roles-featuregates.yaml`, where it
+exists, tells what comes in addition with every feature gate on. And an API server of the range, asked for what it made
+at its start: where there is one of a version, both have to be equal.
 
 Of each object and each rule the file says from which known version until which it was there. What lies between known
 versions stays between them: nobody is told that a rule came with 1.24 because 1.21 lacks it and 1.28 has it.
@@ -45,35 +45,32 @@ _FIELDS: Final = ("verbs", "apiGroups", "resources", "resourceNames", "nonResour
 
 
 class Source(NamedTuple):
-    """Where a version's objects come from. `exact`: they are those of a release, not of a version before it."""
+    """Where a version's objects come from: of an API server of the range, if it has one of that version, else files."""
 
     minor: int
-    told: str
-    folder: str = ""  # of TESTDATA
+    release: str
     generation: Generation | None = None  # of the range
-    exact: bool = True
+    tree: str = ""  # of a published copy, where the release has no module to be had
+    exact: bool = True  # False: shortly before the first release of that version
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        where = f" ({self.tree})" if self.tree else ""
+        return f"testdata of {self.release}{where}" + (", equal to what an API server made" if self.generation else "")
 
 
 SOURCES: Final = (
-    Source(
-        8,
-        "testdata before 1.8.0 of 2017-08-28 (cosmoskitten/kubernetes@a64eeb47f6ed)",
-        "v1.8-alpha3_2017-08-28",
-        exact=False,
-    ),
-    Source(
-        12,
-        "testdata before 1.12.0 of 2018-09-07 (duglin/kubernetes@a6eb49f0dc9a)",
-        "v1.12-beta_2018-09-07",
-        exact=False,
-    ),
-    Source(14, "testdata of 1.14.10 (yifengyou/kubernetes-1.14.0@76823b01d277)", "v1.14.10_fork"),
-    Source(19, "testdata of 1.19.1 (zhouxin36/kubernetes-1.19@44483ccdf6ba)", "v1.19.1_fork"),
-    Source(20, "API server 1.20.2", generation="1.20"),
-    Source(21, "testdata of 1.21.0-beta.1 (wangchanggan/kubernetes@16c47f46146f)", "v1.21-beta1_fork", exact=False),
-    Source(28, "testdata of 1.28.0 (renoce/kubernetes-1.28.0-read@a72d3c4b5111)", "v1.28.0_fork"),
-    Source(34, "API server 1.34.4; testdata of 1.34.4 for feature gates", "v1.34.4", generation="1.34"),
-)
+    Source(8, "1.8.0-alpha", None, "cosmoskitten/kubernetes@a64eeb47f6ed of 2017-08-28", exact=False),
+    Source(12, "1.12.0-beta", None, "duglin/kubernetes@a6eb49f0dc9a of 2018-09-07", exact=False),
+    Source(14, "1.14.10", None, "yifengyou/kubernetes-1.14.0@76823b01d277"),
+    Source(16, "1.16.15"), Source(17, "1.17.17"), Source(18, "1.18.20"), Source(19, "1.19.16"),
+    Source(20, "1.20.15", "1.20"), Source(21, "1.21.14"), Source(22, "1.22.17"), Source(23, "1.23.17"),
+    Source(24, "1.24.17"), Source(25, "1.25.16"), Source(26, "1.26.15"), Source(27, "1.27.16"),
+    Source(28, "1.28.15"), Source(29, "1.29.14"), Source(30, "1.30.14"), Source(31, "1.31.14"),
+    Source(32, "1.32.11"), Source(33, "1.33.7"), Source(34, "1.34.4", "1.34"), Source(35, "1.35.0"),
+    Source(36, "1.36.0"),
+)  # fmt: skip
 
 
 def live(generation: Generation) -> list[dict[str, Any]]:
@@ -179,22 +176,25 @@ def spans(present: Sequence[bool], minors: Sequence[int]) -> Iterator[tuple[int,
 
 def write(folder: Path) -> None:
     """Gather everything and write the file."""
-    minors, every, gated = [one.minor for one in SOURCES], dict[Row, set[int]](), set[Row]()
+    minors, every, gated = [one.minor for one in SOURCES], dict[Row, set[int]](), dict[Row, set[int]]()
     for source in SOURCES:
-        items = items_of(live(source.generation)) if source.generation else published(folder / source.folder)
-        mine = {row for item in items for row in rows(item)}
+        files = folder / f"v{source.release}"
+        mine = {row for item in published(files) for row in rows(item)}
         for row in mine:
             every.setdefault(row, set()).add(source.minor)
-        if source.folder and source.generation:
-            told = {row for item in published(folder / source.folder) for row in rows(item)}
-            if told != mine:
-                raise SystemExit(f"{source.told} differ: {sorted(told ^ mine)}")
-            gated = {row for item in _read(folder / source.folder / _GATED) for row in rows(item)} - mine
-    out = list[dict[str, Any]]()
-    for row, known in every.items():
-        for since, until in spans([minor in known for minor in minors], minors):
-            out.append(_entry(row, since, until))
-    out += [{**_entry(row, minors[-1], minors[-1]), "gated": True} for row in gated]
+        if source.generation:
+            made = {row for item in items_of(live(source.generation)) for row in rows(item)}
+            if made != mine:
+                raise SystemExit(f"{source.told} differ: {sorted(made ^ mine)}")
+        if (files / _GATED).exists():
+            for row in {row for item in _read(files / _GATED) for row in rows(item)} - mine:
+                gated.setdefault(row, set()).add(source.minor)
+    out = [
+        {**_entry(row, since, until), **({"gated": True} if some is gated else {})}
+        for some in (every, gated)
+        for row, known in some.items()
+        for since, until in spans([minor in known for minor in minors], minors)
+    ]
     out.sort(
         key=lambda one: json.dumps([one["kind"], one.get("namespace", ""), one["name"], _ORDER.index(one["part"]), one])
     )

@@ -65,11 +65,12 @@ def test_anonymous_may_ask_only_how_the_server_is_since_1_14() -> None:
     [
         (Version(1, 34), 34, True),
         (Version(1, 20), 20, True),
-        (Version(1, 21), 21, False),  # known as it was before its release
-        (Version(1, 25), 21, False),
-        (Version(1, 36), 34, False),
+        (Version(1, 25), 25, True),
+        (Version(1, 12), 12, False),  # known as it was before its release
+        (Version(1, 15), 14, False),
+        (Version(1, 40), 36, False),
         (Version(1, 3), 8, False),
-        (None, 34, True),
+        (None, 36, True),
     ],
 )
 def test_the_nearest_known_version_stands_in_and_says_so(version: Version | None, minor: int, exact: bool) -> None:

@@ -133,7 +133,7 @@ class Known(Struct, frozen=True):
 
 _OLDEST: Final = 14
 # What versions after the newest known one add to roles of Kubernetes' own, by group and resource or by path; read from
-# code and testdata between 1.34 and 1.37.
+# code between 1.36 and 1.37.
 LATER: Final = frozenset(
     {
         ("certificates.k8s.io", "clustertrustbundles"),
