@@ -138,7 +138,10 @@ def test_lists_that_do_not_tell_which_is_later_are_both_taken(tmp_path: Path, ag
     [
         ([thing("ClusterRoleBinding", "cluster-admin"), thing("ClusterRoleBinding", "x")], {"ClusterRoleBinding"}),
         ([thing("ClusterRoleBinding", "x")], set()),  # every cluster has cluster-admin: this is a part
-        ([thing("Pod", "a", "x"), thing("Pod", "b", "y")], {"Pod"}),
+        ([thing("Pod", "a", "x"), thing("Pod", "b", "kube-system")], {"Pod"}),
+        ([thing("Pod", "a", "x"), thing("Pod", "b", "kube-system"), thing("Service", "c", "x")], {"Pod", "Service"}),
+        ([thing("Pod", "a", "x"), thing("Pod", "b", "y")], set()),  # `kubectl get -f` of somebody's manifests
+        ([thing("Pod", "a", "x"), thing("Service", "b", "kube-system")], set()),
         ([thing("Pod", "a", "x"), thing("Pod", "b", "x")], set()),  # may be one namespace
     ],
 )
@@ -255,7 +258,10 @@ def test_objects_of_a_wrong_form_are_none(tmp_path: Path, hostile: str) -> None:
 
 def huge(tmp_path: Path, count: int, *, pretty: bool) -> tuple[Path, str]:
     """A list too large to be decoded at once, as kubectl or the collector writes it."""
-    items = [thing("Pod", f"n{n}", f"ns{n % 3}", note=f'"}},\n{{" {n} ' + "x" * 2_300) for n in range(count)]
+    items = [
+        thing("Pod", f"n{n}", ("a", "b", "kube-system")[n % 3], note=f'"}},\n{{" {n} ' + "x" * 2_300)
+        for n in range(count)
+    ]
     if pretty:
         text = kubectl(*items)
     else:

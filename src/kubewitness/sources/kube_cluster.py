@@ -3,8 +3,8 @@
 Objects come one a document, or as a list of any kind around them. The same object twice (a dump of `all` beside one of
 pods) counts once, the later resourceVersion of it. Of which kinds the evidence holds *all* objects is what makes an
 absence mean something: a list over the whole cluster says so by its kind (`PodList`, written by the API server) or by
-its archive; a `List` of kubectl may be of one namespace, and does not, unless its objects lie in several namespaces or
-in none.
+its archive; a `List` of kubectl may be of one namespace, and does not, unless objects of a kind lie in several
+namespaces, that of the system among them: then somebody asked for all.
 
 What is no object is a failure only where the item holds some; items that hold none are left to others.
 """
@@ -39,6 +39,7 @@ _CLOSED = re.compile(
 _RECORD: Final = msgspec.json.Decoder(Record)
 # Objects that every cluster has: a list without them is a part.
 _WITNESS: Final = {"ClusterRole": "cluster-admin", "ClusterRoleBinding": "cluster-admin", "Namespace": "kube-system"}
+_SYSTEM: Final = "kube-system"
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,4}\.\d{1,6}[\w.+-]{0,80}")
 _ARCHIVED: Final = "cluster/version.json"
 _WEIGHT: Final = ("conditions", "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
@@ -248,17 +249,20 @@ class _Reader:
             return set() if not own or refused or part else {own}
         if not kind:
             return set()  # manifests, single objects
+        spread = dict[str, set[str]]()
+        for one in found:
+            spread.setdefault(one.kind, set()).add(one.namespace)
+        # One list over several namespaces, that of the system among them: it was asked for with -A, each of its kinds.
+        everywhere = any(len(places) > 1 and _SYSTEM in places for places in spread.values())
         out = set[str]()
-        for one in {own, *(found_.kind for found_ in found)} - {""}:
-            some = [found_ for found_ in found if found_.kind == one]
-            places = {found_.namespace for found_ in some}
-            witness = _WITNESS.get(one)
-            if one in _CLUSTER_WIDE:
-                whole = witness is None or any(found_.name == witness for found_ in some)
+        for one_kind in {own, *spread} - {""}:
+            if one_kind in _CLUSTER_WIDE:
+                witness = _WITNESS.get(one_kind)
+                whole = witness is None or any((it.kind, it.name) == (one_kind, witness) for it in found)
             else:
-                whole = len(places) > 1
-            if whole and (some or own == one):
-                out.add(one)
+                whole = everywhere
+            if whole and (one_kind in spread or own == one_kind):
+                out.add(one_kind)
         return out
 
 
