@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kubewitness.detect.host.firewall import unprotected_families
 from kubewitness.model.evidence import ParseFailure
 from kubewitness.model.host import Firewall
 from kubewitness.sources.host.formats import BY_KIND
+from kubewitness.sources.host.packet_filter import unprotected_families
 from tests.corpus import CORPUS, needs_corpus
 from tests.sources.host.reading import context, folder, lines, only
 

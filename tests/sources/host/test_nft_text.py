@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubewitness.detect.host.firewall import unprotected_families
 from kubewitness.model.evidence import ParseFailure
 from kubewitness.model.host import Firewall
 from kubewitness.sources.host.context import Context
 from kubewitness.sources.host.formats import BY_KIND
+from kubewitness.sources.host.packet_filter import unprotected_families
 from tests.sources.host.reading import context, folder, lines, only
 
 RULESET = """\

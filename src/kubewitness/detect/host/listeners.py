@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubewitness.detect.host.finding import HostFinding
-from kubewitness.detect.host.firewall import unprotected_families
 from kubewitness.detect.host.stating import state
 from kubewitness.model.host import Host, Socket
+from kubewitness.sources.host.packet_filter import unprotected_families
 
 _ALL = frozenset({"*", "0.0.0.0", "::", "[::]"})  # noqa: S104 - to be recognised
 _KUBELET, _READ_ONLY = 10250, 10255
