@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from kubewitness.posture.reading import nodes, text
 from tests.cli.test_collect_cluster import answers
 from tests.kube.fake import calls, fake_kubectl
 from tests.report.check.sample import info
+from tests.sources.test_kube_cluster import MANIFEST
 
 RBAC = "rbac.authorization.k8s.io/v1"
 KIND = "ClusterRoleBinding"
@@ -243,6 +246,64 @@ def test_scopes_files_and_ids_are_completed() -> None:
     assert {"cluster", "node", "fleet"} <= set(words)
     assert [one.value for one in completion.get_completions(["check", "--check"], "access/")] == ["access/grant"]
     assert command.name == "check"
+
+
+def module(monkeypatch: pytest.MonkeyPatch, name: str, **functions: Any) -> None:
+    made = ModuleType(name)
+    for key, function in functions.items():
+        setattr(made, key, function)
+    monkeypatch.setitem(sys.modules, name, made)
+
+
+def test_machines_like_one_are_asked_for_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def like(snapshot: Snapshot, name: str) -> list[Result]:
+        asked.append(name)
+        return [Result("fail", "node/b", "kubelet", Text("set alike", "配置相同"))]
+
+    module(monkeypatch, "kubewitness.posture.fleet.like", like=like)
+    collector = MANIFEST.replace("kubewitness-cluster/1", "kubewitness-node/1")
+    for name in ("a", "b"):
+        top = Path("in", f"kubewitness-{name}")
+        (top / "[root]/etc").mkdir(parents=True)
+        (top / "[root]/etc/hostname").write_text(f"{name}\n")
+        (top / "live_response/process").mkdir(parents=True)
+        (top / "live_response/process/processes.jsonl").write_text('{"pid":1,"name":"init","argv":["/sbin/init"]}\n')
+        (top / "manifest.jsonl").write_text((collector % ("", "")).replace('"blue"', f'"{name}"'))
+    ran = run("fleet", "--like", "a", "in", "--format", "json")
+    report = json.loads(ran.stdout)
+    assert asked == ["a"]
+    assert ("checks/fleet/like", "fail", "high") in [
+        (one["check"], one["status"], one["severity"]) for one in report["results"]
+    ]
+    assert "checks/fleet/like" in [one["id"] for one in report["checks"]]
+    missing = run("fleet", "--like", "c", "in")
+    assert (missing.exit_code, "which has: a, b" in missing.stderr) == (2, True)
+
+
+def test_to_be_like_a_machine_there_have_to_be_archives() -> None:
+    ran = run("node", "--like", "a")
+    assert (ran.exit_code, "goes with the archives" in ran.stderr) == (2, True)
+
+
+def test_only_what_is_named_is_probed_and_nothing_else_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def probe(addresses: tuple[str, ...]) -> list[Result]:
+        asked.extend(addresses)
+        return [
+            Result("fail", f"node/{one}", one, Text("200 without a credential", "无凭据得到 200")) for one in addresses
+        ]
+
+    module(monkeypatch, "kubewitness.cli.check_probe", probe=probe)
+    monkeypatch.setenv("KUBECONFIG", "/somewhere")
+    monkeypatch.setattr("kubewitness.cli.check.ask_cluster", lambda *_: pytest.fail("asked the API server"))
+    ran = run("--probe", "127.0.0.1:10250")
+    assert asked == ["127.0.0.1:10250"]
+    assert ran.exit_code == 1
+    assert "1 failed: 1 critical" in ran.stdout
+    assert "200 without a credential" in ran.stdout
 
 
 # -- live --------------------------------------------------------------------------------------------------------------

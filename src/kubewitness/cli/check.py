@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Final, get_args
 
@@ -22,7 +23,7 @@ from kubewitness.cli.main import FINDINGS, INCOMPLETE, USAGE, context_settings
 from kubewitness.cli.output import check_writable, is_stdout, screen, to_file, to_stdout
 from kubewitness.cli.session import Session, language_of, now
 from kubewitness.evidence.opening import anything_there
-from kubewitness.incident.assess import Options, accepted, assess, since, wanted
+from kubewitness.incident.assess import Options, accepted, assess, nothing, probed, since, wanted
 from kubewitness.kube.interface import ApiError
 from kubewitness.model.errors import ContentError, EvidenceError, UsageError
 from kubewitness.model.judgement import SEVERITIES, Severity
@@ -49,6 +50,8 @@ Examples:
   kubewitness check dump.json --format html --output check.html --lang zh
   kubewitness check manifests/ --severity high --format sarif --output check.sarif
   kubewitness check fleet node-*.tar.zst
+  kubewitness check fleet --like node2 node-*.tar.zst # is any other machine like this one?
+  kubewitness check --probe 192.0.2.7:10250           # from outside, without a credential
   kubewitness check dump.json --format json -o before.json
   kubewitness check dump.json --baseline before.json --waivers accepted.yml
 
@@ -147,6 +150,15 @@ class _Asked:
     "--kubernetes-version", "version", default="", metavar="VERSION",
     help="Of the API server, such as 1.31, where the evidence does not tell it.",
 )  # fmt: skip
+@click.option(
+    "--like", default="", metavar="NODE",
+    help="Which other machines are set like this one in what fails on it? Needs the archives of all.",
+)  # fmt: skip
+@click.option(
+    "--probe", "addresses", multiple=True, metavar="HOST[:PORT]",
+    help="Also ask this address from here, without a credential, whether it lets strangers in. May be repeated. "
+    "Only what you name is asked; name nothing that is not yours.",
+)  # fmt: skip
 @click.option("--list", "listing", is_flag=True, help="List all checks with their ids; nothing is checked.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path), metavar="FILE", help="Instead of kubectl's own choice.")
 @click.option("--context", "kube_context", default="", metavar="NAME", help="The context to use.")
@@ -156,7 +168,8 @@ class _Asked:
 def check(
     session: Session, *, targets: tuple[str, ...], form: str, output: Path | None, language: Language | None,
     groups: tuple[Group, ...], checks: tuple[str, ...], minimum: Severity, everything: bool, baseline: Path | None,
-    waivers: Path | None, version: str, listing: bool, kubeconfig: Path | None, kube_context: str, kubectl: str,
+    waivers: Path | None, version: str, like: str, addresses: tuple[str, ...], listing: bool,
+    kubeconfig: Path | None, kube_context: str, kubectl: str,
     quiet: bool,
 ) -> int:  # fmt: skip
     """Check how a cluster and its nodes are set: what would let an intruder in, and what to do about it.
@@ -169,20 +182,27 @@ def check(
     chosen = language or language_of(os.environ)
     options = Options(
         groups=tuple(groups), checks=tuple(checks), now=now(), version=_version(version),
-        exclude=tuple(one for one in (output, baseline, waivers) if one),
+        exclude=tuple(one for one in (output, baseline, waivers) if one), like=like,
     )  # fmt: skip
     if listing:
         return _list(options, targets, chosen, form)
     connection = Connection(kubeconfig, kube_context, kubectl)
-    asked = _asked(targets, connection, chosen, quiet=quiet)
+    asked = None if addresses and not targets else _asked(targets, connection, chosen, quiet=quiet)
+    if like and not (asked and asked.paths):
+        raise UsageError(
+            "--like goes with the archives of the machines: kubewitness check fleet --like NODE ARCHIVE..."
+        )
     if output:
         check_writable(output)
     rules = _waivers(waivers)
     before = _baseline(baseline)
-    options = replace(options, scopes=(asked.scope,) if asked.scope else (), live=not asked.paths)
+    if asked:
+        options = replace(options, scopes=(asked.scope,) if asked.scope else (), live=not asked.paths)
     gc.disable()  # millions of parts of documents, none of them in a circle: looking for circles takes most of the time
     try:
-        report = _report(asked, options, connection, chosen, quiet=quiet)
+        report = _report(asked, options, connection, chosen, quiet=quiet) if asked else nothing(options)
+        if addresses:
+            report = probed(report, import_module("kubewitness.cli.check_probe").probe(addresses))
     except ApiError as error:
         click.echo(error.told.in_(chosen), err=True)
         return USAGE if isinstance(error, UsageError) else INCOMPLETE

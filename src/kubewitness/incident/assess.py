@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,11 +14,13 @@ from msgspec.structs import replace
 from kubewitness import __version__
 from kubewitness.evidence.opening import Source, walk
 from kubewitness.model.cluster import NOT_SERVED, Cluster
+from kubewitness.model.errors import UsageError
 from kubewitness.model.evidence import EvidenceItem, Note, Place
-from kubewitness.model.posture import SCHEMA_VERSION, CheckInfo, Group, PostureReport, Result, Scope, Where
+from kubewitness.model.posture import SCHEMA_VERSION, CheckInfo, Group, PostureReport, Remedy, Result, Scope, Where
+from kubewitness.model.text import Text
 from kubewitness.posture import baseline, waivers
 from kubewitness.posture.catalogue import catalogue
-from kubewitness.posture.check import Machine, Snapshot, ranked, run
+from kubewitness.posture.check import Machine, Snapshot, named, ranked, run
 from kubewitness.posture.registry import CHECKS
 from kubewitness.sources.host.hosts import read_hosts
 from kubewitness.sources.kube_cluster import read_cluster
@@ -70,7 +73,10 @@ def assess(
     chosen = [check for check in CHECKS if wanted(infos[check.id], options)]
     progress("judge")
     results = run(chosen, infos, snapshot)
-    named = [infos[check.id] for check in chosen]
+    if options.like:
+        results = ranked((*results, *_named(_like(snapshot, options.like), infos, LIKE)))
+    asked = [infos[check.id] for check in chosen]
+    asked += [LIKE] if options.like and LIKE.id not in infos else []
     kinds = {**machines.items, **objects.items}
     unknown = [Note(Place(one.name, 0, 0), _UNKNOWN) for one in everything if not (one.name in kinds or one.error)]
     report = PostureReport(
@@ -80,7 +86,7 @@ def assess(
         tuple(machine.target for machine in snapshot.machines),
         cluster.name if cluster else "",
         cluster.version if cluster else "",
-        tuple(named),
+        tuple(asked),
         results,
         items=tuple(_item(one, kinds) for one in everything),
         notes=(*machines.notes, *objects.notes, *unknown[:_NOTES]),
@@ -91,6 +97,31 @@ def assess(
     )
     return by_member(report) if options.live else report
 
+
+LIKE = CheckInfo(
+    "checks/fleet/like",
+    Text("Machines like the one that was named", "与指定节点情况相同的节点"),
+    Text(
+        "What let an intruder into one machine lets the next one into every machine that is set alike.",
+        "入侵者利用某个节点的配置得手后，配置相同的节点同样可以被入侵。",
+    ),
+    "high",
+    "fleet",
+    "fleet",
+    Remedy(Text("Mend on these machines what is mended on the first", "在这些节点上做同样的修复")),
+)
+PROBED = CheckInfo(
+    "checks/nodes/probe",
+    Text("An address answers without a credential", "地址无需凭据即可访问"),
+    Text(
+        "What was asked from here without a credential, every scanner asks: the answer is what an intruder gets.",
+        "此处不带凭据发出的请求，任何扫描者都能发出；得到的应答就是入侵者能得到的。",
+    ),
+    "critical",
+    "nodes",
+    "node",
+    Remedy(Text("Close the port to strangers and require a credential", "封闭该端口并要求提供凭据")),
+)
 
 _UNKNOWN = "nothing in it that a check could read"
 _NOTES = 200
@@ -144,8 +175,33 @@ def since(report: PostureReport, before: PostureReport, name: str) -> PostureRep
 def with_results(report: PostureReport, infos: Sequence[CheckInfo], results: Sequence[Result]) -> PostureReport:
     """The report with further results, of checks that are asked for by name."""
     known = {info.id for info in report.checks}
-    added = tuple(info for info in infos if info.id not in known)
+    added = tuple(catalogue().get(info.id, info) for info in infos if info.id not in known)
     return replace(report, checks=(*report.checks, *added), results=ranked((*report.results, *results)))
+
+
+def probed(report: PostureReport, results: Iterable[Result]) -> PostureReport:
+    """The report with what a probe found."""
+    return with_results(report, [PROBED], list(_named(results, catalogue(), PROBED)))
+
+
+def nothing(options: Options) -> PostureReport:
+    """A report without evidence, for what is only probed."""
+    now = options.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return PostureReport(SCHEMA_VERSION, f"kubewitness {__version__}", now, (), "", "", (), ())
+
+
+def _named(results: Iterable[Result], infos: Mapping[str, CheckInfo], default: CheckInfo) -> Iterator[Result]:
+    """Results of what is asked for by name, with what the engine adds to others."""
+    for one in results:
+        yield from named(infos.get(one.check) or infos.get(default.id) or default, [one])
+
+
+def _like(snapshot: Snapshot, name: str) -> Iterable[Result]:
+    if name not in {machine.host.name for machine in snapshot.machines}:
+        known = ", ".join(sorted(machine.host.name for machine in snapshot.machines)[:20]) or "none"
+        raise UsageError(f"--like {name!r}: no such machine in the evidence, which has: {known}")
+    found: Iterable[Result] = import_module("kubewitness.posture.fleet.like").like(snapshot, name)
+    return found
 
 
 def wanted(info: CheckInfo, options: Options) -> bool:
