@@ -58,7 +58,7 @@ def anonymous_auth(component: Component, snapshot: Snapshot) -> Iterator[Result]
         yield passed(component, said(given), given.where)
     elif given.truth is None:
         yield unresolved(component, given)
-    elif (mode := component.ask("authorization-mode", "AlwaysAllow")) and mode.value.lower() == "alwaysallow":
+    elif _allows_all(component):
         yield passed(
             component,
             said(given),
@@ -70,6 +70,11 @@ def anonymous_auth(component: Component, snapshot: Snapshot) -> Iterator[Result]
         )
     else:
         yield _open(component, snapshot, said(given), given.where)
+
+
+def _allows_all(component: Component) -> bool:
+    mode, config = component.ask("authorization-mode", "AlwaysAllow"), component.ask("authorization-config")
+    return mode is not None and mode.value.lower() == "alwaysallow" and not (config and config.is_set)
 
 
 def _configured(component: Component, snapshot: Snapshot, document: Document) -> Iterator[Result]:
@@ -114,9 +119,9 @@ def _open(component: Component, snapshot: Snapshot, observed: Text, where: Where
     old = component.before(_LIMITED)
     if old is False and component.start.distribution == "":
         reason = Text(
-            "nothing more than Kubernetes' own pages is granted to them; this version can limit them to the health paths"
+            "nothing more than Kubernetes' own pages is granted to them; this version can limit them to health paths"
             if known
-            else "what is granted to them is not in the evidence; this version can limit them to the health paths",
+            else "what is granted to them is not in the evidence; this version can limit them to health paths",
             "RBAC 未授予其超出 Kubernetes 默认页面的权限；此版本可将匿名请求限制在健康检查路径上"
             if known
             else "证据中没有其被授予的权限；此版本可将匿名请求限制在健康检查路径上",

@@ -92,7 +92,7 @@ def insecure_port(component: Component, _: Snapshot) -> Iterator[Result]:
         yield unknown(
             component,
             Text(
-                "neither the flag nor the version is known: until 1.19 the port is open unless --insecure-port=0 stands",
+                "neither the flag nor the version is known: up to 1.19 the port is open unless --insecure-port=0",
                 "参数和版本均未知：1.19 及更早版本中，除非指定 --insecure-port=0，否则该端口是打开的",
             ),
             component.start.where,

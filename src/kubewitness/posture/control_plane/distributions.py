@@ -35,10 +35,14 @@ _OWN: Final[dict[Program, dict[str, str]]] = {
         "kubelet-certificate-authority": "tls/server-ca.crt", "service-account-lookup": "true",
     },
     "kube-controller-manager": {
-        "bind-address": "127.0.0.1", "port": "0", "profiling": "false", "use-service-account-credentials": "true",
+        "bind-address": "127.0.0.1", "address": "127.0.0.1", "profiling": "false",
+        "use-service-account-credentials": "true",
     },
-    "kube-scheduler": {"bind-address": "127.0.0.1", "port": "0", "profiling": "false"},
+    "kube-scheduler": {"bind-address": "127.0.0.1", "address": "127.0.0.1", "profiling": "false"},
 }  # fmt: skip
+
+_ENCRYPTION: Final = "/var/lib/rancher/k3s/server/cred/encryption-config.json"
+_REPLACED: Final = {"authorization-config": "authorization-mode", "authentication-config": "anonymous-auth"}
 
 
 def k3s(host: Host) -> Iterator[Start]:
@@ -70,9 +74,21 @@ def k3s(host: Host) -> Iterator[Start]:
         named = f"{program}-arg"
         said = [Word(f"--{text}", at) for text, at in (*_in_files(host.files, named), *_in_words(words, named))]
         flags = {name: Flag(name, value, where) for name, value in own.items()}
-        # Each of these replaces what K3s sets itself.
-        flags |= flags_of(said)
+        if program == "kube-apiserver" and _encrypts(host.files, words):
+            flags["encryption-provider-config"] = Flag("encryption-provider-config", _ENCRYPTION, where)
+        told = flags_of(said)  # each of these replaces what K3s sets itself
+        for config, replaced in _REPLACED.items():
+            if config in told:
+                flags.pop(replaced, None)
+        flags |= told
         yield Start(program, host.name, "process" if process else "unit", where, flags, shown, distribution="K3s")
+
+
+def _encrypts(files: Sequence[HostFile], words: Sequence[Word]) -> bool:
+    """Whether K3s is told to encrypt Secrets, by a file of its own making."""
+    if any(word.text in {"--secrets-encryption", "--secrets-encryption=true"} for word in words):
+        return True
+    return any(text == "true" for text, _ in _in_files(files, "secrets-encryption"))
 
 
 def _in_words(words: Sequence[Word], named: str) -> Iterator[tuple[str, Where]]:
@@ -91,9 +107,10 @@ def _in_files(files: Sequence[HostFile], named: str) -> Iterator[tuple[str, Wher
         value = document.value if document else None
         for key in (named, f"{named}+"):
             found = value.get(key) if isinstance(value, dict) else None
-            for position, one in enumerate([found] if isinstance(found, str) else found or ()):
-                if isinstance(one, str) and document is not None:
-                    yield one, document.at(key, position)
+            listed = found if isinstance(found, list) else [found]
+            for position, one in enumerate(listed):
+                if isinstance(one, str | bool) and document is not None:
+                    yield str(one).lower() if isinstance(one, bool) else one, document.at(key, position)
 
 
 def microk8s(host: Host) -> Iterator[Start]:

@@ -25,6 +25,7 @@ from kubewitness.posture.control_plane.yaml_text import read
 
 _PORTS: Final = {"kube-controller-manager": "10252", "kube-scheduler": "10251"}
 _INSECURE_GONE: Final = 23
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 (what others bind to)
 _PROXY: Final = "kube-proxy"
 _CONFIG: Final = "config.conf"
 _METRICS: Final = "metricsBindAddress"
@@ -71,14 +72,17 @@ def insecure_metrics_port(component: Component, _: Snapshot) -> Iterator[Result]
         yield passed(component, said(given), given.where)
     else:
         number = given.value if given.is_set else _PORTS[component.program]
-        asked = component.ask("address", "0.0.0.0")
-        address = asked.value if asked else "0.0.0.0"
+        asked = component.ask("address", _EVERYWHERE)
+        address = asked.value if asked else _EVERYWHERE
         text = Text(
             f"plain HTTP on {address}:{number} without authentication",
             f"在 {address}:{number} 上提供没有身份认证的明文 HTTP",
         )
         where = (given.where, *((asked.where,) if asked and asked.is_set else ()))
-        yield told(component, text, wanted("--port=0"), *where)
+        if is_loopback(address):
+            yield passed(component, text, *where)
+        else:
+            yield told(component, text, wanted("--port=0"), *where)
 
 
 def _unknown(component: Component) -> Result:
@@ -91,7 +95,7 @@ def _unknown(component: Component) -> Result:
 
 def bind_address(component: Component, _: Snapshot) -> Iterator[Result]:
     """Where the port with authentication listens."""
-    given = component.ask("bind-address", "0.0.0.0")
+    given = component.ask("bind-address", _EVERYWHERE)
     off = component.ask("secure-port")
     if given is None:
         yield unseen(component, "bind-address")
