@@ -167,6 +167,25 @@ class KernelModule(Struct, frozen=True):
     flags: str = ""  # taint flags as /proc/modules writes them: "(OE)"
 
 
+class KeyFile(Struct, frozen=True):
+    """A file that holds a credential and was therefore not copied."""
+
+    path: str
+    place: Place  # in the manifest that says so
+    sha256: str = ""
+    subjects: str = (
+        ""  # of the certificates in it, as openssl prints them: "subject=O = a, CN = b; issuer=…; notAfter=…"
+    )
+
+
+class Address(Struct, frozen=True):
+    """An address of one of the machine's own interfaces."""
+
+    interface: str
+    address: str  # without its length
+    place: Place
+
+
 class HostFile(Struct, frozen=True):
     """A file of the machine, whole."""
 
@@ -193,3 +212,6 @@ class Host(Struct):
     boot_id: str = ""
     collected: str = ""  # RFC 3339 UTC, when a collector began
     sources: dict[str, str] = {}  # evidence item → what it was read as: "processes", "sockets", "kubelet log", ...
+    keys: list[KeyFile] = []
+    addresses: list[Address] = []  # empty: nobody listed them
+    copied: list[FileEntry] = []  # files that a collector copied: their modes and owners as they were

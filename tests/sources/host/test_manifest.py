@@ -265,3 +265,11 @@ def test_an_archive_is_proved_with_the_sum_that_its_collector_printed(tmp_path: 
     assert proof.collected == HEADER.started
     (changed,) = read(tmp_path, {**members, "[root]/tmp/notes": b"other\n", "[root]/x": b"new"}).proofs
     assert changed.differences == 2
+
+
+def test_a_machine_knows_which_files_held_keys_and_were_left_out_for_that(tmp_path: Path) -> None:
+    told = "subject=O = system:nodes, CN = system:node:n1; notAfter=Nov 22 10:21:47 2027 GMT"
+    key = Omitted("/var/lib/kubelet/pki/k.pem", "holds a private key and is never copied", 9, "a" * 64, told)
+    other = Omitted("/opt/big", "larger than what is recovered", 9, "b" * 64)
+    [host] = read(tmp_path, whole(key, other)).hosts
+    assert [(one.path, one.sha256, one.subjects) for one in host.keys] == [(key.path, key.sha256, told)]

@@ -20,6 +20,7 @@ from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.opening import Source
 from kubewitness.model.collection import MANIFEST, PROCESSES, Command, End, Header, Item
 from kubewitness.model.evidence import Note, ParseFailure, Place
+from kubewitness.model.host import KeyFile
 
 KIND: Final = "manifest"
 RECORDS: Final = "process records"
@@ -36,6 +37,7 @@ class Collection(Struct, frozen=True):
     Attributes:
         items: By path below the archive's top folder.
         omitted: How often each reason was given for leaving something out.
+        keys: Files that hold credentials and were left out.
         end: None if the manifest was cut off before its last line.
     """
 
@@ -46,6 +48,7 @@ class Collection(Struct, frozen=True):
     omitted: dict[str, int]
     end: End | None
     end_place: Place
+    keys: tuple[KeyFile, ...] = ()
 
     @property
     def top(self) -> str:

@@ -22,6 +22,7 @@ from kubewitness.evidence.opening import Source
 from kubewitness.model.collection import MANIFEST, PROCESSES
 from kubewitness.model.evidence import ArchiveProof, Note, ParseFailure, Place
 from kubewitness.model.host import (
+    Address,
     Component,
     CronEntry,
     FileEntry,
@@ -329,12 +330,15 @@ class _Machine:
             host.schedules.append(fact)
         elif isinstance(fact, KernelModule):
             host.modules.append(fact)
+        elif isinstance(fact, Address):
+            host.addresses.append(fact)
         elif isinstance(fact, HostFile):
             self._printed.append(fact)
         elif isinstance(fact, Descriptors):
             self._owners.add(fact)
         elif isinstance(fact, Collection):
             self.collections.append(fact)
+            host.keys += fact.keys
         elif isinstance(fact, Membership):
             known = self._groups.get(fact.pid)
             if known is None or (fact.container and not known.container):

@@ -6,6 +6,7 @@ filter was asked and said nothing is knowledge, that the program was not there i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +16,7 @@ import msgspec
 from kubewitness.evidence.failures import unreadable
 from kubewitness.model.collection import FORMAT, Command, End, Header, Item, Omitted, Record
 from kubewitness.model.evidence import ParseFailure, Place
+from kubewitness.model.host import KeyFile
 from kubewitness.sources.host.collected import KIND, Collection, decoded_line
 from kubewitness.sources.host.context import Context, Misfits
 from kubewitness.sources.host.interface import Format
@@ -22,7 +24,10 @@ from kubewitness.sources.host.interface import Format
 MAX_ITEMS: Final = 200_000
 _COMMANDS: Final = 5_000
 _REASONS: Final = 100
+_KEYS: Final = 2_000
+_SUBJECTS: Final = 4_000  # characters
 _MAX_LINE: Final = 256 * 1024
+_CREDENTIAL: Final = re.compile("private key|credentials")
 _RECORD: Final = msgspec.json.Decoder(Record)
 
 
@@ -35,6 +40,7 @@ class _Read:
         self.items: dict[str, Item] = {}
         self.commands: list[tuple[Command, Place]] = []
         self.omitted: dict[str, int] = {}
+        self.keys: list[KeyFile] = []
         self.end: End | None = None
         self.over = 0
 
@@ -59,6 +65,8 @@ class _Read:
         elif isinstance(record, Omitted):
             reason = record.reason if record.reason in self.omitted or len(self.omitted) < _REASONS else "other"
             self.omitted[reason] = self.omitted.get(reason, 0) + 1
+            if _CREDENTIAL.search(record.reason) and len(self.keys) < _KEYS:
+                self.keys.append(KeyFile(record.path[:4096], place, record.sha256[:64], record.subject[:_SUBJECTS]))
         else:
             self.end = record
             self.end_place = place
@@ -94,7 +102,7 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[Colle
     context.clock.collected = context.clock.collected or moment(header.started)
     yield Collection(
         header, manifest.place, manifest.items, tuple(manifest.commands), manifest.omitted, manifest.end,
-        manifest.end_place,
+        manifest.end_place, tuple(manifest.keys),
     )  # fmt: skip
 
 
