@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from kubewitness.model.document import Document
 from kubewitness.model.incident import Evidence, Finding, Incident, RootCause
+from kubewitness.report.reading import to_read
 from range.labels import Labels
 from range.score_row import Accusation, Row, Share, add
 from range.script import ExpectedIncident, Script
@@ -72,7 +73,7 @@ def score(name: str, script: Script, labels: Labels, report: Document) -> Scored
         too_many=len(nobodys),
         benign_high=len(false) if script.kind == "benign" else 0,
         accused=len(false) if script.kind == "attack" else 0,
-        evidence=len({piece for incident in report.incidents for piece in _cited(incident)}),
+        evidence=max((len(to_read(incident)) for incident in report.incidents), default=0),
         accusations=tuple(_accusations(nobodys, false)),
     )
     return Scored(add(row, surplus), tuple(remarks))
@@ -257,12 +258,6 @@ def _evidence(incident: Incident) -> Iterator[Evidence]:
     for cited in (incident.root_causes, incident.steps, incident.secrets):
         for part in cited:
             yield from part.evidence
-
-
-def _cited(incident: Incident) -> Iterator[tuple[str, int, int, str]]:
-    """What is cited, told apart by its place: one event that proves two claims is read once."""
-    for evidence in _evidence(incident):
-        yield evidence.item, evidence.line, evidence.offset, evidence.audit_id
 
 
 def _addresses(words: Iterable[str], labels: Labels) -> frozenset[str]:

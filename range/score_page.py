@@ -57,7 +57,7 @@ _LEGEND = """\
 - too many, too few: incidents that are nobody's; incidents in the log that were not found.
 - benign high: findings of severity high or critical on a benign scenario; accused: such findings on an attack that cite
   requests of benign actors and none of an intruder.
-- evidence: distinct pieces of evidence cited by the incidents, which is what a person has to read.
+- evidence: records that a person has to read to check the chain, as the page lists them; the most of any incident.
 - An incident that was not found has every answer wrong. `-` is not asked. Percentages are rounded down.
 """
 

@@ -43,7 +43,7 @@ class Row(Struct, frozen=True):
     too_few: int = 0  # expected incidents that the audit log shows and that were not found
     benign_high: int = 0  # findings of severity high or above on a benign scenario
     accused: int = 0  # on an attack: findings of severity high or above that cite only benign actors' requests
-    evidence: int = 0  # distinct pieces of evidence that the incidents cite: what a person has to read
+    evidence: int = 0  # records to be read to check a chain, the most of any incident
     needs_host_evidence: int = 0  # expected incidents that only host evidence can show, not found; no figure
     accusations: tuple[Accusation, ...] = ()  # what `too_many`, `benign_high` and `accused` are; no figure
 
@@ -53,6 +53,6 @@ def add(row: Row, other: Row) -> Row:
     sums = {
         name: getattr(row, name) + getattr(other, name)
         for name in Row.__struct_fields__
-        if name not in ("scenario", "kind")
+        if name not in ("scenario", "kind", "evidence")
     }
-    return Row(row.scenario, row.kind, **sums)
+    return Row(row.scenario, row.kind, **sums, evidence=max(row.evidence, other.evidence))

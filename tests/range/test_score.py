@@ -44,7 +44,7 @@ def test_a_right_report_scores_fully_and_nothing_against_it() -> None:
     assert Row(
         "made_up", "attack", recall=Share(4, 4), precision=Share(4, 4), steps=Share(3, 3), order=Share(2, 2),
         entry=Share(1, 1), cause=Share(1, 1), identities=Share(1, 1), addresses=Share(1, 1), seen=Share(1, 1),
-        evidence=4,
+        evidence=3,
     ) == PERFECT  # fmt: skip
     assert score("made_up", ATTACK, LABELS, report(incident())).remarks == ()
 
@@ -207,9 +207,9 @@ def test_on_an_attack_a_high_finding_accuses_falsely_if_it_cites_benign_actors_o
 
 
 def test_a_piece_of_evidence_cited_twice_is_read_once() -> None:
-    assert PERFECT.evidence == 4  # t1 proves the entry, the cause and a step
+    assert PERFECT.evidence == 3  # t1 proves the entry, the cause and a step
     now = row_of(report(replace(incident(), steps=(*incident().steps, step(4, "b1")))))
-    assert now.evidence == 5
+    assert now.evidence == 4
     assert fallen(now) == {"evidence to read"}
 
 
