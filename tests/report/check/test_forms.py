@@ -66,6 +66,11 @@ def test_a_failure_is_told_with_observed_expected_place_and_why() -> None:
         assert one in told
 
 
+def test_what_is_low_is_told_briefly_in_the_table_and_with_its_reasons_in_a_ticket() -> None:
+    assert "Why profiling matters." not in text(FULL)
+    assert "Why profiling matters." in FORMATS["md"](FULL, View()).decode()
+
+
 def test_an_unsafe_remedy_says_so_with_what_it_breaks() -> None:
     assert "UNSAFE: The kubelet restarts." in text(FULL)
     assert "有风险：kubelet 会重启。" in text(FULL, language="zh")

@@ -61,10 +61,11 @@ class Limits:
     credentials: int = 20
     machines: int = 6
     matrix: int = 25
+    brief: bool = True  # what is low is told without its reasons; they are in the other forms
 
 
 SHORT: Final = Limits()
-LONG: Final = Limits(100, 20, 40, 6, 20, 80, 30, 1_000, 200, 20, 100)
+LONG: Final = Limits(100, 20, 40, 6, 20, 80, 30, 1_000, 200, 20, 100, brief=False)
 
 
 @dataclass(frozen=True)
@@ -285,11 +286,12 @@ def _entry(told: _Told, entry: Entry, *, first: bool) -> Iterator[Block]:
         means = say(hop.description)[:300]
         sep = "：" if told.language == "zh" else ": "
         rows.append((say(words.PATH) if not position else "", (*head, *line(span(sep + means if means else "")))))
+    brief = told.limits.brief and severity_of(one) in {"low", "informational"}
     places = [where for result in entry.results for where in result.where]
     for position, where in enumerate(dict.fromkeys(places[: 3 * told.limits.places])):
-        if position < told.limits.places:
+        if position < (1 if brief else told.limits.places):
             rows.append((say(words.READ_AT) if not position else "", _where(where, one.subject)))
-    if first:
+    if first and not brief:
         rows.append((say(words.WHY), line(span(say(entry.info.why)))))
     yield Facts(tuple(rows))
 

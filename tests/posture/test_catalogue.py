@@ -1,0 +1,46 @@
+"""Checks and what they say of themselves belong together: no function without its file, no file without its function."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kubewitness.model.posture import CheckInfo
+from kubewitness.posture.catalogue import catalogue
+from kubewitness.posture.check import ClusterCheck, NodeCheck
+from kubewitness.posture.registry import CHECKS
+
+INFOS = sorted(catalogue().values(), key=lambda one: one.id)
+# Asked for by name, and answered apart from the run of all checks.
+BY_NAME = {"checks/fleet/like", "checks/nodes/probe"}
+
+
+def test_every_check_has_its_file_and_every_file_its_check() -> None:
+    assert {one.id for one in CHECKS} - {one.id for one in INFOS} == set()
+    assert {one.id for one in INFOS} - {one.id for one in CHECKS} <= BY_NAME
+    assert len({one.id for one in CHECKS}) == len(CHECKS)
+
+
+def test_the_scope_a_check_states_is_the_one_it_is_asked_in() -> None:
+    infos = catalogue()
+    for one in CHECKS:
+        scope = "cluster" if isinstance(one, ClusterCheck) else "node" if isinstance(one, NodeCheck) else "fleet"
+        assert infos[one.id].scope == scope, one.id
+
+
+@pytest.mark.parametrize("info", INFOS, ids=lambda one: one.id)
+def test_a_check_says_what_is_wrong_why_and_what_to_do_in_both_languages(info: CheckInfo) -> None:
+    for text in (info.title, info.why, info.remedy.title):
+        assert text.en.strip()
+        assert re.search(r"[\u4e00-\u9fff]", text.zh)
+    for text in (info.remedy.detail, info.remedy.breaks):
+        assert bool(text.en) == bool(text.zh)
+    assert info.remedy.safe or info.remedy.breaks.en, "what is not safe says what it may break"
+
+
+@pytest.mark.parametrize("info", INFOS, ids=lambda one: one.id)
+def test_techniques_and_frameworks_are_named_as_their_makers_do(info: CheckInfo) -> None:
+    assert all(re.fullmatch(r"T\d{4}(\.\d{3})?", one) for one in info.techniques)
+    assert set(info.frameworks) <= {"CIS", "NSA/CISA", "PSS", "MS threat matrix"}
+    assert all(re.fullmatch(r"\d(\.\d{1,2}){1,2}", one) for one in info.frameworks.get("CIS", ()))
