@@ -80,7 +80,8 @@ def test_a_whole_archive_is_one_machine_and_nothing_in_it_is_unknown(tmp_path: P
     assert (host.name, host.kernel, host.boot_id, host.collected) == ("n1", "5.15.0", "b00t", "2026-11-22T04:00:00Z")
     assert len(evidence.items) == len(FILES) + 1
     kinds = {name.partition("!" + TOP)[2]: kind for name, kind in evidence.items.items()}
-    assert kinds["live_response/network/ip_-j_addr.txt"] == kinds["[root]/tmp/notes"] == "other file"
+    assert kinds["live_response/network/ip_-j_addr.txt"] == "addresses"
+    assert kinds["[root]/tmp/notes"] == "other file"
     assert kinds["recovered/" + "c" * 64] == "executable"
     assert {file.path for file in host.files} == {"/etc/hostname", "/tmp/notes"}
     assert [socket.owners for socket in host.sockets] == [(("init", 1),)]

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from kubewitness.model.collection import Command
+from kubewitness.model.collection import ROOT, Command
 from kubewitness.model.evidence import Note, Place
-from kubewitness.model.host import Firewall, Host
+from kubewitness.model.host import FileEntry, Firewall, Host
 from kubewitness.sources.host.collected import Collection
 
 _SAVE = re.compile(r"ip(6?)tables(?:-legacy|-nft)?-save")
@@ -27,7 +27,18 @@ def apply(collection: Collection, host: Host) -> list[Note]:
     host.kernel, host.boot_id, host.collected = header.kernel, header.boot_id, header.started
     for command, _ in collection.commands:
         host.commands[" ".join(command.argv)[:1000]] = -1 if command.timed_out else command.exit_code
+    host.copied += _copied(collection)
     return list(_filters(collection, host))
+
+
+def _copied(collection: Collection) -> Iterator[FileEntry]:
+    """The files of the machine that were copied, as they lay there."""
+    for path, item in collection.items.items():
+        if item.mode and path.startswith(f"{ROOT}/"):
+            yield FileEntry(
+                path.removeprefix(ROOT), Place(collection.top + path, 0, 0), size=item.size + item.cut, mode=item.mode,
+                owner=item.owner, modified=item.modified,
+            )  # fmt: skip
 
 
 def _filters(collection: Collection, host: Host) -> Iterator[Note]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kubewitness.sources.host import (
+    addresses,
     auth_log,
     collection_time,
     container_log,
@@ -51,6 +52,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     *proc_files.FORMATS,
     *lsof.FORMATS,
     *modules.FORMATS,
+    *addresses.FORMATS,
     *iptables_list.FORMATS,
     *nft_text.FORMATS,
     *listings.FORMATS,

@@ -10,6 +10,7 @@ from msgspec import Struct
 from kubewitness.evidence.opening import Source
 from kubewitness.model.evidence import ParseFailure, Place
 from kubewitness.model.host import (
+    Address,
     CronEntry,
     FileEntry,
     Firewall,
@@ -38,6 +39,7 @@ Fact = (
     | CronEntry
     | KernelModule
     | HostFile
+    | Address
 )
 
 
