@@ -1,4 +1,4 @@
-"""Checks and what they say of themselves belong together: no function without its file, no file without its function."""
+"""Checks and what they say of themselves belong together: no function without its file, no file without a function."""
 
 from __future__ import annotations
 
