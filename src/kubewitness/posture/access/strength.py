@@ -1,0 +1,177 @@
+"""Strong rights of those who are named one by one: users, groups and service accounts.
+
+Who has everything is a list to know, no fault. Rights to escalate, wildcards over everything and rights of default
+accounts are told where somebody other than Kubernetes and its known addons gave them, and low where the holder lives
+in a namespace of the platform. A strong right inside one namespace is what `admin` and `edit` are for, and is not told
+but for the two that have no other use than to gain rights: escalate and bind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from kubewitness.model.judgement import Severity
+from kubewitness.model.posture import Remedy, Result, Where
+from kubewitness.model.text import Text
+from kubewitness.posture.access.rating import Grade, grade_of, strong, told
+from kubewitness.posture.access.removal import removal
+from kubewitness.posture.access.rights import is_everything, rights_of
+from kubewitness.posture.access.state import (
+    ACCOUNTS,
+    ANONYMOUS,
+    AUTHENTICATED,
+    UNAUTHENTICATED,
+    Grant,
+    State,
+    Who,
+    is_platform,
+    state_of,
+)
+from kubewitness.posture.access.words import RIGHTS, filled, listed
+from kubewitness.posture.check import CLUSTER, Snapshot
+from kubewitness.posture.rbac.nouns import MASTERS, Key, PolicyRule
+
+_ANYBODY: Final = frozenset({ANONYMOUS, UNAUTHENTICATED, AUTHENTICATED, ACCOUNTS})  # told by `grants`
+_ONLY_TO_GAIN: Final = ("escalate_clusterroles", "escalate_roles", "bind_clusterroles")
+_DEFAULT: Final = "default"
+_NEEDS_NONE: Final = Text(
+    "the group may do everything before any authorizer is asked, with or without this binding: it only makes it look "
+    "as if removing it would help",
+    "该组在鉴权之前即拥有全部权限，与此绑定无关；此绑定只会让人误以为删除即可收权",
+)
+_BREAKS: Final = Text("whatever it does with these rights", "依赖这些权限的功能会失效")
+
+
+def administrators(snapshot: Snapshot) -> Iterator[Result]:
+    """Whoever has everything, by a grant that neither Kubernetes nor a known addon makes."""
+    for state, grant in _strangers(snapshot):
+        if not grant.scope and is_everything(state.rules(grant.role)):
+            observed = Text("{who} may do everything, by {role}", "{who} 通过 {role} 拥有全部权限")
+            expected = Text("few, each of them known", "人数少且逐一可知")
+            yield _fail(state, grant, _Claim(observed, expected, _holder(grant.who), "informational"))
+
+
+def escalation(snapshot: Snapshot) -> Iterator[Result]:
+    """Rights with which one gains others."""
+    for state, grant in _strangers(snapshot):
+        rights = rights_of(state.rules(grant.role))
+        if "everything" in rights and not grant.scope:
+            continue  # in the list of administrators
+        names = [one for one in strong(rights) if not grant.scope or one in _ONLY_TO_GAIN]
+        if not names:
+            continue
+        what = listed([RIGHTS[one] for one in names])
+        account = grant.who.kind == "ServiceAccount" and not is_platform(grant.who.namespace)
+        severity: Severity = "medium" if account and not grant.scope else "low"
+        observed = Text("{who} has, by {role}: {what}", "{who} 通过 {role} 拥有：{what}")
+        expected = Text("only who must has rights with which one gains others", "仅必要者拥有可用于提权的权限")
+        yield _fail(state, grant, _Claim(observed, expected, _holder(grant.who), severity, what))
+
+
+def wildcards(snapshot: Snapshot) -> Iterator[Result]:
+    """Roles of others that allow every verb on everything of the core group, and that somebody has."""
+    state = state_of(snapshot)
+    if state is None:
+        return
+    seen = dict[Key, list[Grant]]()
+    for grant in state.grants:
+        if grant.role is not None and not state.maker(grant) and not state.role_maker(grant.role):
+            seen.setdefault(grant.role, []).append(grant)
+    for role, grants in sorted(seen.items()):
+        bad = [index for index, rule in enumerate(state.rules(role)) if _is_wild(rule)]
+        if not bad:
+            continue
+        platform = all(is_platform(one.who.namespace or one.scope) for one in grants)
+        severity: Severity = "low" if platform or all(one.scope for one in grants) else "medium"
+        count = len({one.who for one in grants})
+        where = tuple(state.where(role, f"rules[{index}]") for index in bad[:3])
+        yield Result(
+            "fail", CLUSTER, str(role),
+            Text(f"every verb on every resource, for {count} subject(s)", f"所有资源的所有动词，涉及 {count} 个主体"),
+            Text("the verbs and resources that are needed, by name", "逐一列出所需的动词与资源"),
+            where + tuple(state.where(one.binding.key) for one in grants[:3]), severity=severity,
+        )  # fmt: skip
+
+
+def default_accounts(snapshot: Snapshot) -> Iterator[Result]:
+    """Rights of accounts called default, which every pod has that names no other."""
+    for state, grant in _strangers(snapshot):
+        if grant.who.kind == "ServiceAccount" and grant.who.name.endswith(f"/{_DEFAULT}"):
+            rules = state.rules(grant.role)
+            grade = grade_of(rules)
+            if grade == Grade.NOTHING:
+                continue
+            severity: Severity = "low" if grade < Grade.CHANGES else "medium" if grant.scope else "high"
+            observed = Text("{who} has, by {role}: {what}", "{who} 通过 {role} 拥有：{what}")
+            expected = Text("no rights of its own", "没有自己的权限")
+            reason = Text(
+                "every pod of the namespace that names no account is this", "该命名空间中未指定账号的 Pod 都使用它"
+            )
+            yield _fail(state, grant, _Claim(observed, expected, reason, severity, told(rules)))
+
+
+def masters(snapshot: Snapshot) -> Iterator[Result]:
+    """Bindings that name system:masters, which needs none and cannot be held back by any."""
+    for state, grant in _strangers(snapshot):
+        if grant.who == Who("Group", MASTERS):
+            observed = Text("{who} is bound to {role}", "{who} 被绑定到 {role}")
+            expected = Text("bound by Kubernetes' own cluster-admin only", "仅由 Kubernetes 自带的 cluster-admin 绑定")
+            yield _fail(state, grant, _Claim(observed, expected, _NEEDS_NONE, "low"))
+
+
+class _Claim(NamedTuple):
+    """What is said of a grant; {who}, {role} and {what} are put in."""
+
+    observed: Text
+    expected: Text
+    reason: Text
+    severity: Severity
+    what: Text = Text("", "")
+
+
+def _strangers(snapshot: Snapshot) -> Iterator[tuple[State, Grant]]:
+    """Grants to somebody in particular that nobody who is known makes."""
+    state = state_of(snapshot)
+    if state is None:
+        return
+    for grant in state.grants:
+        if grant.who.name in _ANYBODY or (grant.who.kind == "Group" and grant.who.namespace):
+            continue
+        if not state.maker(grant):
+            yield state, grant
+
+
+def _fail(state: State, grant: Grant, claim: _Claim) -> Result:
+    key = grant.binding.key
+    referred = f"{grant.binding.role_kind} {grant.binding.role_name}"
+    place = Text(f" in namespace {grant.scope}", f"（命名空间 {grant.scope}）") if grant.scope else Text("", "")
+    where: tuple[Where, ...] = (state.where(key, f"subjects[{grant.position}]", grant.subject.name),)
+    if grant.role is not None:
+        where += (state.where(grant.role),)
+    said = filled(
+        claim.observed,
+        who=Text(str(grant.who), str(grant.who)),
+        role=Text(referred + place.en, referred + place.zh),
+        what=claim.what,
+    )
+    remedy: Remedy = removal([grant], Text(f"Take {grant.who} out of {key}", f"从 {key} 中移除 {grant.who}"), _BREAKS)
+    return Result(
+        "fail", CLUSTER, str(key), said, claim.expected, where, claim.reason, claim.severity, remedy,
+        aspect=str(grant.who),
+    )  # fmt: skip
+
+
+def _holder(who: Who) -> Text:
+    if who.kind == "ServiceAccount":
+        return Text("whoever gets into a pod of it has these rights", "攻入其 Pod 者即拥有这些权限")
+    if who.kind == "Group":
+        return Text(
+            "whoever is in the group has these rights; who is, the cluster does not know",
+            "组内成员即拥有这些权限；集群并不知道成员是谁",
+        )
+    return Text("whoever has the credential has these rights", "持有其凭据者即拥有这些权限")
+
+
+def _is_wild(rule: PolicyRule) -> bool:
+    return "*" in rule.verbs and "*" in rule.resources and not rule.names and not {"", "*"}.isdisjoint(rule.groups)
