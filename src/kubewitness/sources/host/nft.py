@@ -88,7 +88,7 @@ def _expression(expression: object) -> str:
         return f"{name} {value.get('target', '')}"
     if name == "counter":
         return "counter"
-    if name in {"reject", "masquerade", "log"} and not value:
+    if name in {"reject", "log"} or (name == "masquerade" and not value):  # with what, and in what words: no matter
         return str(name)
     if name == "xt" and isinstance(value, dict):  # an iptables extension: JSON tells no more than its name
         return f"xt {value.get('type', '')} {value.get('name', '')}"
