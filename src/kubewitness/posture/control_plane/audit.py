@@ -115,7 +115,7 @@ def _answered(component: Component, policy: Policy, question: Question) -> Itera
         text = Text(
             f"{_rules_en(rules)}: not recorded"
             + ("" if every else f" for {', '.join(one.words.en for one in people)}"),
-            f"{_rules_zh(rules)}：不记录" + ("" if every else f"，涉及{'、'.join(one.words.zh for one in people)}"),
+            f"{_rules_zh(rules)}：不记录" + ("" if every else f"，涉及：{'、'.join(one.words.zh for one in people)}"),
         )
         yield told(component, text, expected, *_places(rules), severity=question.severity, aspect=aspect)
     elif cut:

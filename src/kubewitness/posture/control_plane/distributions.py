@@ -14,6 +14,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from kubewitness.model.host import Host, HostFile
@@ -92,7 +93,7 @@ def _encrypts(files: Sequence[HostFile], words: Sequence[Word]) -> bool:
 
 
 def _in_words(words: Sequence[Word], named: str) -> Iterator[tuple[str, Where]]:
-    for word, following in zip(words, (*words[1:], None), strict=True):
+    for word, following in zip_longest(words, words[1:]):
         name, equals, value = word.text.lstrip("-").partition("=")
         if word.text.startswith("--") and name == named:
             if equals:
