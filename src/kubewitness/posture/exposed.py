@@ -121,7 +121,7 @@ def _access(host: Host, configuration: KubeletConfiguration, view: View, state: 
     yield Exposure(
         identifier,
         title,
-        sentences([effect, *_why(configuration, decisive, state), *_heard(sockets, loopback)]),
+        sentences([effect, *why(configuration, decisive, state), *_heard(sockets, loopback)]),
         severity,
         _confidence(host, sockets, state),
         host.name,
@@ -141,7 +141,8 @@ def _confidence(host: Host, sockets: list[Socket], state: State) -> Confidence:
     return "high" if sockets or not host.sockets else "medium"  # sockets listed, but not this one
 
 
-def _why(configuration: KubeletConfiguration, decisive: tuple[Setting, ...], state: State) -> Iterator[Text]:
+def why(configuration: KubeletConfiguration, decisive: tuple[Setting, ...], state: State) -> Iterator[Text]:
+    """Sentences: what decided these settings, and what should have."""
     by_default = [setting for setting in decisive if setting.origin == _OLD_DEFAULT]
     started = {
         "running": Text("was started", "启动时没有指定"),
@@ -284,7 +285,7 @@ def _read_only(host: Host, configuration: KubeletConfiguration | None) -> Iterat
             return
     loopback = bool(sockets) and all(_is_loopback(socket.local_address) for socket in sockets)
     name, shown = host.name[:200], port or _READ_ONLY_PORT
-    why = list(_why(configuration, (setting,), "running")) if configuration and view and setting and port else []
+    causes = list(why(configuration, (setting,), "running")) if configuration and view and setting and port else []
     places = (
         _places(configuration, view, (setting,), sockets)
         if configuration and view and setting and port
@@ -303,7 +304,7 @@ def _read_only(host: Host, configuration: KubeletConfiguration | None) -> Iterat
                     "their specification, and its metrics.",
                     f"{shown} 端口不加密、不要求任何凭据，即可查询该节点上的所有 Pod 及其规格，以及各项指标。",
                 ),
-                *why,
+                *causes,
                 *_heard(sockets, loopback),
             ]
         ),
