@@ -1,0 +1,162 @@
+"""Tokens and certificates that an API server holds: what lasts too long, and what was issued to the wrong one."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kubewitness.posture.check import Snapshot
+from kubewitness.posture.credentials.inventory import inventory
+from kubewitness.posture.usage import Usage, Used
+from tests.posture.credentials.certificates import (
+    JANE,
+    MASTERS,
+    NODE,
+    REQUEST_OF_JANE,
+    REQUEST_OF_MASTERS,
+    REQUEST_OF_NODE,
+    encoded,
+)
+from tests.posture.credentials.test_on_machines import HOME, embedded, machine
+from tests.posture.made import results, snapshot
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+TOKEN = "kubernetes.io/service-account-token"
+CLIENT = "kubernetes.io/kube-apiserver-client"
+KUBELET = "kubernetes.io/kube-apiserver-client-kubelet"
+
+
+def secret(name: str, kind: str, namespace: str = "kube-system", labels: Any = None, data: Any = None) -> Any:
+    meta = {"name": name, "namespace": namespace, "labels": labels or {}}
+    coded = {key: base64.b64encode(value.encode()).decode() for key, value in (data or {}).items()}
+    return {"kind": "Secret", "metadata": meta, "type": kind, "data": coded}
+
+
+def of(*objects: Any, version: str = "v1.34.0") -> Snapshot:
+    whole = ("Secret", "CertificateSigningRequest")
+    return replace(snapshot(objects, version=version, whole=whole), now=NOW)
+
+
+def test_a_token_that_somebody_made_never_ends_and_one_that_is_refused_is_over() -> None:
+    made = secret("ci", TOKEN, "ci")
+    over = secret("old", TOKEN, "ci", {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"})
+    found = results("credentials/token_secret", of(made, over))
+    assert [(one.status, one.subject) for one in found] == [("fail", "Secret ci/ci"), ("pass", "Secret ci/old")]
+    assert "nobody" in found[0].reason.en
+
+
+def test_a_token_that_is_in_use_is_told_with_its_last_use() -> None:
+    used = secret("ci", TOKEN, "ci", {"kubernetes.io/legacy-token-last-used": "2026-11-30"})
+    [found] = results("credentials/token_secret", of(used), "fail")
+    assert "2026-11-30" in found.observed.en
+    assert "nobody" not in found.reason.en
+
+
+@pytest.mark.parametrize(("version", "status"), [("v1.20.2", "pass"), ("v1.34.0", "fail"), ("", "pass")])
+def test_tokens_that_kubernetes_made_by_itself_are_told_only_where_it_no_longer_does(version: str, status: str) -> None:
+    account = {
+        "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": "a"},
+        "secrets": [{"name": "default-token-x7abc"}],
+    }
+    [found] = results(
+        "credentials/token_secret", of(account, secret("default-token-x7abc", TOKEN, "a"), version=version)
+    )
+    assert (found.status, found.subject) == (status, "Namespace a")
+
+
+def bootstrap(**data: str) -> Any:
+    own = {"token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true"}
+    return secret("bootstrap-token-abcdef", "bootstrap.kubernetes.io/token", data={**own, **data} if data else None)
+
+
+@pytest.mark.parametrize(
+    ("one", "status"),
+    [
+        (bootstrap(description="for ever"), "fail"),
+        (bootstrap(expiration="2026-12-02T00:00:00Z"), "pass"),
+        (bootstrap(expiration="2030-12-02T00:00:00Z"), "fail"),
+        (bootstrap(expiration="soon"), "not_evaluated"),
+        (bootstrap(**{"usage-bootstrap-authentication": "false"}), "pass"),
+        (bootstrap(), "not_evaluated"),  # an archive has its name alone
+    ],
+)
+def test_a_bootstrap_token_has_to_end_soon(one: Any, status: str) -> None:
+    assert [found.status for found in results("credentials/bootstrap_token", of(one))] == [status]
+
+
+def asked(pem: str, signer: str = CLIENT, *, by: str = "jane", issued: str = "", state: str = "Approved") -> Any:
+    certificate = encoded(issued) if issued else ""
+    return {
+        "kind": "CertificateSigningRequest",
+        "apiVersion": "certificates.k8s.io/v1",
+        "metadata": {"name": "a"},
+        "spec": {"request": encoded(pem), "signerName": signer, "username": by, "usages": ["client auth"]},
+        "status": {"conditions": [{"type": state, "reason": "KubectlApprove"}], "certificate": certificate},
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "severity"),
+    [
+        (asked(REQUEST_OF_MASTERS), "critical"),
+        (asked(REQUEST_OF_JANE, by="system:anonymous"), "critical"),
+        (asked(REQUEST_OF_NODE), "high"),  # a node's name from another signer
+        (asked(REQUEST_OF_NODE, KUBELET, by="system:node:other"), "high"),
+        (asked(REQUEST_OF_NODE, KUBELET, by="system:node:n1"), None),
+        (asked(REQUEST_OF_NODE, KUBELET, by="system:bootstrap:abcdef"), None),
+        (asked(REQUEST_OF_JANE, by="admin"), None),
+        (asked(REQUEST_OF_MASTERS, state="Denied"), None),
+        (asked(REQUEST_OF_MASTERS, "example.org/mine"), None),
+    ],
+)
+def test_a_certificate_is_told_if_it_was_issued_to_the_wrong_one(one: Any, severity: str | None) -> None:
+    found = results("credentials/signing_request", of(one))
+    assert [one.severity for one in found if one.status == "fail"] == ([severity] if severity else [])
+
+
+def test_without_the_kind_nothing_is_passed() -> None:
+    for name in ("signing_request", "token_secret", "bootstrap_token"):
+        [found] = results(f"credentials/{name}", snapshot(version="v1.34.0"))
+        assert found.status == "not_evaluated"
+
+
+def test_the_inventory_names_every_credential_and_never_holds_one() -> None:
+    objects = [secret("ci", TOKEN, "ci"), bootstrap(description="x"), asked(REQUEST_OF_JANE, issued=JANE)]
+    whole = replace(of(*objects), machines=snapshot(hosts=[machine({HOME: embedded(MASTERS)})]).machines)
+    found = inventory(whole)
+    assert [one.kind for one in found] == ["kubeconfig", "CSR", "token Secret", "bootstrap token"]
+    assert [one.identity for one in found][:2] == ["kubernetes-admin", "jane"]
+    assert found[0].groups == ("system:masters",)
+    assert len(found[0].fingerprint) == 64
+    assert {one.requests for one in found} == {-1}
+    assert "0123456789abcdef" not in repr(found)
+
+
+def test_who_used_it_last_is_told_by_credential_and_else_by_identity() -> None:
+    base = of(asked(REQUEST_OF_NODE, KUBELET, issued=NODE))
+    [held] = inventory(base)
+    used = Used(3, "2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z", ("10.0.0.9",))
+    by_name = Usage("", "", {"system:node:n1": used})
+    assert [(one.last_used, one.last_from, one.requests) for one in inventory(replace(base, usage=by_name))] == [
+        (used.last, "10.0.0.9", 3)
+    ]
+    other = Usage("", "", {"system:node:n1": used}, {"X509SHA256=00": used})
+    assert [one.requests for one in inventory(replace(base, usage=other))] == [0]
+    own = Usage("", "", {}, {f"X509SHA256={held.fingerprint}": used})
+    assert [one.requests for one in inventory(replace(base, usage=own))] == [3]
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", [], [1], {"a": 1}])
+def test_odd_documents_cost_nothing_but_themselves(odd: object) -> None:
+    kinds = ("Secret", "CertificateSigningRequest", "ServiceAccount")
+    objects = [{"kind": kind, "metadata": {"name": "a"}, "spec": odd, "status": odd, "data": odd} for kind in kinds]
+    objects[1]["apiVersion"] = "certificates.k8s.io/v1"
+    whole = of(*objects, secret("ci", TOKEN))
+    for name in ("signing_request", "token_secret", "bootstrap_token"):
+        assert not [one for one in results(f"credentials/{name}", whole) if "itself failed" in one.reason.en]
+    assert inventory(whole)
