@@ -13,6 +13,7 @@ import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from kubewitness.detect.places import GRANULE, granule_of, within_granule
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.reading import PLAIN, readings
 from kubewitness.detect.run import Scan
+from kubewitness.detect.unpacked import Stored
 from kubewitness.evidence.documents import frame_documents
 from kubewitness.evidence.opening import Source
 from kubewitness.model.event import AuditRecord, Event
@@ -50,6 +52,14 @@ class Wish(NamedTuple):
     terms: tuple[Term, ...] | None  # lines that hold one of these; (): all lines; None: only those at `places`
     places: Sequence[int] = ()  # `detect.places`, in order
     held: tuple[Term, ...] = ()  # a line at a place must hold one of these, if there are any
+
+
+class Group(NamedTuple):
+    """Terms that differ in their first text only: a line holds one of them if it has these."""
+
+    begin_of_all: bytes  # of the first texts; in a line without it is none of them
+    rest: Term  # all of it
+    firsts: Sequence[bytes]  # one of them
 
 
 class Collector:
@@ -177,7 +187,7 @@ def _gather(scan: Scan, wishes: Mapping[int, Wish], wanted: Wanted) -> list[Even
         by_source.setdefault(source, []).append((granule, wish))
     found: dict[object, Event] = {}
     for source, granules in sorted(by_source.items()):
-        for event in _events(scan.sources[source], granules):
+        for event in _events(scan, source, granules):
             key = (*event.request, event.stage, event.record.requestURI) if event.audit_id else event.place
             if key not in found and wanted(event):
                 found[key] = event
@@ -198,7 +208,8 @@ def _strip(event: Event) -> None:
     event.original = b""
 
 
-def _events(source: Source, wishes: Sequence[tuple[Granule, Wish]]) -> Iterator[Event]:
+def _events(scan: Scan, number: int, wishes: Sequence[tuple[Granule, Wish]]) -> Iterator[Event]:
+    source = scan.sources[number]
     if any(granule.length < 0 for granule, _ in wishes):
         terms = {term for _, wish in wishes for term in wish.terms or ()}
         every = any(wish.terms == () for _, wish in wishes)
@@ -207,11 +218,12 @@ def _events(source: Source, wishes: Sequence[tuple[Granule, Wish]]) -> Iterator[
     ordered = sorted(wishes, key=lambda pair: pair[0].offset)
     if source.path is not None:
         with source.path.open("rb") as file:
-            for granule, wish in ordered:
-                if wish.terms is not None:
-                    file.seek(granule.offset)
-                    yield from _lines(source, granule, file.read(granule.length), wish.terms)
-                yield from _at(source, granule, wish, _line_reader(file.fileno(), granule))
+            yield from _anywhere(source, ordered, Stored(file.fileno(), 0))
+        return
+    size = max(granule.offset + granule.length for holder, granule in scan.granules if holder == number)
+    stored = scan.unpacked.of(number, source, size)
+    if stored is not None:
+        yield from _anywhere(source, ordered, stored)
         return
     for granule, chunk, wish in _chunks(source, ordered):
         if wish.terms is not None:
@@ -219,31 +231,64 @@ def _events(source: Source, wishes: Sequence[tuple[Granule, Wish]]) -> Iterator[
         yield from _at(source, granule, wish, _line_cutter(chunk))
 
 
+def _anywhere(source: Source, ordered: Iterable[tuple[Granule, Wish]], stored: Stored) -> Iterator[Event]:
+    """What is wanted of a source that can be read at any place."""
+    for granule, wish in ordered:
+        offset = stored.start + granule.offset
+        if wish.terms is not None:
+            yield from _lines(source, granule, _stretch(stored.descriptor, offset, granule.length), wish.terms)
+        yield from _at(source, granule, wish, _line_reader(stored.descriptor, offset, granule.length))
+
+
+def _stretch(descriptor: int, offset: int, length: int) -> bytes:
+    """All of a stretch of a file, or what the file has of it: one call to the system may give less."""
+    out = os.pread(descriptor, length, offset)
+    while len(out) < length and (more := os.pread(descriptor, length - len(out), offset + len(out))):
+        out += more
+    return out
+
+
 def _at(source: Source, granule: Granule, wish: Wish, line: Callable[[int], bytes]) -> Iterator[Event]:
     """The events at the places of `wish`."""
+    held = grouped(wish.held)
     for place in wish.places:
         start, number = within_granule(place)
         text = line(start).rstrip(b"\r\n")
-        if not wish.held or _holds_one(text, wish.held):
+        if not held or holds_one(text, held):
             yield from decode(text, Place(source.name, granule.line + number, granule.offset + start, len(text)))
 
 
-def _holds_one(text: bytes, terms: tuple[Term, ...]) -> bool:
-    for term in terms:
-        for part in term:
-            if part not in text:
-                break
-        else:
-            return True
+def grouped(terms: Sequence[Term]) -> list[Group]:
+    """The terms by what follows their first text: a line of another namespace need not be searched for many names."""
+    by_rest: dict[Term, list[bytes]] = {}
+    for first, *rest in sorted(terms):
+        by_rest.setdefault(tuple(rest), []).append(first)
+    return [Group(_common(firsts), rest, firsts) for rest, firsts in by_rest.items()]
+
+
+def _common(ordered: Sequence[bytes]) -> bytes:
+    """What all begin with: of ordered texts, what the first and the last begin with."""
+    pairs = zip(ordered[0], ordered[-1], strict=False)
+    return ordered[0][: sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))]
+
+
+def holds_one(text: bytes, groups: Iterable[Group]) -> bool:
+    """Whether a line has all texts of one of the terms."""
+    for begin_of_all, rest, firsts in groups:
+        if begin_of_all not in text or not all(part in text for part in rest):
+            continue
+        for first in firsts:
+            if first in text:
+                return True
     return False
 
 
-def _line_reader(descriptor: int, granule: Granule) -> Callable[[int], bytes]:
+def _line_reader(descriptor: int, offset: int, length: int) -> Callable[[int], bytes]:
     def line(start: int) -> bytes:
         """The line that begins there, read alone."""
-        size, most = _LINE, granule.length - start
+        size, most = _LINE, length - start
         while True:
-            text = os.pread(descriptor, min(size, most), granule.offset + start)
+            text = os.pread(descriptor, min(size, most), offset + start)
             end = text.find(b"\n")
             if end >= 0 or len(text) < size:
                 return text[:end] if end >= 0 else text

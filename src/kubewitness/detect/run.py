@@ -35,6 +35,7 @@ from kubewitness.detect.profile import AccessorKey, Profile, Profiles
 from kubewitness.detect.reading import moved
 from kubewitness.detect.scan import Scanner, read_source
 from kubewitness.detect.seen import Exact, Recent, Seen, meet
+from kubewitness.detect.unpacked import Unpacked
 from kubewitness.evidence.documents import sniff
 from kubewitness.evidence.opening import Source
 from kubewitness.model.event import Event
@@ -79,6 +80,7 @@ class Scan:
         self.events = self.duplicates = 0
         self.first, self.last = "~", ""
         self.ledger = Ledger()
+        self.unpacked = Unpacked()  # for pass 2
         self._correlator = Correlator(rules.correlations)
         self.novelty = Novelty(rules.rules)
         self.overflowed = self.forgot = False
