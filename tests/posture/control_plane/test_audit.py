@@ -54,7 +54,7 @@ def test_bodies_of_everything_put_secrets_and_tokens_into_the_log() -> None:
         ("- level: None\n  userGroups: ['system:masters']\n", {"rbac_writes", "deletions"}),
         ("- level: None\n  verbs: [get, list, watch]\n", {"secrets", "kubelet_proxy", "anonymous"}),
         ("- level: None\n  resources: [{group: '', resources: [secrets]}]\n", {"secrets", "secret_writes"}),
-        ("- level: None\n  resources: [{group: '', resources: ['pods/*']}]\n", {"exec"}),
+        ("- level: None\n  resources: [{group: '', resources: ['pods/*']}]\n", {"exec", "workloads"}),
         ("- level: None\n  resources: [{group: '', resources: ['*/exec']}]\n", {"exec"}),
         ("- level: None\n  resources: [{group: certificates.k8s.io}]\n", {"certificates"}),
         ("- level: None\n  namespaces: [kube-system]\n", {"workloads"}),

@@ -71,7 +71,8 @@ class Rule(Struct, frozen=True):
         if not self.resources:
             return True
         plain, _, sub = asked.resource.partition("/")
-        wanted = {asked.resource, "*", *((f"*/{sub}", f"{plain}/*") if sub else ())}
+        # "pods/*" is pods as well as all below them, whatever the documentation says; "pods" is pods alone.
+        wanted = {asked.resource, "*", f"{plain}/*", *((f"*/{sub}",) if sub else ())}
         for one in self.resources:
             if one.group != asked.group:
                 continue
