@@ -1,8 +1,8 @@
 """Rights with which one gains others, out of a role's rules.
 
 What a rule says in verbs, groups and resources comes down to some thirty rights, each for every object or for some by
-name. What they lead to, alone or together, is `gains`. A right to create that is given by name is none: a request to
-create has no name. `nodes/*` is no pattern of RBAC and grants nothing.
+name. What they lead to, alone or together, is `gains`. A right to create that is given by name is none, but for a
+subresource: a request to create has no name. `nodes/*` is no pattern of RBAC and grants nothing.
 
 Source: Kubernetes' page "Role Based Access Control Good Practices"; kubernetes/pkg/registry/rbac (escalate, bind);
 apiserver's filters/impersonation.go; certificates' signer names (a domain with `/*` stands for all of its signers).
@@ -88,7 +88,7 @@ def rights_of(rules: Iterable[PolicyRule]) -> Rights:
                 continue
             if not rule.names:
                 out[test.right] = None
-            elif EVERY in verbs or verbs.intersection(test.verbs) - _NAMELESS:
+            elif EVERY in verbs or "/" in test.resource or verbs.intersection(test.verbs) - _NAMELESS:
                 out[test.right] = (out.get(test.right) or frozenset()) | frozenset(rule.names)
     return out
 
