@@ -8,10 +8,12 @@ again.
 
 from __future__ import annotations
 
-from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind
-from kubewitness.model.event import Event
+from kubewitness.detect.profile import AccessorKey, Profile, Profiles, RequestKind, Spell, counts
+from kubewitness.model.event import Event, User
 from kubewitness.rules.compile import Matcher
 
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
+_LONGEST = 200
 _WRITES = frozenset(("create", "update", "patch", "delete"))
 _REVIEWS = frozenset(("authentication.k8s.io", "authorization.k8s.io"))
 WORKLOADS = frozenset(
@@ -35,10 +37,10 @@ def traced(kind: RequestKind) -> bool:
 class Who:
     """An accessor as one set of bytes tells it, with what it asked for since it was last settled."""
 
-    __slots__ = ("counts", "first", "granule", "last", "mask", "profile")
+    __slots__ = ("counts", "credential", "first", "granule", "last", "mask", "profile")
 
-    def __init__(self, mask: int, profile: Profile) -> None:
-        self.mask, self.profile = mask, profile
+    def __init__(self, mask: int, profile: Profile, credential: str) -> None:
+        self.mask, self.profile, self.credential = mask, profile, credential
         self.counts: dict[int, int] = {}  # `What.slot` + `End.refused` → requests
         self.first, self.last = "~", ""
         self.granule = -1
@@ -83,7 +85,7 @@ class Aspects:
         facets = self._facets
         mask = facets["user"].mask(event) & facets["source"].mask(event) & facets["agent"].mask(event)
         profile = self._profiles.of(AccessorKey(event.identity, event.address, event.record.userAgent))
-        who = self.who[key] = Who(mask, profile)
+        who = self.who[key] = Who(mask, profile, _credential(event.user))
         return who
 
     def add_what(self, key: tuple[str, ...], event: Event) -> What:
@@ -116,5 +118,15 @@ class Aspects:
                 table = profile.refused if slot & 1 else profile.allowed
                 kind = self._kinds[slot >> 1]
                 table[kind] = table.get(kind, 0) + count
+            if who.credential and who.counts:
+                ended = sum(count for slot, count in who.counts.items() if counts(self._kinds[slot >> 1]))
+                profile.used(who.credential, Spell(ended, who.first, who.last))
             who.counts.clear()
             profile.first, profile.last = min(profile.first, who.first), max(profile.last, who.last)
+
+
+def _credential(user: User) -> str:
+    """The credential the API server says was used: "X509SHA256=…", "JTI=…"."""
+    named = user.extra.get(_CREDENTIAL) if user.extra else None
+    one = named[0] if isinstance(named, list) and named else None
+    return one if isinstance(one, str) and len(one) <= _LONGEST else ""

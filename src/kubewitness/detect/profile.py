@@ -15,6 +15,7 @@ from kubewitness.detect.places import renumbered
 LIMIT = 20_000
 MANY = "(many)"
 EACH = 4_000  # requests of one accessor whose places are noted
+_CREDENTIALS = 64  # of one accessor: a pod's token is another every hour
 
 
 class RequestKind(NamedTuple):
@@ -36,13 +37,22 @@ class AccessorKey(NamedTuple):
     agent: str
 
 
+class Spell(NamedTuple):
+    """The use of one credential: how often, from when to when."""
+
+    requests: int
+    first: str
+    last: str
+
+
 class Profile:
     """Counts of one accessor. For the second pass: `granules`, the parts of the evidence it occurs in.
 
-    `places` are its events' places (`detect.places`); None if they are not all known, or too many.
+    `places` are its events' places (`detect.places`); None if they are not all known, or too many. `credentials` are
+    those that the API server named (credential-id), the latest ones; their requests are those that ended.
     """
 
-    __slots__ = ("allowed", "first", "granules", "key", "last", "last_granule", "places", "refused")
+    __slots__ = ("allowed", "credentials", "first", "granules", "key", "last", "last_granule", "places", "refused")
 
     def __init__(self, key: AccessorKey) -> None:
         self.key = key
@@ -53,12 +63,15 @@ class Profile:
         self.granules = array("L")
         self.last_granule = -1
         self.places: array[int] | None = array("Q")
+        self.credentials: dict[str, Spell] | None = None
 
     def __getstate__(self) -> tuple[object, ...]:
-        return (self.key, self.allowed, self.refused, self.first, self.last, self.granules, self.places)
+        own = (self.key, self.allowed, self.refused, self.first, self.last, self.granules, self.places)
+        return (*own, self.credentials)
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
-        self.key, self.allowed, self.refused, self.first, self.last, self.granules, self.places = state  # type: ignore[assignment]
+        self.key, self.allowed, self.refused, self.first, self.last, self.granules, self.places = state[:-1]  # type: ignore[assignment]
+        self.credentials = state[-1]  # type: ignore[assignment]
         self.last_granule = -1
 
     @property
@@ -90,12 +103,27 @@ class Profile:
                 asked[kind.verb, f"{kind.resource}/{kind.subresource}" if kind.subresource else kind.resource] += n
         return asked
 
+    def used(self, credential: str, spell: Spell) -> None:
+        """Add the use of a credential."""
+        if self.credentials is None:
+            self.credentials = {}
+        known = self.credentials.get(credential)
+        if known is not None:
+            first, last = min(known.first, spell.first), max(known.last, spell.last)
+            spell = Spell(known.requests + spell.requests, first, last)
+        elif len(self.credentials) >= _CREDENTIALS:
+            oldest = min(self.credentials, key=lambda one: (self.credentials or {})[one].last)
+            del self.credentials[oldest]
+        self.credentials[credential] = spell
+
     def absorb(self, other: Profile, granule_offset: int) -> None:
         """Add another worker's counts; its granules are renumbered."""
         for mine, theirs in ((self.allowed, other.allowed), (self.refused, other.refused)):
             for kind, n in theirs.items():
                 mine[kind] = mine.get(kind, 0) + n
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        for credential, spell in (other.credentials or {}).items():
+            self.used(credential, spell)
         self.granules.extend(g + granule_offset for g in other.granules)
         places = renumbered(other.places, granule_offset)
         if self.places is None or places is None or len(self.places) + len(places) > EACH:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -15,13 +15,15 @@ from kubewitness import __version__
 from kubewitness.evidence.opening import Source, walk
 from kubewitness.model.cluster import NOT_SERVED, Cluster
 from kubewitness.model.errors import UsageError
-from kubewitness.model.evidence import EvidenceItem, Note, Place
+from kubewitness.model.evidence import EvidenceItem, Note, ParseFailure, Place
 from kubewitness.model.posture import SCHEMA_VERSION, CheckInfo, Group, PostureReport, Remedy, Result, Scope, Where
 from kubewitness.model.text import Text
 from kubewitness.posture import baseline, waivers
 from kubewitness.posture.catalogue import catalogue
 from kubewitness.posture.check import Machine, Snapshot, named, ranked, run
+from kubewitness.posture.credentials.inventory import inventory
 from kubewitness.posture.registry import CHECKS
+from kubewitness.posture.usage import Usage
 from kubewitness.sources.host.hosts import read_hosts
 from kubewitness.sources.kube_cluster import read_cluster
 
@@ -68,7 +70,8 @@ def assess(
     if cluster is not None:
         cluster.live = options.live
         cluster.version = options.version or cluster.version
-    snapshot = Snapshot(cluster, tuple(Machine(host) for host in machines.hosts), None, options.now)
+    usage, logs = _usage([one for one in rest if one.name not in objects.items])
+    snapshot = Snapshot(cluster, tuple(Machine(host) for host in machines.hosts), usage, options.now)
     infos = catalogue()
     chosen = [check for check in CHECKS if wanted(infos[check.id], options)]
     progress("judge")
@@ -77,7 +80,7 @@ def assess(
         results = ranked((*results, *_named(_like(snapshot, options.like), infos, LIKE)))
     asked = [infos[check.id] for check in chosen]
     asked += [LIKE] if options.like and LIKE.id not in infos else []
-    kinds = {**machines.items, **objects.items}
+    kinds = {**machines.items, **objects.items, **dict.fromkeys(logs.items, _AUDIT_LOG)}
     unknown = [Note(Place(one.name, 0, 0), _UNKNOWN) for one in everything if not (one.name in kinds or one.error)]
     report = PostureReport(
         SCHEMA_VERSION,
@@ -88,10 +91,11 @@ def assess(
         cluster.version if cluster else "",
         tuple(asked),
         results,
-        items=tuple(_item(one, kinds) for one in everything),
-        notes=(*machines.notes, *objects.notes, *unknown[:_NOTES]),
-        parse_failures=(*machines.failures, *objects.failures)[:_FAILURES],
-        complete=not (machines.failures or objects.failures or any(one.error for one in everything))
+        credentials=inventory(snapshot) if not options.groups or "credentials" in options.groups else (),
+        items=tuple(logs.items.get(one.name) or _item(one, kinds) for one in everything),
+        notes=(*machines.notes, *objects.notes, *logs.notes, *unknown[:_NOTES]),
+        parse_failures=(*machines.failures, *objects.failures, *logs.failures)[:_FAILURES],
+        complete=not (machines.failures or objects.failures or logs.failures or any(one.error for one in everything))
         and not _refused(cluster)
         and bool(cluster or machines.hosts),
     )
@@ -123,6 +127,30 @@ PROBED = CheckInfo(
     Remedy(Text("Close the port to strangers and require a credential", "封闭该端口并要求提供凭据")),
 )
 
+
+@dataclass(frozen=True)
+class _Logs:
+    """What was read of audit logs."""
+
+    items: Mapping[str, EvidenceItem] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    failures: tuple[ParseFailure, ...] = ()
+
+
+def _usage(sources: Sequence[Source]) -> tuple[Usage | None, _Logs]:
+    """Who used what, if there is an audit log among the sources."""
+    if not sources:
+        return None, _Logs()
+    from kubewitness.incident.usage import audit_logs, read_usage  # noqa: PLC0415 -- rules and their matcher: slow
+
+    found = audit_logs(sources)
+    if not found:
+        return None, _Logs()
+    usage, scan = read_usage(found)
+    return usage, _Logs({item.name: item for item in scan.items}, tuple(scan.notes), tuple(scan.failures))
+
+
+_AUDIT_LOG = "audit log"
 _UNKNOWN = "nothing in it that a check could read"
 _NOTES = 200
 _DISCOVERY = "discovery"
