@@ -13,10 +13,11 @@ import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
+import re2
 
 from kubewitness.detect.head import line_starts
 from kubewitness.detect.part import Granule
@@ -34,6 +35,7 @@ KEPT = 20_000  # events kept with their bodies; later ones lose them but are kep
 Wanted = Callable[[Event], bool]
 Term = tuple[bytes, ...]  # texts that must all be in a line; () is in every line
 _LINE = 4096  # bytes read at first of a line: most are shorter
+_BEGIN = 60  # bytes of a text that are looked for first: an object's name in a log may be of any length
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9:._@-]+")
 
 
@@ -52,14 +54,6 @@ class Wish(NamedTuple):
     terms: tuple[Term, ...] | None  # lines that hold one of these; (): all lines; None: only those at `places`
     places: Sequence[int] = ()  # `detect.places`, in order
     held: tuple[Term, ...] = ()  # a line at a place must hold one of these, if there are any
-
-
-class Group(NamedTuple):
-    """Terms that differ in their first text only: a line holds one of them if it has these."""
-
-    begin_of_all: bytes  # of the first texts; in a line without it is none of them
-    rest: Term  # all of it
-    firsts: Sequence[bytes]  # one of them
 
 
 class Collector:
@@ -250,37 +244,33 @@ def _stretch(descriptor: int, offset: int, length: int) -> bytes:
 
 def _at(source: Source, granule: Granule, wish: Wish, line: Callable[[int], bytes]) -> Iterator[Event]:
     """The events at the places of `wish`."""
-    held = grouped(wish.held)
+    sieve = _sieve(tuple(sorted(wish.held))) if wish.held else None
     for place in wish.places:
         start, number = within_granule(place)
         text = line(start).rstrip(b"\r\n")
-        if not held or holds_one(text, held):
+        if sieve is None or sieve.passes(text):
             yield from decode(text, Place(source.name, granule.line + number, granule.offset + start, len(text)))
 
 
-def grouped(terms: Sequence[Term]) -> list[Group]:
-    """The terms by what follows their first text: a line of another namespace need not be searched for many names."""
-    by_rest: dict[Term, list[bytes]] = {}
-    for first, *rest in sorted(terms):
-        by_rest.setdefault(tuple(rest), []).append(first)
-    return [Group(_common(firsts), rest, firsts) for rest, firsts in by_rest.items()]
+class Sieve:
+    """Tells lines that hold all texts of one of `terms`: by one look at a line for the first texts, however many."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        options = re2.Options()
+        options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
+        options.never_capture = True
+        begins = sorted({first[:_BEGIN] for first, *_ in terms})
+        self._any = re2.compile(b"|".join(map(re2.escape, begins)), options)
+        self._terms = terms
+
+    def passes(self, line: bytes) -> bool:
+        """Whether it holds one."""
+        if self._any.search(line) is None:
+            return False
+        return any(all(text in line for text in term) for term in self._terms)
 
 
-def _common(ordered: Sequence[bytes]) -> bytes:
-    """What all begin with: of ordered texts, what the first and the last begin with."""
-    pairs = zip(ordered[0], ordered[-1], strict=False)
-    return ordered[0][: sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))]
-
-
-def holds_one(text: bytes, groups: Iterable[Group]) -> bool:
-    """Whether a line has all texts of one of the terms."""
-    for begin_of_all, rest, firsts in groups:
-        if begin_of_all not in text or not all(part in text for part in rest):
-            continue
-        for first in firsts:
-            if first in text:
-                return True
-    return False
+_sieve = lru_cache(maxsize=16)(Sieve)  # most granules are searched for the same
 
 
 def _line_reader(descriptor: int, offset: int, length: int) -> Callable[[int], bytes]:
