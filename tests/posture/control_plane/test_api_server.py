@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.posture.control_plane.plane import DEFAULTS, api, asked, command, file, machine, manifest, pod, told, verdict
+from tests.posture.control_plane.plane import (
+    API,
+    DEFAULTS,
+    api,
+    asked,
+    command,
+    file,
+    machine,
+    manifest,
+    pod,
+    told,
+    verdict,
+)
 from tests.posture.made import results, snapshot
 
 ALL = [
@@ -14,7 +26,7 @@ ALL = [
     "node_restriction", "admission_plugins", "client_ca", "kubelet_ca", "encryption_at_rest", "audit_log",
     "audit_policy", "audit_losses", "etcd_client_auth", "etcd_peer_auth", "etcd_auto_tls", "etcd_own_authority",
     "etcd_data_mode", "insecure_metrics_port", "bind_address", "service_account_credentials", "profiling",
-    "proxy_metrics", "started_otherwise",
+    "proxy_metrics", "started_otherwise", "front_proxy", "etcd_servers",
 ]  # fmt: skip
 
 
@@ -115,6 +127,19 @@ def test_authorizers_are_read_from_the_file_that_is_named(first: str, expected: 
         ("kubelet_ca", {"kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt"}, "pass"),
         ("encryption_at_rest", {}, "fail low"),
         ("encryption_at_rest", {"encryption-provider-config": "/etc/enc.yaml"}, "not_evaluated"),
+        ("front_proxy", {}, "pass"),
+        ("front_proxy", {"requestheader-client-ca-file": "/etc/kubernetes/pki/front-proxy-ca.crt"}, "pass"),
+        ("front_proxy", {"requestheader-client-ca-file": API["client-ca-file"]}, "fail critical"),
+        (
+            "front_proxy",
+            {"requestheader-client-ca-file": API["client-ca-file"], "requestheader-allowed-names": "a"},
+            "fail low",
+        ),
+        ("etcd_servers", {}, "pass"),
+        ("etcd_servers", {"etcd-servers": "http://127.0.0.1:2379"}, "pass"),
+        ("etcd_servers", {"etcd-servers": "unix:///run/kine.sock"}, "pass"),
+        ("etcd_servers", {"etcd-servers": "https://a:2379,http://10.0.0.6:2379"}, "fail high"),
+        ("etcd_servers", {"etcd-servers": "http://$(ETCD):2379"}, "not_evaluated"),
         ("profiling", {"profiling": "false"}, "pass"),
         ("profiling", {"profiling": "F"}, "pass"),
         ("profiling", {}, "fail low"),
@@ -124,7 +149,8 @@ def test_a_flag_decides(check: str, flags: dict[str, str | None], expected: str)
     server = pod("kube-apiserver", flags)
     found = results(f"control_plane/{check}", snapshot([server]))
     own = [one for one in found if one.subject == "kube-apiserver cp1"]
-    assert f"{own[0].status} {own[0].severity}" == expected if own[0].status == "fail" else own[0].status == expected
+    one = own[0]
+    assert (f"{one.status} {one.severity}" if one.status == "fail" else one.status) == expected
 
 
 def test_an_old_version_takes_passwords_from_a_file() -> None:

@@ -78,6 +78,15 @@ def test_a_workload_with_a_control_plane_inside_is_another_clusters() -> None:
     assert len(modes(hosts=[machine(processes=(process(command("kube-apiserver"), pod_uid=hashed),))])) == 1
 
 
+def test_a_static_pod_with_a_uid_of_its_own_is_this_clusters() -> None:
+    uid = "0b6f1bb2-64d6-47b9-b02b-3946826d12f9"
+    running = process(command("kube-apiserver"), pod_uid=uid)
+    own = manifest(api())
+    told = file(own.path, own.text.replace("metadata:", f"metadata:\n  uid: {uid}"))
+    assert modes(hosts=[machine(told, processes=(running,))]) == [("cp1", "process", "Node,RBAC")]
+    assert modes(hosts=[machine(own, processes=(running,))]) == [("cp1", "manifest", "Node,RBAC")]
+
+
 def test_what_runs_counts_before_what_is_written() -> None:
     running = process(command("kube-apiserver", {**ALLOWS}))
     host = machine(manifest(api()), processes=(running,))

@@ -14,8 +14,8 @@ from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture import reading
-from kubewitness.posture.check import Snapshot
-from kubewitness.posture.control_plane.addresses import is_loopback
+from kubewitness.posture.check import CLUSTER, Snapshot
+from kubewitness.posture.control_plane.addresses import is_loopback, split_url
 from kubewitness.posture.control_plane.components import files_named
 from kubewitness.posture.control_plane.judging import passed, said, told, unknown, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component, Given
@@ -192,6 +192,54 @@ def account_lookup(component: Component, _: Snapshot) -> Iterator[Result]:
         yield passed(component, said(given), given.where)
     else:
         yield unresolved(component, given)
+
+
+def front_proxy(component: Component, _: Snapshot) -> Iterator[Result]:
+    """Whether the clients of the cluster may speak for anybody, by header, as only its aggregation proxy may."""
+    names = ("requestheader-client-ca-file", "client-ca-file", "requestheader-allowed-names")
+    given = [component.ask(name) for name in names]
+    proxy, clients, allowed = given
+    if proxy is None or clients is None or allowed is None:
+        yield unseen(component, names[0])
+    elif not proxy.value or proxy.value != clients.value:
+        yield passed(component, said(proxy), proxy.where, clients.where)
+    else:
+        yield told(
+            component,
+            said(proxy),
+            Text("an authority of its own, and allowed names", "独立的 CA，并指定允许的名称"),
+            proxy.where,
+            clients.where,
+            severity="low" if allowed.words else "critical",
+            reason=Text(
+                "certificates of that authority and one of the allowed names may be anybody"
+                if allowed.words
+                else "every client certificate of the cluster may say that it is anybody, system:masters included",
+                "由该 CA 签发且名称在允许之列的证书可以冒充任何人"
+                if allowed.words
+                else "集群的任何客户端证书都可以自称是任何人，包括 system:masters",
+            ),
+        )
+
+
+def etcd_servers(component: Component, _: Snapshot) -> Iterator[Result]:
+    """Whether everything the cluster knows crosses the network in plain text, to an etcd that asks nobody."""
+    given = component.ask("etcd-servers")
+    if given is not None and not given.value and component.start.distribution:
+        reason = Text("it keeps its data inside the same process", "其数据保存在同一进程内")
+        yield Result("not_applicable", CLUSTER, component.subject, reason=reason)
+        return
+    if given is None or not given.value:
+        yield unseen(component, "etcd-servers")
+        return
+    found = [(url, split_url(url)) for url in given.words]
+    plain = [url for url, parts in found if parts and parts[0] == "http" and not is_loopback(parts[1])]
+    if any("$" in url for url in plain) or any(parts is None and "$" in url for url, parts in found):
+        yield unresolved(component, given)
+    elif plain:
+        yield told(component, said(given), wanted("--etcd-servers=https://…"), given.where)
+    else:
+        yield passed(component, said(given), given.where)
 
 
 def kubelet_ca(component: Component, _: Snapshot) -> Iterator[Result]:

@@ -53,7 +53,7 @@ class OfMachine(Protocol):
 def components(cluster: Cluster | None, machines: Sequence[OfMachine]) -> tuple[Component, ...]:
     """All components the evidence tells of, in the order of `PROGRAMS`, by machine."""
     starts = list(_of_cluster(cluster)) if cluster else []
-    uids = {text for pod in _system_pods(cluster) if (text := reading.text(pod.document, "metadata", "uid"))}
+    uids = {text for pod in _system_pods(cluster) for text in _uids(pod.document)}
     for one in machines:
         starts += _of_host(one.host, uids)
     found: dict[tuple[Program, str], list[Start]] = {}
@@ -69,6 +69,12 @@ def components(cluster: Cluster | None, machines: Sequence[OfMachine]) -> tuple[
         at_least = _minor(of.kubelet.version) if of and of.kubelet else None
         out.append(Component(program, instance, tuple(own), minor, at_least or 0))
     return tuple(out)
+
+
+def _uids(pod: object) -> Iterator[str]:
+    """What the control groups of a pod are called: its uid; of a mirror pod, that of the pod it mirrors."""
+    yield reading.text(pod, "metadata", "uid")
+    yield reading.text(pod, "metadata", "annotations", "kubernetes.io/config.hash")
 
 
 def _minor(version: str) -> int | None:
@@ -156,23 +162,28 @@ def _of_pod(
 
 
 def _of_host(host: Host, system: set[str]) -> Iterator[Start]:
-    running = list(_processes(host, system))
+    manifests = list(_static_pods(host))
+    running = list(_processes(host, {*system, *(text for _, pod in manifests for text in _uids(pod.value))}))
     yield from running
     yield from distributions.k3s(host)
     yield from distributions.microk8s(host)
-    for file in host.files:
-        if posixpath.dirname(file.path) in _MANIFESTS and not posixpath.basename(file.path).startswith("."):
-            where = Where(file.place.item, file.place.line, path=file.path)
-            document = read(file.text, where)
-            if document is not None:
-                value = document.value
-                if reading.text(value, "kind") == "Pod":
-                    yield from _of_pod(value, host.name, "manifest", where, source=document)
+    for where, document in manifests:
+        yield from _of_pod(document.value, host.name, "manifest", where, source=document)
     listed = any(not one.told_by for one in host.processes)
     for program in PROGRAMS:
         # A unit that lies there and does not run is none: packages bring units nobody enables.
         if not listed or any(one.program == program for one in running):
             yield from _unit(host, program)
+
+
+def _static_pods(host: Host) -> Iterator[tuple[Where, Document]]:
+    """The manifests kubelet starts pods of."""
+    for file in host.files:
+        if posixpath.dirname(file.path) in _MANIFESTS and not posixpath.basename(file.path).startswith("."):
+            where = Where(file.place.item, file.place.line, path=file.path)
+            document = read(file.text, where)
+            if document is not None and reading.text(document.value, "kind") == "Pod":
+                yield where, document
 
 
 def _unit(host: Host, program: Program) -> Iterator[Start]:
