@@ -92,6 +92,13 @@ def test_a_machine_of_which_nothing_tells_whether_it_serves_is_not_evaluated() -
     assert [one.status for one in results("credentials/administrator", bare)] == ["not_evaluated"]
 
 
+def test_that_there_are_none_is_known_only_where_a_collector_looked_for_them() -> None:
+    for name in ("administrator", "lifetime"):
+        [seen] = results(f"credentials/{name}", of(machine({}, collected="2026-11-22T00:00:00Z")))
+        [not_seen] = results(f"credentials/{name}", of(machine({})))
+        assert (seen.status, not_seen.status) == ("pass", "not_evaluated")
+
+
 @pytest.mark.parametrize(("pem", "failing"), [(JANE, 1), (MASTERS, 0), (NODE, 0)])
 def test_a_persons_certificate_for_ten_years_is_told_and_one_for_a_year_is_not(pem: str, failing: int) -> None:
     assert len(results("credentials/lifetime", of(machine({HOME: embedded(pem)})), "fail")) == failing

@@ -8,7 +8,7 @@ RKE2, k0s and MicroK8s themselves put it on a machine of the control plane; who 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -33,7 +33,9 @@ _NO_CLOCK: Final = 2000
 def administrators(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     """Credentials of administrators, by where they lie."""
     here = is_control_plane(machine.host)
-    for one in materials((machine,)):
+    found = list(materials((machine,)))
+    yield from _nothing_seen(machine, found)
+    for one in found:
         if one.kind == "kubeconfig" and one.means == "certificate" and one.certificate is None:
             reason = Text(
                 "the certificate it points to is not in the evidence, or cannot be read",
@@ -64,6 +66,16 @@ def administrators(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
             yield _misplaced(one, machine, observed, here=here)
 
 
+def _nothing_seen(machine: Machine, found: Sequence[Material]) -> Iterator[Result]:
+    """Only where a collector looked for them is it known that there are none."""
+    if not found and not machine.host.collected:
+        reason = Text(
+            "no kubeconfig and no client certificate is among the files of this machine",
+            "该机器的文件中没有 kubeconfig，也没有客户端证书",
+        )
+        yield not_evaluated(machine.target, "", reason)
+
+
 def _misplaced(one: Material, machine: Machine, observed: Text, *, here: bool) -> Result:
     severity: Severity = "high" if MASTERS in one.groups else "medium"
     reason = Text(
@@ -84,7 +96,9 @@ def _misplaced(one: Material, machine: Machine, observed: Text, *, here: bool) -
 
 def lifetimes(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     """Certificates that have ended, and those of persons that live for years."""
-    for one in materials((machine,)):
+    found = list(materials((machine,)))
+    yield from _nothing_seen(machine, found)
+    for one in found:
         made = one.certificate
         if made is None:
             continue
