@@ -1,0 +1,150 @@
+"""Who may read the credentials on a machine, and who may change what its components are started with.
+
+Judged are files that a collector copied with their modes, and files of listings. The limits are those under which
+kubeadm, K3s and the clouds write them; a configuration everybody may read is none of our business. A file that root
+does not own can be changed by its owner, whatever its mode.
+
+Source: CIS Kubernetes Benchmark, sections 1.1 and 4.1; cmd/kubeadm/app/util/kubeconfig (0600).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from kubewitness.model.host import FileEntry
+from kubewitness.model.judgement import Severity
+from kubewitness.model.posture import Remedy, Result
+from kubewitness.model.text import Text
+from kubewitness.posture.check import Machine, NodeCheck, Snapshot
+from kubewitness.posture.nodes.telling import at_file, failed, passed, same, unknown
+
+_MOST: Final = 200
+
+
+class Kind(Struct, frozen=True):
+    """Files of one kind."""
+
+    path: re.Pattern[str]
+    is_secret: bool
+    severity: Severity
+
+
+KINDS: Final = (
+    Kind(
+        re.compile(
+            r"/etc/kubernetes/(?:super-)?admin\.conf|/etc/rancher/(?:k3s|rke2)/(?:k3s|rke2)\.yaml|(?:/root|/home/[^/]{1,64})/\.kube/config"
+        ),
+        True,
+        "high",
+    ),
+    Kind(
+        re.compile(
+            r"/etc/kubernetes/(?:[^/]{1,100}/){0,3}[^/]{1,100}\.key|/etc/kubernetes/pki/sa\.key"
+            r"|/var/lib/kubelet/pki/[^/]{1,100}\.(?:key|pem)|/var/lib/rancher/(?:k3s|rke2)/server/(?:tls|cred)/[^/]{1,100}"
+            r"(?:\.key|\.kubeconfig)"
+        ),
+        True,
+        "high",
+    ),
+    Kind(
+        re.compile(
+            r"/etc/kubernetes/(?:kubelet|bootstrap-kubelet|controller-manager|scheduler|kube-proxy)\.(?:conf|kubeconfig)"
+            r"|/var/lib/kubelet/(?:bootstrap-)?kubeconfig|/var/lib/kube-proxy/kubeconfig(?:\.conf)?"
+            r"|/var/lib/rancher/k3s/agent/[^/]{1,64}\.kubeconfig|/etc/cni/net\.d/[^/]{1,64}kubeconfig"
+        ),
+        True,
+        "medium",
+    ),
+    Kind(
+        re.compile(
+            r"/var/lib/kubelet/(?:config\.yaml|kubeadm-flags\.env)|/etc/kubernetes/kubelet(?:/[^/]{1,64})?\.(?:json|ya?ml|conf)"
+            r"|/etc/kubernetes/manifests/[^/]{1,100}|/etc/kubernetes/pki/(?:etcd/)?[^/]{1,100}\.crt"
+            r"|(?:/etc|/usr/lib|/lib|/run)/systemd/system/(?:kubelet|containerd|docker|k3s(?:-agent)?)\.service(?:\.d/[^/]{1,100}\.conf)?"
+            r"|/etc/default/kubelet|/etc/sysconfig/kubelet|/etc/docker/daemon\.json|/etc/containerd/config\.toml"
+        ),
+        False,
+        "high",
+    ),
+)
+
+
+def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
+    """Modes and owners of the files that matter."""
+    seen = dict[str, FileEntry]()
+    for entry in (*machine.host.copied, *machine.host.listing):
+        if entry.kind == "file" and len(entry.mode) >= 10 and entry.path not in seen:
+            seen[entry.path] = entry
+    judged = 0
+    for path in sorted(seen):
+        kind = next((one for one in KINDS if one.path.fullmatch(path)), None)
+        if kind is None:
+            continue
+        judged += 1
+        if judged > _MOST:
+            break
+        entry = seen[path]
+        wrong = list(_wrong(entry, kind))
+        observed = same(f"{entry.mode} {entry.owner}".strip())
+        if wrong:
+            yield failed(
+                machine,
+                path,
+                observed,
+                _SECRET if kind.is_secret else _FIXED,
+                at_file(entry),
+                reason=Text("; ".join(one.en for one in wrong), "；".join(one.zh for one in wrong)),
+                severity=kind.severity,
+                remedy=_remedy(path, kind),
+            )
+        else:
+            yield passed(machine, path, observed, at_file(entry))
+    if not judged:
+        reason = Text(
+            "the evidence tells no modes of these files: an archive of `kubewitness collect` does",
+            "证据中没有这些文件的权限：`kubewitness collect` 的归档中包含",
+        )
+        yield unknown(machine, "files", reason)
+
+
+def _wrong(entry: FileEntry, kind: Kind) -> Iterator[Text]:
+    mode, (user, _, group) = entry.mode, entry.owner.replace(" ", ":").partition(":")
+    home = re.match(r"/home/([^/]{1,64})/", entry.path)
+    if mode[8] == "w":
+        yield Text("everybody on the machine may change it", "该机器上的任何用户都可以修改它")
+    elif mode[5] == "w" and group not in {"", "0", "root"}:
+        yield Text(f"group {group[:60]} may change it", f"用户组 {group[:60]} 可以修改它")
+    if kind.is_secret and mode[7] == "r":
+        yield Text("everybody on the machine may read the credential", "该机器上的任何用户都可以读取该凭据")
+    elif kind.is_secret and mode[4] == "r" and group not in {"", "0", "root"} and not home:
+        yield Text(f"group {group[:60]} may read the credential", f"用户组 {group[:60]} 可以读取该凭据")
+    if user not in {"", "0", "root"} and not home:
+        yield Text(f"it belongs to {user[:60]}, not to root", f"其所有者是 {user[:60]}，而不是 root")
+
+
+def _remedy(path: str, kind: Kind) -> Remedy:
+    """The command for this file."""
+    mode = "600" if kind.is_secret else "go-w"
+    quoted = "'" + path.replace("'", "'\\''") + "'"
+    owner = "" if path.startswith("/home/") else f"chown root:root {quoted}\n"
+    return Remedy(
+        Text("Take the rights away from others", "收回其他用户的权限"),
+        Text(
+            "Whoever could read a credential may have it: issue a new one and make the old one worthless.",
+            "曾能读取凭据的人可能已持有它：请重新签发，并使旧凭据失效。",
+        )
+        if kind.is_secret
+        else Text("", ""),
+        f"{owner}chmod {mode} {quoted}",
+        safe=True,
+        fix="file_modes",
+    )
+
+
+_SECRET: Final = Text("read and written by root alone (600)", "仅 root 可读写（600）")
+_FIXED: Final = Text("owned by root, written by root alone", "归 root 所有，且仅 root 可写")
+
+CHECKS: Final = (NodeCheck("checks/nodes/file_modes", _modes),)
