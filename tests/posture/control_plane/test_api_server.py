@@ -153,6 +153,12 @@ def test_a_flag_decides(check: str, flags: dict[str, str | None], expected: str)
     assert (f"{one.status} {one.severity}" if one.status == "fail" else one.status) == expected
 
 
+def test_a_plugin_that_the_version_has_off_anyway_is_not_switched_off_by_its_name() -> None:
+    off: dict[str, str | None] = {"disable-admission-plugins": "PodSecurity"}
+    assert verdict("admission_plugins", pod("kube-apiserver", off, "v1.22.17")) == "pass"
+    assert verdict("admission_plugins", pod("kube-apiserver", off, "v1.23.0")) == "fail medium"
+
+
 def test_an_old_version_takes_passwords_from_a_file() -> None:
     assert verdict("token_file", pod("kube-apiserver", {"basic-auth-file": "/x"}, "v1.18.0")) == "fail high"
 

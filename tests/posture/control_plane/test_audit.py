@@ -74,6 +74,7 @@ def test_a_rule_that_swallows_an_intruders_requests_is_named(rules: str, lost: s
         "- level: None\n  userGroups: [system:nodes]\n  verbs: [get]\n",
         "- level: None\n  users: ['system:kube-proxy']\n  verbs: [watch]\n",
         "- level: None\n  resources: [{group: '', resources: [events]}]\n",
+        "- level: None\n  users: ['system:apiserver', 'system:kube-scheduler']\n",
         "- level: None\n  resources: [{group: '', resources: [pods/log, pods/status]}]\n",
         "- level: None\n  resources: [{group: '', resources: [configmaps], resourceNames: [controller-leader]}]\n",
         "- level: None\n  resources: [{group: 'apps', resources: [secrets]}]\n",  # another group: no Secret
