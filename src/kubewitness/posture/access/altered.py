@@ -73,7 +73,7 @@ def disguised(snapshot: Snapshot) -> Iterator[Result]:
         rules = made.rules if isinstance(made, Role) and made.selectors is None else state.rules(_role(made))
         grade = grade_of(rules)
         severity: Severity = "high" if grade == Grade.TAKES_OVER else "medium" if grade >= Grade.CHANGES else "low"
-        what = told(rules) if rules else Text("no rules", "无规则")
+        what = told(rules)
         yield Result(
             "fail", CLUSTER, str(key),
             Text(f"named like one of Kubernetes' controllers; gives: {what.en}", f"仿冒控制器名称；授予：{what.zh}"),

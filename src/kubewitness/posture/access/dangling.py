@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result
 from kubewitness.model.text import Text
-from kubewitness.posture.access.rating import Grade, grade_of
+from kubewitness.posture.access.rating import strong
 from kubewitness.posture.access.removal import removal
 from kubewitness.posture.access.state import Grant, State, state_of
 from kubewitness.posture.bootstrap.addons import addon_of
@@ -63,9 +63,9 @@ def _no_role(state: State, grant: Grant) -> Result:
 
 
 def _nobody(state: State, grant: Grant) -> Result:
-    strong = grade_of(state.rules(grant.role)) == Grade.TAKES_OVER and not grant.scope
+    takes_over = bool(strong(state.rights(grant.role))) and not grant.scope
     expected = Text("subjects that exist", "主体存在")
-    claim = _Claim(str(grant.who), expected, _WHO_MAKES_THE_ACCOUNT, "medium" if strong else "low", str(grant.who))
+    claim = _Claim(str(grant.who), expected, _WHO_MAKES_THE_ACCOUNT, "medium" if takes_over else "low", str(grant.who))
     return _result(state, grant, claim)
 
 

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 from kubewitness.model.cluster import KubeObject
-from kubewitness.posture.access.rights import Names, Rights, is_everything, rights_of
+from kubewitness.posture.access.rights import Names, Rights
 from kubewitness.posture.access.running import Running
 from kubewitness.posture.access.state import Grant, State, Who
 from kubewitness.posture.rbac.nouns import Key
@@ -85,16 +85,10 @@ class Gains:
     def __init__(self, state: State, running: Running) -> None:
         self._state = state
         self._running = running
-        self._by_role = dict[Key, Rights]()
         self._own = defaultdict[Who, list[tuple[Grant, Rights]]](list)
         for grant in state.grants:
-            if grant.role is not None and (rights := self._rights(grant.role)):
+            if grant.role is not None and (rights := state.rights(grant.role)):
                 self._own[grant.who].append((grant, rights))
-
-    def _rights(self, role: Key) -> Rights:
-        if role not in self._by_role:
-            self._by_role[role] = rights_of(self._state.rules(role))
-        return self._by_role[role]
 
     @property
     def holders(self) -> Collection[Who]:
@@ -214,7 +208,7 @@ class Gains:
         if held is None:
             return False
         return held.names is None or any(
-            is_everything(self._state.rules(Key("clusterroles", "", name))) for name in sorted(held.names)
+            "everything" in self._state.rights(Key("clusterroles", "", name)) for name in sorted(held.names)
         )
 
     def _impersonated(self, rights: _Rights) -> Iterator[Edge]:
@@ -307,7 +301,7 @@ def _merge(into: _Rights, grant: Grant, rights: Rights) -> None:
         held = into.get(right)
         if held is None or (held.names is not None and (names is None or held.grant is grant)):
             into[right] = _Held(names, grant)
-        elif held.names is not None and names is not None:
+        elif held.names is not None and names is not None and held.names is not names:
             into[right] = _Held(held.names | names, held.grant)
 
 

@@ -13,13 +13,12 @@ from typing import Final
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
-from kubewitness.posture.access.rating import Grade, grade_of, told
+from kubewitness.posture.access.rating import Grade, Worths
 from kubewitness.posture.access.removal import removal
 from kubewitness.posture.access.state import (
     ACCOUNTS,
-    ANONYMOUS,
     AUTHENTICATED,
-    UNAUTHENTICATED,
+    NOBODY,
     Grant,
     State,
     Who,
@@ -29,7 +28,6 @@ from kubewitness.posture.access.state import (
 from kubewitness.posture.access.words import filled
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 
-_NOBODY: Final = frozenset({Who("User", ANONYMOUS), Who("Group", UNAUTHENTICATED)})
 _SEVERITY_OF_NOBODY: Final[Mapping[Grade, Severity]] = {
     Grade.NOTHING: "low",
     Grade.HARMLESS: "low",
@@ -51,7 +49,7 @@ def to_anonymous(snapshot: Snapshot) -> Iterator[Result]:
     state = state_of(snapshot)
     for one in state.unreadable[:_UNREADABLE] if state else ():
         yield not_evaluated(CLUSTER, str(one), _NO_OBJECT)
-    yield from _grants(snapshot, lambda who: who in _NOBODY, _SEVERITY_OF_NOBODY)
+    yield from _grants(snapshot, lambda who: who in NOBODY, _SEVERITY_OF_NOBODY)
 
 
 def to_everybody(snapshot: Snapshot) -> Iterator[Result]:
@@ -69,12 +67,13 @@ def _grants(
     state = state_of(snapshot)
     if state is None:
         return
+    worths = Worths(state)
     for grant in state.grants:
         if wanted(grant.who):
-            yield _judged(state, grant, severities)
+            yield _judged(state, grant, worths, severities)
 
 
-def _judged(state: State, grant: Grant, severities: Mapping[Grade, Severity]) -> Result:
+def _judged(state: State, grant: Grant, worths: Worths, severities: Mapping[Grade, Severity]) -> Result:
     key, role = grant.binding.key, grant.role
     subject, aspect = str(key), str(grant.who)
     where: tuple[Where, ...] = (state.where(key, f"subjects[{grant.position}]", grant.subject.name),)
@@ -92,18 +91,17 @@ def _judged(state: State, grant: Grant, severities: Mapping[Grade, Severity]) ->
             f"证据中没有 {role}：无法得知它授予 {aspect} 什么权限",
         )
         return not_evaluated(CLUSTER, subject, reason)
-    rules = state.rules(role)
-    grade = grade_of(rules)
+    grade, what = worths.of(role)
     severity = _milder(grant, grade, severities[grade])
     observed = filled(
         Text("{who} has {role}{place}: {what}", "{who} 拥有 {role}{place}：{what}"),
         who=Text(aspect, aspect),
         role=Text(referred, referred),
         place=Text(f" in namespace {grant.scope}", f"（命名空间 {grant.scope}）") if grant.scope else Text("", ""),
-        what=told(rules) if rules else Text("no rules", "无规则"),
+        what=what,
     )
     remedy = removal(
-        [grant],
+        state.fellows(grant),
         Text(f"Take {aspect} out of {key}", f"从 {key} 中移除 {aspect}"),
         Text(
             "whoever calls the API through this grant; an audit log tells who does",
@@ -116,7 +114,7 @@ def _judged(state: State, grant: Grant, severities: Mapping[Grade, Severity]) ->
 def _milder(grant: Grant, grade: Grade, severity: Severity) -> Severity:
     """Accounts of one namespace that work in it are a habit; reading in one of the platform is its own doing."""
     if grade <= Grade.READS and grant.scope and (is_platform(grant.scope) or grant.who.namespace == grant.scope):
-        return "low" if grant.who in _NOBODY else "informational"
+        return "low" if grant.who in NOBODY else "informational"
     if grant.who.namespace:
         if is_platform(grant.who.namespace):
             return "low"

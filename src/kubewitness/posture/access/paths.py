@@ -32,7 +32,7 @@ from kubewitness.posture.access.state import (
     is_platform,
     state_of,
 )
-from kubewitness.posture.access.words import MEANS, OVER_NODE, filled, there
+from kubewitness.posture.access.words import MEANS, OVER_NODE, filled, listed, there
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 
 _ANYBODY: Final = (Who("User", ANONYMOUS), Who("Group", UNAUTHENTICATED), Who("Group", AUTHENTICATED))
@@ -94,17 +94,17 @@ def _severity(who: Who, way: Way, running: Running) -> Severity:
 def _result(state: State, running: Running, who: Who, way: Way, cut: list[Grant]) -> Result:
     hops = tuple(_hops(state, way))
     end = way[-1][1].target
-    goal = Text("cluster-admin", "cluster-admin") if end == ADMIN else Text("a node", "节点")
+    goal = Text("cluster-admin", " cluster-admin") if end == ADMIN else Text("a node", "节点")
     observed = filled(
         Text("{who} gets to {goal} in {count} step(s)", "{who} 经 {count} 步可到达{goal}"),
         who=Text(str(who), str(who)), goal=goal, count=Text(str(len(hops)), str(len(hops))),
     )  # fmt: skip
     expected = Text("there is no way from it to cluster-admin or to a node", "不存在通往 cluster-admin 或节点的路径")
-    names = "; ".join(dict.fromkeys(f"{grant.binding.key} → {grant.who}" for grant in cut))
-    zh = "；".join(dict.fromkeys(f"{grant.binding.key} → {grant.who}" for grant in cut))
+    cut = list(dict.fromkeys(one for grant in cut for one in state.fellows(grant)))
+    names = listed([Text(one, one) for one in dict.fromkeys(f"{grant.binding.key} → {grant.who}" for grant in cut)], 4)
     remedy = removal(
         cut,
-        Text(f"Cut the path: take back {names}", f"切断路径：收回 {zh}"),
+        Text(f"Cut the path: take back {names.en}", f"切断路径：收回 {names.zh}"),
         Text(
             "whatever uses these rights; give it a role of only what it needs first",
             "依赖这些权限的程序会失效；请先为其授予仅含所需权限的角色",

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from kubewitness.model.text import Text
 from kubewitness.posture.access.rights import Rights, rights_of
+from kubewitness.posture.access.state import State
 from kubewitness.posture.access.words import RIGHTS, listed
 from kubewitness.posture.bootstrap.covering import joined, line
-from kubewitness.posture.rbac.nouns import GROUP, PolicyRule
+from kubewitness.posture.rbac.nouns import GROUP, Key, PolicyRule
 
 # Rights that are enough by themselves, worst first.
 STRONG: Final = (
@@ -64,6 +65,28 @@ class Grade(IntEnum):
     READS = 2
     CHANGES = 3
     TAKES_OVER = 4
+
+
+class Worth(NamedTuple):
+    """What a role is worth, and in words."""
+
+    grade: Grade
+    what: Text
+
+
+class Worths:
+    """What the roles of a state are worth, each judged once."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._known = dict[Key | None, Worth]()
+
+    def of(self, role: Key | None) -> Worth:
+        """Of one role."""
+        if role not in self._known:
+            rules = self._state.rules(role)
+            self._known[role] = Worth(grade_of(rules), told(rules))
+        return self._known[role]
 
 
 def grade_of(rules: Iterable[PolicyRule]) -> Grade:
@@ -114,6 +137,8 @@ def _secret(groups: set[str], resources: set[str]) -> bool:
 def told(rules: Iterable[PolicyRule]) -> Text:
     """What rules allow, shortly: the rights one gains others with, or else the rules themselves."""
     rules = tuple(rules)
+    if not rules:
+        return Text("no rules", "无规则")
     names = strong(rights_of(rules))
     if names:
         return listed([RIGHTS[name] for name in names])

@@ -70,6 +70,11 @@ _TESTS: Final = (
     _Test("change_namespaces", _CHANGE, "", "namespaces"),
     _Test("change_configmaps", _CHANGE, "", "configmaps"),
 )  # fmt: skip
+_NAMES: Final = 1_000  # of one rule
+_DECIDING: Final = frozenset(
+    ("system:masters", "cluster-admin", "admin", "edit", "aws-auth", "kubernetes.io/kube-apiserver-client",
+     "kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/*")
+)  # fmt: skip
 _NAMELESS: Final = frozenset({"create"})
 _GROUPS: Final = frozenset({EVERY, *(test.group for test in _TESTS)})
 
@@ -83,14 +88,21 @@ def rights_of(rules: Iterable[PolicyRule]) -> Rights:
         verbs, groups, resources = set(rule.verbs), set(rule.groups), set(rule.resources)
         if EVERY in verbs and EVERY in groups and EVERY in resources and not rule.names:
             return {"everything": None}
+        named = _some(rule.names)
         for test in _TESTS:
             if (test.right in out and out[test.right] is None) or not _fits(test, verbs, groups, resources):
                 continue
             if not rule.names:
                 out[test.right] = None
             elif EVERY in verbs or "/" in test.resource or verbs.intersection(test.verbs) - _NAMELESS:
-                out[test.right] = (out.get(test.right) or frozenset()) | frozenset(rule.names)
+                out[test.right] = (out.get(test.right) or frozenset()) | named
     return out
+
+
+def _some(names: tuple[str, ...]) -> frozenset[str]:
+    """The names; of very many those that decide, and the first ones."""
+    found = frozenset(names)
+    return found if len(found) <= _NAMES else found & _DECIDING | frozenset(sorted(found)[:_NAMES])
 
 
 def _fits(test: _Test, verbs: set[str], groups: set[str], resources: set[str]) -> bool:
@@ -101,8 +113,3 @@ def _fits(test: _Test, verbs: set[str], groups: set[str], resources: set[str]) -
         if not slash or f"*/{subresource}" not in resources:
             return False
     return EVERY in verbs or not verbs.isdisjoint(test.verbs)
-
-
-def is_everything(rules: Iterable[PolicyRule]) -> bool:
-    """Whether the rules are those of cluster-admin, as far as resources go."""
-    return "everything" in rights_of(rules)

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.model.posture import Where
+from kubewitness.posture.access.rights import Rights, rights_of
 from kubewitness.posture.bootstrap.addons import addon_of
 from kubewitness.posture.bootstrap.compare import compare
 from kubewitness.posture.bootstrap.covering import uncovered
@@ -77,6 +78,9 @@ class Who(NamedTuple):
         else:
             names = (AUTHENTICATED,)
         return tuple(Who("Group", name) for name in names)
+
+
+NOBODY: Final = frozenset({Who("User", ANONYMOUS), Who("Group", UNAUTHENTICATED)})
 
 
 def who(subject: Subject, namespace: str) -> Who | None:
@@ -189,6 +193,18 @@ class State:
         """The rules of a role, those of what it aggregates; none if it is not there."""
         return (self.policy.rules_of(role) or ()) if role else ()
 
+    def rights(self, role: Key | None) -> Rights:
+        """What a role's rules come down to."""
+        if role not in self._rights:
+            self._rights[role] = rights_of(self.rules(role))
+        return self._rights[role]
+
+    def fellows(self, grant: Grant) -> list[Grant]:
+        """The grant, and those of the same binding to others without a credential: they are taken back together."""
+        if grant.who not in NOBODY:
+            return [grant]
+        return [one for one in self.by_binding[grant.binding.key] if one.who in NOBODY and not self.maker(one)]
+
     def is_known(self, role: Key | None) -> bool:
         """Whether the rules of a role are known; that it is not there is known too if all are in the evidence."""
         return role is None or role in self.policy.objects or role.resource in self.whole
@@ -201,6 +217,7 @@ class State:
         return self._makers[key]
 
     _makers: dict[tuple[Key, Subject], str] = field(default_factory=dict)
+    _rights: dict[Key | None, Rights] = field(default_factory=dict)
 
     def _maker(self, grant: Grant) -> str:
         binding, role = grant.binding, grant.role

@@ -14,9 +14,8 @@ from typing import Final, NamedTuple
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Remedy, Result, Where
 from kubewitness.model.text import Text
-from kubewitness.posture.access.rating import Grade, grade_of, strong, told
+from kubewitness.posture.access.rating import Grade, Worths, strong
 from kubewitness.posture.access.removal import removal
-from kubewitness.posture.access.rights import is_everything, rights_of
 from kubewitness.posture.access.state import (
     ACCOUNTS,
     ANONYMOUS,
@@ -46,7 +45,7 @@ _BREAKS: Final = Text("whatever it does with these rights", "依赖这些权限�
 def administrators(snapshot: Snapshot) -> Iterator[Result]:
     """Whoever has everything, by a grant that neither Kubernetes nor a known addon makes."""
     for state, grant in _strangers(snapshot):
-        if not grant.scope and is_everything(state.rules(grant.role)):
+        if not grant.scope and "everything" in state.rights(grant.role):
             observed = Text("{who} may do everything, by {role}", "{who} 通过 {role} 拥有全部权限")
             expected = Text("few, each of them known", "人数少且逐一可知")
             yield _fail(state, grant, _Claim(observed, expected, _holder(grant.who), "informational"))
@@ -55,7 +54,7 @@ def administrators(snapshot: Snapshot) -> Iterator[Result]:
 def escalation(snapshot: Snapshot) -> Iterator[Result]:
     """Rights with which one gains others."""
     for state, grant in _strangers(snapshot):
-        rights = rights_of(state.rules(grant.role))
+        rights = state.rights(grant.role)
         if "everything" in rights and not grant.scope:
             continue  # in the list of administrators
         names = [one for one in strong(rights) if not grant.scope or one in _ONLY_TO_GAIN]
@@ -96,22 +95,24 @@ def wildcards(snapshot: Snapshot) -> Iterator[Result]:
 
 def default_accounts(snapshot: Snapshot) -> Iterator[Result]:
     """Rights of accounts called default, which every pod has that names no other."""
+    worths: Worths | None = None
     for state, grant in _strangers(snapshot):
-        if grant.who.kind == "ServiceAccount" and grant.who.name.endswith(f"/{_DEFAULT}"):
-            rules = state.rules(grant.role)
-            grade = grade_of(rules)
-            if grade == Grade.NOTHING:
-                continue
-            severity: Severity = "low" if grade < Grade.CHANGES else "medium" if grant.scope else "high"
-            # Operators of OpenShift and others run as it; the default account of kube-system is nobody's.
-            if is_platform(grant.who.namespace) and grant.who.namespace != "kube-system":
-                severity = "low"
-            observed = Text("{who} has, by {role}: {what}", "{who} 通过 {role} 拥有：{what}")
-            expected = Text("no rights of its own", "没有自己的权限")
-            reason = Text(
-                "every pod of the namespace that names no account is this", "该命名空间中未指定账号的 Pod 都使用它"
-            )
-            yield _fail(state, grant, _Claim(observed, expected, reason, severity, told(rules)))
+        worths = worths or Worths(state)
+        if grant.who.kind != "ServiceAccount" or not grant.who.name.endswith(f"/{_DEFAULT}"):
+            continue
+        grade, what = worths.of(grant.role)
+        if grade == Grade.NOTHING:
+            continue
+        severity: Severity = "low" if grade < Grade.CHANGES else "medium" if grant.scope else "high"
+        # Operators of OpenShift and others run as it; the default account of kube-system is nobody's.
+        if is_platform(grant.who.namespace) and grant.who.namespace != "kube-system":
+            severity = "low"
+        observed = Text("{who} has, by {role}: {what}", "{who} 通过 {role} 拥有：{what}")
+        expected = Text("no rights of its own", "没有自己的权限")
+        reason = Text(
+            "every pod of the namespace that names no account is this", "该命名空间中未指定账号的 Pod 都使用它"
+        )
+        yield _fail(state, grant, _Claim(observed, expected, reason, severity, what))
 
 
 def masters(snapshot: Snapshot) -> Iterator[Result]:
