@@ -16,7 +16,8 @@ from kubewitness.incident.cause import entry_point, opens, root_causes
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.identity_standing import standing
 from kubewitness.incident.requests import Request, credential_ids, requests_of
-from kubewitness.incident.steps import StepDraft, drafts, matched, worst
+from kubewitness.incident.step_rules import StepRules
+from kubewitness.incident.steps import StepDraft, drafts, worst
 from kubewitness.incident.story import headline, status, story
 from kubewitness.incident.suspects import Cluster, Suspects
 from kubewitness.incident.verdict import verdict
@@ -76,25 +77,21 @@ def build(
     `caused`: what controllers did because of any incident; `removed`: objects that others deleted.
     """
     cluster, requests, steps = chain.cluster, chain.requests, chain.steps
-    # A rule that speaks only of what is new matches in old and new alike; its findings stand by themselves.
-    by_request = {
-        request.key: tuple(rule for rule in matcher.match(request.final) if rule.first_seen is None)
-        for request in requests
-    }
+    asker = StepRules(scan, matcher)
+    matched = [asker.of(draft) for draft in steps]
     effects = cascades(caused, steps, chain.roots)
     accustomed = bool(cluster.partial) and cluster.partial >= cluster.accessors
     causes = root_causes(requests, scan.ledger, citer, accustomed)
     touched = Touched(requests, removed)
     entry = entry_point(steps, citer)
     made = tuple(
-        _step(number, draft, matched(draft, by_request), effects.get(number - 1), citer)
-        for number, draft in enumerate(steps, 1)
+        _step(number, draft, rules, effects.get(number - 1), citer)
+        for number, (draft, rules) in enumerate(zip(steps, matched, strict=True), 1)
     )
     secrets = exposed(requests, citer)
     pods = tuple(sorted({pod for effect in effects.values() for pod in effect.pods} | set(touched_pods(requests))))
     nodes = tuple(sorted({node for effect in effects.values() for node in effect.nodes}))
-    rules = {rule.id: rule for found in by_request.values() for rule in found}
-    techniques = {t for rule in rules.values() for t in rule.techniques}
+    techniques = {t for found in matched for rule in found for t in rule.techniques}
     actor = _actor(cluster, requests)
     top = max((SEVERITIES.index(d.rule.severity) for d in cluster.detections), default=2)
     severity = SEVERITIES[min(max(top, 2 if not touched.created else 3), 4)]

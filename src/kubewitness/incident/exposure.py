@@ -177,9 +177,9 @@ def from_pods(
             )
             mounted(out, request.namespace, contents, said, request)
     own = {(r.namespace, r.name) for r in requests if r.resource == "pods" and _writes(r) and not r.subresource}
+    passages = _Passages(requests)
     for pod in entered:
-        ways = [r for r in requests if (r.namespace, r.name) == (pod.namespace, pod.name) and r.subresource]
-        ways += [r for r in requests if r.resource == "nodes" and f"/{pod.namespace}/{pod.name}" in r.path]
+        ways = passages.into(pod)
         way = next((r for r in ways if r.succeeded or (r.resource == "nodes" and r.code not in _TURNED_AWAY)), None)
         if way is None:
             continue
@@ -197,6 +197,31 @@ def from_pods(
         ran = " ".join(r.command for r in ways if r.command)
         said = Text(f"lies in pod {where}, which the intruder entered", f"位于被入侵者进入的 Pod {where} 中")
         mounted(out, pod.namespace, held or Contents(), said, way, ran=ran)
+
+
+class _Passages:
+    """Requests that lead into pods, by pod: an intruder with thousands of both would have each held against each."""
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self._streams = dict[Pod, list[Request]]()
+        self._passed_on = dict[str, list[Request]]()  # to kubelets, by each part of their path
+        self._kubelets = [request for request in requests if request.resource == "nodes"]
+        for request in requests:
+            if request.subresource:
+                self._streams.setdefault((request.namespace, request.name), []).append(request)
+        for request in self._kubelets:
+            for part in dict.fromkeys(request.path.split("/")):
+                self._passed_on.setdefault(part, []).append(request)
+
+    def into(self, pod: ObjectName) -> list[Request]:
+        """Those that name it, by its subresources and then by paths of kubelets."""
+        odd = "/" in pod.namespace  # no namespace of a cluster, and no part of a path
+        kubelets = self._kubelets if odd else self._passed_on.get(pod.namespace, [])
+        named = f"/{pod.namespace}/{pod.name}"
+        return [
+            *self._streams.get((pod.namespace, pod.name), ()),
+            *(request for request in kubelets if named in request.path),
+        ]
 
 
 def _writes(request: Request) -> bool:

@@ -11,7 +11,7 @@ singly and all later ones are one step.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -55,10 +55,15 @@ class StepDraft:
         if n == 1 or many is None:
             return self.deed.phrase
         labels = list(dict.fromkeys(_label(request, self.deed) for request in self.requests))
-        listed = ", ".join(labels[:names]) + (", …" if len(labels) > names else "")
+        more = len(labels) > names
+        listed = (
+            ", ".join(labels[:names]) + (", …" if more else ""),
+            "、".join(labels[:names]) + ("…" if more else ""),
+        )
         if len(labels) == 1 and self.deed.act == "read":
             return self.deed.phrase
-        return Text(*(text.replace("{n}", str(n)).replace("{names}", listed) for text in (many.en, many.zh)))
+        both = zip((many.en, many.zh), listed, strict=True)
+        return Text(*(text.replace("{n}", str(n)).replace("{names}", said) for text, said in both))
 
     def technique_ids(self, rules: Sequence[Rule]) -> tuple[str, ...]:
         """Techniques of the rules that matched, most severe first; else the deed's own."""
@@ -134,12 +139,6 @@ def _more(request: Request, deed: Deed) -> Deed:
         f"继续同类操作，共 {{n}} 次请求（{request.verb} {what}）：{{names}}",
     )
     return replace(deed, fold=(_MORE,), many=many)
-
-
-def matched(draft: StepDraft, by_request: Mapping[tuple[str, str, str], tuple[Rule, ...]]) -> tuple[Rule, ...]:
-    """Rules that matched any request of the step, by id."""
-    rules = {rule.id: rule for request in draft.requests for rule in by_request.get(request.key, ())}
-    return tuple(rules[rule_id] for rule_id in sorted(rules))
 
 
 def worst(rules: Sequence[Rule], refused: bool) -> Severity:
