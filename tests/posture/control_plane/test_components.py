@@ -10,6 +10,7 @@ from kubewitness.model.host import Host
 from kubewitness.posture.control_plane.components import components
 from kubewitness.posture.control_plane.nouns import Component
 from tests.posture.control_plane.plane import api, command, file, machine, manifest, pod, process
+from tests.posture.machine import listening
 from tests.posture.made import results, snapshot
 
 ALLOWS = {"authorization-mode": "AlwaysAllow"}
@@ -167,6 +168,22 @@ def test_a_component_that_is_nowhere_is_not_evaluated() -> None:
     openshift = {"kind": "Namespace", "metadata": {"name": "openshift-kube-apiserver"}}
     (other,) = results("control_plane/authorization_mode", snapshot([openshift]))
     assert (other.status, "OpenShift" in other.reason.en) == ("not_evaluated", True)
+
+
+@pytest.mark.parametrize(
+    ("ports", "expected"),
+    [([], "not_evaluated"), ([6443], "pass"), ([6443, 8080], "not_evaluated")],  # 8080 might be the secure port
+)
+def test_of_an_unknown_version_the_sockets_of_its_process_tell(ports: list[int], expected: str) -> None:
+    host = machine(processes=(process(command("kube-apiserver")),))
+    host.sockets = [listening(port, owner="kube-apiserver", pid=700) for port in ports]
+    (one,) = results("control_plane/insecure_port", snapshot(hosts=[host]))
+    assert one.status == expected
+    host = machine(processes=(process(command("kube-controller-manager")),))
+    host.sockets = [listening(port, owner="kube-controller", pid=700) for port in ports]
+    found = results("control_plane/insecure_metrics_port", snapshot(hosts=[host]))
+    told = next(one for one in found if one.subject == "kube-controller-manager cp1")
+    assert told.status == ("pass" if ports else "not_evaluated")
 
 
 K3S = "/etc/systemd/system/k3s.service"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from kubewitness.model.host import Host, HostFile
+from kubewitness.model.host import Host, HostFile, Socket
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
@@ -22,6 +22,8 @@ from kubewitness.posture.control_plane.nouns import Component, Given
 from kubewitness.posture.control_plane.yaml_text import Document, read
 
 _INSECURE_GONE: Final = 20  # the minor version that cannot open the insecure port any more
+_INSECURE: Final = 8080
+_COMM: Final = 15  # characters of a process's name that the kernel keeps
 _MODES: Final = {"alwaysallow": "AlwaysAllow", "node": "Node", "rbac": "RBAC", "webhook": "Webhook", "abac": "ABAC"}
 
 
@@ -33,6 +35,18 @@ def hosts(snapshot: Snapshot) -> Iterator[Host]:
 def document_of(file: HostFile) -> Document | None:
     """A file of a machine as YAML."""
     return read(file.text, Where(file.place.item, file.place.line, path=file.path))
+
+
+def listening(component: Component, snapshot: Snapshot) -> dict[int, Socket] | None:
+    """The ports its process listens on, by a list of sockets that names owners; None if there is none."""
+    found = {
+        socket.local_port: socket
+        for host in hosts(snapshot)
+        if host.name == component.instance
+        for socket in host.sockets
+        if socket.state == "LISTEN" and any(name == component.program[:_COMM] for name, _ in socket.owners)
+    }
+    return found or None
 
 
 def not_collected(component: Component, given: Given, aspect: str = "") -> Result:
@@ -49,7 +63,7 @@ def not_collected(component: Component, given: Given, aspect: str = "") -> Resul
     )
 
 
-def insecure_port(component: Component, _: Snapshot) -> Iterator[Result]:
+def insecure_port(component: Component, snapshot: Snapshot) -> Iterator[Result]:
     """A port without authentication and authorization: every request on it is root's."""
     old = component.before(_INSECURE_GONE)
     port, alias = component.ask("insecure-port"), component.ask("port")
@@ -87,6 +101,13 @@ def insecure_port(component: Component, _: Snapshot) -> Iterator[Result]:
                 "only programs on that machine reach it" if local else "whoever reaches the address is cluster-admin",
                 "只有该机器上的程序能够访问" if local else "任何能访问该地址的人都等同于 cluster-admin",
             ),
+        )
+    elif (heard := listening(component, snapshot)) is not None and _INSECURE not in heard:
+        socket = next(iter(heard.values()))
+        yield passed(
+            component,
+            Text("its process does not listen on 8080", "其进程没有监听 8080 端口"),
+            Where(socket.place.item, socket.place.line),
         )
     else:
         yield unknown(

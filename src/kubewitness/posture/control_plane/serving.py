@@ -17,7 +17,7 @@ from kubewitness.model.text import Text
 from kubewitness.posture import reading
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 from kubewitness.posture.control_plane.addresses import host_of, is_loopback
-from kubewitness.posture.control_plane.api_server import document_of, hosts, not_collected
+from kubewitness.posture.control_plane.api_server import document_of, hosts, listening, not_collected
 from kubewitness.posture.control_plane.components import SYSTEM, files_named
 from kubewitness.posture.control_plane.judging import passed, said, told, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component
@@ -59,13 +59,22 @@ def profiling(component: Component, snapshot: Snapshot) -> Iterator[Result]:
         yield unresolved(component, given)
 
 
-def insecure_metrics_port(component: Component, _: Snapshot) -> Iterator[Result]:
+def insecure_metrics_port(component: Component, snapshot: Snapshot) -> Iterator[Result]:
     """The port without authentication of old versions."""
     old = component.before(_INSECURE_GONE)
     given = component.ask("port")
     if old is False:
         text = Text("since 1.23 it has no port without authentication", "自 1.23 起它不再有无认证的端口")
         yield passed(component, text, component.start.where)
+    elif (
+        (heard := listening(component, snapshot)) is not None
+        and int(_PORTS[component.program]) not in heard
+        and not (given and given.is_set)
+    ):
+        socket = next(iter(heard.values()))
+        number = _PORTS[component.program]
+        text = Text(f"its process does not listen on {number}", f"其进程没有监听 {number} 端口")
+        yield passed(component, text, Where(socket.place.item, socket.place.line))
     elif given is None or (old is None and not given.is_set):
         yield unseen(component, "port") if given is None else _unknown(component)
     elif given.value == "0":
