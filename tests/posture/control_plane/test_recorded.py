@@ -40,3 +40,11 @@ def test_a_kubeadm_cluster_out_of_a_collected_dump_lacks_the_audit_log_and_littl
     assert CORPUS
     found = failures(CORPUS / "vmware-tanzu__sonobuoy/pkg/discovery/testdata/healthsummary/resources")
     assert found == {"medium": {"audit_log"}, "low": {"encryption_at_rest", "kubelet_ca", "profiling"}}
+
+
+@needs_corpus
+def test_a_managed_cluster_out_of_a_support_bundle_fails_nothing() -> None:
+    assert CORPUS
+    bundle = CORPUS / "replicatedhq__troubleshoot/pkg/analyze/files/support-bundle/cluster-resources"
+    report = assess([str(bundle)], Options(groups=("control_plane",), now=NOW))
+    assert {one.status for one in report.results} == {"not_applicable", "not_evaluated"}
