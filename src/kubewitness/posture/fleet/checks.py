@@ -5,5 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from kubewitness.posture.check import Check
+from kubewitness.posture.fleet import odd
 
-CHECKS: Final[tuple[Check, ...]] = ()
+CHECKS: Final[tuple[Check, ...]] = (*odd.CHECKS,)
