@@ -79,7 +79,7 @@ def test_without_the_answer_a_read_is_likely_and_kubectl_is_said_to_be_in_doubt(
     log.request("list", "secrets", at="14:02", namespace="ci", **CURL)
     shown = found(judged, log)
     assert shown["secrets", "shop", ""].detail == shown["secrets", "ci", ""].detail == "likely_content"
-    assert "as a table it gets names" in shown["secrets", "shop", ""].description.en
+    assert "names alone as a plain table" in shown["secrets", "shop", ""].description.en
     assert "table" not in shown["secrets", "ci", ""].description.en
 
 
@@ -170,7 +170,7 @@ def test_a_right_that_was_not_used_is_one_possible_entry(judged: Investigate) ->
         log.admin("create", kind, at="06:01", name=str(one["metadata"]["name"]), body=one, response=one)  # type: ignore[index]
     shown = found(judged, log)
     assert [key for key, one in shown.items() if one.detail == "possible"] == [("secrets", "", "")]
-    assert "is not seen to have used it" in shown["secrets", "", ""].description.en
+    assert "is not seen to have read others than those listed" in shown["secrets", "", ""].description.en
 
 
 def test_a_right_that_is_not_there_is_not_possible(judged: Investigate) -> None:
@@ -201,3 +201,14 @@ def test_a_body_of_great_depth_is_walked() -> None:
     for _ in range(5_000):
         body = {"a": body}
     assert contents_of(body).secrets == {"deep"}
+
+
+def test_a_pod_that_no_kubelet_knows_was_not_entered_though_one_is_called_alike(judged: Investigate) -> None:
+    log = _log()
+    at = {"namespace": "", "name": "node-a", "subresource": "proxy", **CURL}
+    for second, (pod, code) in enumerate((("web", 404), ("web-0", 200))):
+        log.request("create", "nodes", at=f"14:01:0{second}", code=code,
+                    uri=f"/api/v1/nodes/node-a/proxy/run/shop/{pod}/web?cmd=id", **at)  # fmt: skip
+    shown = found(judged, log)
+    assert ("pods", "shop", "web") not in shown
+    assert ("pods", "shop", "web-0") in shown

@@ -57,3 +57,9 @@ def test_no_request_is_lost_or_told_twice_and_each_step_is_in_time_order() -> No
     assert sorted(_ids(steps)) == [request.audit_id for request in requests]
     assert all([r.time for r in step.requests] == sorted(r.time for r in step.requests) for step in steps)
     assert [step.first.time for step in steps] == sorted(step.first.time for step in steps)
+
+
+def test_names_in_a_step_are_joined_as_each_language_does() -> None:
+    (said,) = {step.phrase(names=2) for step in drafts(_requests(151))[12:13]}
+    assert said.en.endswith(": pods/default/x-12, pods/default/x-16, …")
+    assert said.zh.endswith("：pods/default/x-12、pods/default/x-16…")

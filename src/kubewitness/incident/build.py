@@ -15,7 +15,7 @@ from kubewitness.incident.cascade import Effect, cascades, entity_of, roots_of
 from kubewitness.incident.cause import entry_point, opens, root_causes
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.identity_standing import standing
-from kubewitness.incident.requests import Request, credential_ids, requests_of
+from kubewitness.incident.requests import TURNED_AWAY, Request, credential_ids, requests_of
 from kubewitness.incident.step_rules import StepRules
 from kubewitness.incident.steps import StepDraft, drafts, worst
 from kubewitness.incident.story import headline, status, story
@@ -174,7 +174,7 @@ def touched_pods(requests: Sequence[Request]) -> list[ObjectName]:
         named = _KUBELET_COMMAND.search(request.path) if request.subresource == "proxy" else None
         if request.resource == "pods" and (entered or made):
             out.append(ObjectName("pods", request.namespace, request.name))
-        elif request.resource == "nodes" and named and not request.refused:
+        elif request.resource == "nodes" and named and not request.refused and request.code not in TURNED_AWAY:
             out.append(ObjectName("pods", named[1], named[2]))
     return out
 
@@ -224,14 +224,14 @@ def _step(number: int, draft: StepDraft, rules: Sequence[Rule], effect: Effect |
 
 
 def _why(first: Request, rules: Sequence[Rule]) -> Text:
-    by = first.identity or "(rejected credential)"
+    by, by_zh = first.identity or "(rejected credential)", first.identity or "被拒凭据"
     at = first.address or "?"
     titles = [rule for rule in rules if rule.kind != "context"]
     if titles:
         en = "; ".join(rule.title.en for rule in titles[:3])
         zh = "；".join(rule.title.zh for rule in titles[:3])
-        return Text(f"By the intruder ({by} from {at}); {en}.", f"入侵者（{at} 的 {by}）所为；{zh}。")
-    return Text(f"By the intruder ({by} from {at}).", f"入侵者（{at} 的 {by}）所为。")
+        return Text(f"By the intruder ({by} from {at}); {en}.", f"入侵者（{at} 的 {by_zh}）所为；{zh}。")
+    return Text(f"By the intruder ({by} from {at}).", f"入侵者（{at} 的 {by_zh}）所为。")
 
 
 def _limitations(requests: Sequence[Request], accustomed: bool) -> tuple[Text, ...]:

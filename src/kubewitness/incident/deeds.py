@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from kubewitness.incident.requests import Request
+from kubewitness.incident.requests import TURNED_AWAY, Request
 from kubewitness.model.incident import Act
 from kubewitness.model.text import Text
 from kubewitness.rules.features.pod_spec import pod_specs
@@ -22,6 +22,7 @@ WORKLOADS = frozenset(
 BINDINGS = frozenset(("clusterrolebindings", "rolebindings"))
 ROLES = frozenset(("clusterroles", "roles"))
 _WEBHOOKS = frozenset(("mutatingwebhookconfigurations", "validatingwebhookconfigurations"))
+_RUNS = ("/run/", "/exec/", "/attach/", "/portForward/", "/cri/")  # paths of a kubelet; /runningpods/ only lists
 _REVIEWS = frozenset(("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"))
 _KINDS = {
     "pods": "Pod", "deployments": "Deployment", "daemonsets": "DaemonSet", "statefulsets": "StatefulSet",
@@ -70,7 +71,7 @@ def deed_of(request: Request) -> Deed:
     if request.resource in _REVIEWS:
         return Deed("read", Text("asked what it may do", "查询自身权限"), "T1069.003", ("review",))
     if request.verb in ("get", "list", "watch", "head"):
-        return _read(request)
+        return _read_in_vain(request) or _read(request)
     return _write(request)
 
 
@@ -92,16 +93,30 @@ def _without_resource(request: Request) -> Deed:
     )
 
 
+def _read_in_vain(request: Request) -> Deed | None:
+    """A read that gave nothing: of what is not there, or one that failed. None if it gave something."""
+    kind, single = kind_of(request.resource), request.name and request.verb != "list"
+    technique = "T1552.007" if request.resource == "secrets" else "T1613"
+    if request.missing and single:
+        phrase = Text(f"looked for {kind} {full_name(request)}: not there", f"查找 {kind} {full_name(request)}：不存在")
+        return Deed("read", phrase, technique, ("missing", request.resource, full_name(request)))
+    if not _failed(request):
+        return None
+    what = f"{kind} {full_name(request)}" if single else request.resource
+    phrase = Text(f"tried to {request.verb} {what}: {request.code}", f"尝试读取 {what}：{request.code}")
+    return Deed("read", phrase, technique, ("failed", request.verb, request.resource, full_name(request)))
+
+
+def _failed(request: Request) -> bool:
+    """Allowed and still not done. A log that does not tell the code tells no failure either."""
+    return request.code >= 400
+
+
 def _read(request: Request) -> Deed:
-    kind, missing = kind_of(request.resource), request.missing
+    kind = kind_of(request.resource)
     if request.resource == "secrets":
         return _secrets(request)
     if request.name and request.verb != "list":
-        if missing:
-            phrase = Text(
-                f"looked for {kind} {full_name(request)}: not there", f"查找 {kind} {full_name(request)}：不存在"
-            )
-            return Deed("read", phrase, "T1613", ("missing", request.resource, full_name(request)))
         phrase = Text(f"read {kind} {full_name(request)}", f"读取 {kind} {full_name(request)}")
     else:
         where = Text(f" in {request.namespace}", f"（{request.namespace}）") if request.namespace else Text("", "")
@@ -179,6 +194,12 @@ def _detail(request: Request) -> Text:
 
 
 def _delete(request: Request, kind: str) -> Deed:
+    if _failed(request) and not request.missing:
+        phrase = Text(
+            f"tried to delete {kind} {full_name(request)}: {request.code}",
+            f"尝试删除 {kind} {full_name(request)}：{request.code}",
+        )
+        return Deed("delete", phrase, "T1489", ("delete failed", request.resource, full_name(request)))
     if request.missing or not request.succeeded:
         phrase = Text(
             f"tried to delete {kind} {full_name(request)}, which did not exist",
@@ -204,6 +225,12 @@ def _delete(request: Request, kind: str) -> Deed:
 
 def _exec(request: Request) -> Deed:
     pod = full_name(request)
+    if _failed(request):  # before anything ran: the status of a command itself is not in the log
+        what, what_zh = f"run `{request.command or '?'}` in", f"在 Pod {pod} 中执行 `{request.command or '?'}`"
+        if request.subresource == "attach":
+            what, what_zh = "attach to", f"附加到 Pod {pod}"
+        phrase = Text(f"tried to {what} Pod {pod}: {request.code}", f"尝试{what_zh}：{request.code}")
+        return Deed("execute", phrase, "T1609", ("exec failed", pod, request.command))
     if request.subresource == "attach":
         return Deed("execute", Text(f"attached to Pod {pod}", f"附加到 Pod {pod}"), "T1609", ("attach", pod))
     command = request.command or "?"
@@ -221,20 +248,30 @@ def _token(request: Request) -> Deed | None:
 
 def _proxy(request: Request) -> Deed:
     path = request.path.partition("/proxy")[2] or "/"
+    away = request.code in TURNED_AWAY
+    answer, answer_zh = (f" (answered {request.code})", f"（返回 {request.code}）") if away else ("", "")
     phrase = Text(
-        f"called the kubelet of {request.name or '?'} through the API server: {path}",
-        f"经 API server 访问 {request.name or '?'} 的 kubelet：{path}",
+        f"called the kubelet of {request.name or '?'} through the API server: {path}{answer}",
+        f"经 API server 访问 {request.name or '?'} 的 kubelet：{path}{answer_zh}",
     )
-    runs = path.startswith(("/run", "/exec"))
-    return Deed("execute" if runs else "read", phrase, "T1609" if runs else "T1613", ("kubelet", request.name, path))
+    runs = path.startswith(_RUNS)
+    fold = ("kubelet", request.name, path, answer)
+    return Deed("execute" if runs else "read", phrase, "T1609" if runs else "T1613", fold)
 
 
 def _forward(request: Request) -> Deed:
     pod = full_name(request)
+    if _failed(request):
+        phrase = Text(
+            f"tried to forward a port of Pod {pod}: {request.code}", f"尝试转发 Pod {pod} 的端口：{request.code}"
+        )
+        return Deed("execute", phrase, "T1572", ("forward failed", pod))
     return Deed("execute", Text(f"forwarded a port of Pod {pod}", f"转发 Pod {pod} 的端口"), "T1572", ("forward", pod))
 
 
 def _logs(request: Request) -> Deed:
+    if (vain := _read_in_vain(request)) is not None:
+        return vain
     pod = full_name(request)
     return Deed("read", Text(f"read the log of Pod {pod}", f"读取 Pod {pod} 的日志"), "T1613", ("look",))
 

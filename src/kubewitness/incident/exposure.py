@@ -20,7 +20,7 @@ from typing import Final, Literal
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.deeds import WORKLOADS
 from kubewitness.incident.pod_contents import Contents, Pod, contents_of
-from kubewitness.incident.requests import Request
+from kubewitness.incident.requests import TURNED_AWAY, Request
 from kubewitness.model.event import Event
 from kubewitness.model.incident import Evidence, Exposure, ObjectName
 from kubewitness.model.text import Text
@@ -34,7 +34,6 @@ _LISTED: Final = 200  # objects named from one answer
 _CITED: Final = 3
 _CREDENTIAL = re.compile(r"(?i)passw|secret|cred|token|kubeconfig|api-?_?key|private-?_?key|\.env$|database-?url|dsn")
 _TABLES: Final = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
-_TURNED_AWAY: Final = (401, 403, 404)  # of calls passed on to a kubelet; a command that failed was run
 _READS: Final = ("get", "list", "watch")
 _ENVIRONMENT = re.compile(r"(?:^|[\s;&|])(?:print)?env(?:$|[\s;&|])|/environ\b")
 _TOKEN = re.compile(r"/serviceaccount\b")
@@ -125,8 +124,9 @@ def _unlogged(request: Request) -> Text:
         )
     if request.agent.startswith("kubectl/"):
         return Text(
-            f"read by kubectl; as a table it gets names, with -o yaml the values: the log (level {level}) cannot tell",
-            f"由 kubectl 读取；以表格显示时只有名称，用 -o yaml 则含内容：日志（{level} 级别）无法区分",
+            "given to kubectl: its values with -o yaml, names alone as a plain table; the log "
+            f"(level {level}) cannot tell which, so count it as read",
+            f"已返回给 kubectl：用 -o yaml 则含内容，以表格显示则只有名称；日志（{level} 级别）无法区分，应视为已读取",
         )
     return Text(
         f"read with its values, most likely: a client that is not kubectl gets whole objects (level {level}, the "
@@ -180,7 +180,7 @@ def from_pods(
     passages = _Passages(requests)
     for pod in entered:
         ways = passages.into(pod)
-        way = next((r for r in ways if r.succeeded or (r.resource == "nodes" and r.code not in _TURNED_AWAY)), None)
+        way = next((r for r in ways if r.succeeded or (r.resource == "nodes" and r.code not in TURNED_AWAY)), None)
         if way is None:
             continue
         held = known.get((pod.namespace, pod.name))
@@ -217,10 +217,10 @@ class _Passages:
         """Those that name it, by its subresources and then by paths of kubelets."""
         odd = "/" in pod.namespace  # no namespace of a cluster, and no part of a path
         kubelets = self._kubelets if odd else self._passed_on.get(pod.namespace, [])
-        named = f"/{pod.namespace}/{pod.name}"
+        named = f"/{pod.namespace}/{pod.name}/"
         return [
             *self._streams.get((pod.namespace, pod.name), ()),
-            *(request for request in kubelets if named in request.path),
+            *(request for request in kubelets if named in f"{request.path}/"),
         ]
 
 

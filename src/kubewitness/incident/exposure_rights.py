@@ -52,8 +52,9 @@ def from_rights(out: Exposures, requests: Sequence[Request], history: History) -
 def _said(request: Request, more: int = 0) -> Text:
     also, also_zh = (f"; so of {more} more namespaces", f"；另有 {more} 个命名空间亦然") if more > 0 else ("", "")
     return Text(
-        f"{request.identity} had the right to read all Secrets here and is not seen to have used it{also}",
-        f"{request.identity} 有权读取此处的全部 Secret，但未见使用{also_zh}",
+        f"{request.identity} had the right to read all Secrets here, and is not seen to have read others than those "
+        f"listed{also}",
+        f"{request.identity} 有权读取此处的全部 Secret，除已列出者外未见其读取{also_zh}",
     )
 
 

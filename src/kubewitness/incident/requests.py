@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Final
 
 from kubewitness.model.event import Event
 from kubewitness.model.incident import ObjectName
 from kubewitness.rules.features.exec_command import command_of
 
+TURNED_AWAY: Final = (401, 403, 404)  # of calls passed on to a kubelet; a command that failed (500) was run
 _ORDER = {"RequestReceived": 0, "ResponseStarted": 1, "ResponseComplete": 3, "Panic": 2}
 
 

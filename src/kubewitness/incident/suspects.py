@@ -132,13 +132,14 @@ class Suspects:
             names = [identity or "(rejected credential)" for identity, a in sorted(cluster.pairs) if a == address]
             if len(names) > 1:
                 listed = ", ".join(names)
+                listed_zh = "、".join(i or "被拒凭据" for i, a in sorted(cluster.pairs) if a == address)
                 nobody = Text("Nobody else uses it, and none", "没有其他人使用该地址，且")
                 others = Text("Others work there too, but none of these", "该地址另有他人使用，但上述身份")
                 whose = nobody if alone else others
                 cluster.explain(
                     Text(
                         en=f"Same address {address}: {listed}. {whose.en} was there long before.",
-                        zh=f"同一来源地址 {address}：{'、'.join(names)}。{whose.zh}此前均未出现过。",
+                        zh=f"同一来源地址 {address}：{listed_zh}。{whose.zh}此前均未出现过。",
                     )
                 )
 
