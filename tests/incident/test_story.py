@@ -55,7 +55,21 @@ def test_what_was_removed_again_is_not_told_as_left(judged: Investigate) -> None
     log = _log()
     log.request("create", "mutatingwebhookconfigurations", at="14:01", name="hook", body={}, **STOLEN)
     log.request("delete", "mutatingwebhookconfigurations", at="14:02", name="hook", **STOLEN)
-    assert only(judged(log)).status[0][1].en == "Workloads the intruder made were removed, or none were made"
+    assert only(judged(log)).status[0][1].en == "No workload was made; what else was made is gone again"
+
+
+def test_a_token_that_was_minted_is_no_object_that_is_gone(judged: Investigate) -> None:
+    log = _log()
+    log.request("create", "serviceaccounts", at="14:01", namespace="ci", name="deployer", subresource="token",
+                **STOLEN)  # fmt: skip
+    assert only(judged(log)).status[0][1].en == "No workload was made"
+
+
+def test_a_workload_that_was_removed_is_told_so(judged: Investigate) -> None:
+    log = _log()
+    log.request("create", "daemonsets", at="14:02", namespace="ci", name="x", body=daemonset("x", "alpine"), **STOLEN)
+    log.request("delete", "daemonsets", at="14:03", namespace="ci", name="x", **STOLEN)
+    assert only(judged(log)).status[0][1].en == "What the intruder deployed was removed"
 
 
 def test_a_binding_left_beside_a_workload_is_told_with_it(judged: Investigate) -> None:

@@ -210,33 +210,35 @@ def _revoke(touched: Touched, secrets: Sequence[Secret]) -> list[Action]:
             )
         )
     if secrets:
-        number = "1 credential" if len(secrets) == 1 else f"{len(secrets)} credentials"
-        wide = any(not s.name and not s.namespace for s in secrets)
-        listed = "\n".join(
-            "# " + escaped(f"{s.namespace or 'all namespaces'}/{s.name or '(every Secret)'}: {s.description.en}")
-            for s in secrets[:30]
-        )
-        actions.append(
-            Action(
-                "revoke",
-                Text(
-                    "Rotate every credential of the cluster" if wide else f"Rotate {number}",
-                    "轮换集群中的全部凭据" if wide else f"轮换 {len(secrets)} 项凭据",
-                ),
-                Text(
-                    "A Secret read once stays known: change it where it is used (databases, registries, "
-                    "clouds), not only here. "
-                    "Deleting a ServiceAccount voids all its tokens.",
-                    "被读取过的 Secret 永远视为泄露：须在其使用处（数据库、镜像仓库、云账号）更换，"
-                    "而不只是在集群内。删除 ServiceAccount 会使其全部令牌失效。",
-                ),
-                listed,
-                safe=False,
-                breaks=Text("Whatever uses the old value until it has the new one", "仍在使用旧值的系统，直至换成新值"),
-                undo=Text("None: do not go back to a known secret", "无：不要恢复已泄露的凭据"),
-            )
-        )
+        actions.append(rotate(secrets))
     return actions
+
+
+def rotate(secrets: Sequence[Secret]) -> Action:
+    """To rotate what was read or made."""
+    number = "1 credential" if len(secrets) == 1 else f"{len(secrets)} credentials"
+    wide = any(not s.name and not s.namespace for s in secrets)
+    listed = "\n".join(
+        "# " + escaped(f"{s.namespace or 'all namespaces'}/{s.name or '(every Secret)'}: {s.description.en}")
+        for s in secrets[:30]
+    )
+    return Action(
+        "revoke",
+        Text(
+            "Rotate every credential of the cluster" if wide else f"Rotate {number}",
+            "轮换集群中的全部凭据" if wide else f"轮换 {len(secrets)} 项凭据",
+        ),
+        Text(
+            "A Secret read once stays known: change it where it is used (databases, registries, clouds), not only "
+            "here. Deleting a ServiceAccount voids all its tokens.",
+            "被读取过的 Secret 永远视为泄露：须在其使用处（数据库、镜像仓库、云账号）更换，而不只是在集群内。"
+            "删除 ServiceAccount 会使其全部令牌失效。",
+        ),
+        listed,
+        safe=False,
+        breaks=Text("Whatever uses the old value until it has the new one", "仍在使用旧值的系统，直至换成新值"),
+        undo=Text("None: do not go back to a known secret", "无：不要恢复已泄露的凭据"),
+    )
 
 
 def _fix(causes: Sequence[RootCause]) -> list[Action]:

@@ -22,6 +22,7 @@ from kubewitness.incident.node_view import NodeView
 from kubewitness.incident.pod_contents import Contents, Pod, pods_in
 from kubewitness.incident.removals import Removals
 from kubewitness.incident.requests import Request
+from kubewitness.incident.rotation import with_rotation
 from kubewitness.incident.suspects import Cluster
 from kubewitness.incident.verdict_state import Ending, contained_or_active
 from kubewitness.incident.verdict_who import insider_or_intruder
@@ -63,7 +64,8 @@ def concluded(incidents: Iterable[Incident], known: Known) -> list[Incident]:
         ending = Ending(incident, requests, known.removed, found, known.scan.last)
         who = insider_or_intruder(incident, cluster, requests, known.scan.profiles.by_key)
         shown = _exposures(incident, requests, found, known, pods, history)
-        out.append(replace(incident, verdicts=(who, contained_or_active(ending)), exposures=shown))
+        told = replace(incident, verdicts=(who, contained_or_active(ending)), exposures=shown)
+        out.append(with_rotation(told, shown))
     return out
 
 

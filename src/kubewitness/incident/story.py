@@ -104,15 +104,16 @@ def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Seq
     for index, draft in shown:
         request, phrase = draft.first, draft.phrase(names=2)
         who, where = request.identity or "(rejected credential)", request.address or "?"
+        who_zh = request.identity or "被拒凭据"
         clock = request.time[11:19]
         effect = effects.get(index)
         extra = effect.texts()[0] if effect and effect.pods else Text("", "")
         if before == (who, where):
             en, zh = f"At {clock} it {phrase.en}", f"{clock}，{phrase.zh}"
         elif before and before[1] == where:
-            en, zh = f"At {clock}, now as {who}, it {phrase.en}", f"{clock}，改用 {who} 身份{phrase.zh}"
+            en, zh = f"At {clock}, now as {who}, it {phrase.en}", f"{clock}，改用 {who_zh} 身份{phrase.zh}"
         else:
-            en, zh = f"At {clock} {who} from {where} {phrase.en}", f"{clock}，{where} 以 {who} 身份{phrase.zh}"
+            en, zh = f"At {clock} {who} from {where} {phrase.en}", f"{clock}，{where} 以 {who_zh} 身份{phrase.zh}"
         before = (who, where)
         sentences.append(
             Text(en + (f"; {extra.en}" if extra.en else "") + ".", zh + (f"；{extra.zh}" if extra.zh else "") + "。")
@@ -152,19 +153,24 @@ def status(
     elif others:
         names, names_zh = _names(others)
         effect = Text(f"Not seen removed or undone: {names}", f"未见删除或恢复：{names_zh}")
+    elif any(o.kind in WORKLOADS for o in touched.created):
+        effect = Text("What the intruder deployed was removed", "入侵者部署的工作负载已删除")
     elif touched.created:
-        effect = Text(
-            "Workloads the intruder made were removed, or none were made", "入侵者创建的工作负载已删除，或未创建"
-        )
+        kept = any("/" not in o.kind for o in touched.created)  # tokens have a line of their own
+        gone = Text("; what else was made is gone again", "；创建的其他对象已删除") if kept else Text("", "")
+        effect = Text(f"No workload was made{gone.en}", f"未创建工作负载{gone.zh}")
     else:
         effect = Text("Nothing was created", "未创建任何对象")
     out.append((Text("Effect", "影响"), effect))
     if causes:
         out.append((Text("Way in", "入侵入口"), _way_in(causes[0], end)))
-    n = len(secrets)
-    credentials = Text(f"{n} to rotate", f"{n} 项需轮换") if n else Text("None seen read or made", "未见被读取或签发")
-    out.append((Text("Credentials", "凭据"), credentials))
+    out.append((Text("Credentials", "凭据"), to_rotate(len(secrets))))
     return tuple(out)
+
+
+def to_rotate(n: int) -> Text:
+    """The state of `n` credentials."""
+    return Text(f"{n} to rotate", f"{n} 项需轮换") if n else Text("None seen read or made", "未见被读取或签发")
 
 
 def _names(objects: Sequence[ObjectName]) -> tuple[str, str]:
