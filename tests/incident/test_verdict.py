@@ -94,3 +94,19 @@ def test_rivals_that_never_existed_here_are_a_worms_list(judged: Investigate) ->
     found = verdict(judged, log)
     assert found.verdict == "worm"
     assert "a list of rivals carried along" in said(found)
+
+
+def test_who_deletes_twice_what_was_there_brought_no_list_along(judged: Investigate) -> None:
+    log = log_of_a_theft()
+    for second, name in ((12, "a"), (14, "b")):
+        where: dict[str, Any] = {"namespace": "shop", "name": name, **STOLEN}
+        log.request("delete", "pods", at=f"14:00:{second}", **where)
+        log.request("delete", "pods", at=f"14:00:{second + 1}", code=404, **where)
+    assert "list of rivals" not in said(verdict(judged, log))
+
+
+def test_names_that_never_were_there_are_a_list_that_was_brought_along(judged: Investigate) -> None:
+    log = log_of_a_theft()
+    for second, name in ((12, "a"), (14, "b")):
+        log.request("delete", "pods", at=f"14:00:{second}", code=404, namespace="shop", name=name, **STOLEN)
+    assert "Tried 2 times to delete what was not there (a, b): as from a list of rivals" in said(verdict(judged, log))

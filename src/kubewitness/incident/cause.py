@@ -18,6 +18,7 @@ from typing import NamedTuple
 from kubewitness.detect.ledger import Entry, Ledger
 from kubewitness.detect.reading import event_of
 from kubewitness.incident.citing import Citer
+from kubewitness.incident.deeds import deed_of
 from kubewitness.incident.requests import Request, credential_ids
 from kubewitness.incident.steps import StepDraft
 from kubewitness.model.event import AuditRecord, Event
@@ -94,12 +95,16 @@ def opens(request: Request) -> bool:
 
 def entry_point(steps: Sequence[StepDraft], citer: Citer) -> EntryPoint | None:
     """The first request of the intruder that was let through."""
-    candidates = [(request.time, request, draft) for draft in steps for request in draft.requests if opens(request)]
+    candidates = [request for draft in steps for request in draft.requests if opens(request)]
     if not candidates:
         return None
-    _, request, draft = min(candidates, key=lambda c: (c[0], c[1].audit_id))
+    request = min(candidates, key=lambda one: (one.time, one.audit_id))
     kind = kind_of_name(request.identity)
-    phrase = draft.deed.phrase
+    if kind != "anonymous":  # a credential that is accepted is the way in, whatever it was first used for
+        who_came = (request.identity, request.address)
+        same = [one for draft in steps for one in draft.requests if (one.identity, one.address) == who_came]
+        request = min((one for one in same if one.succeeded), key=lambda one: (one.time, one.audit_id))
+    phrase = deed_of(request).phrase
     who = {
         "anonymous": Text("without any credential", "未使用任何凭据"),
         "serviceaccount": Text("with a service account's token", "使用 ServiceAccount 令牌"),
@@ -247,7 +252,7 @@ def _setting(first: Request, granted: Sequence[Request], citer: Citer) -> RootCa
             f"{first.identity} 被放行，但日志未给出绑定。请检查 API server 的 --authorization-mode、"
             "--anonymous-auth 与鉴权 webhook。",
         ),
-        requests_authorised=len(granted),
+        requests_authorised=sum(request.identity == first.identity for request in granted),
         requests_total=len(granted),
         evidence=(citer.event(first.final),),
     )

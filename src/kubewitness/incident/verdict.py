@@ -18,6 +18,7 @@ from kubewitness.incident.weighing import Sign, listed, sign, told, weight_of
 from kubewitness.model.event import parse_time
 from kubewitness.model.incident import ObjectName, Verdict
 from kubewitness.model.judgement import Confidence
+from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name
 
 _BURST: Final = 60.0  # seconds: a pause longer than this ends a burst
@@ -26,6 +27,7 @@ _PICKED: Final = 4  # objects: more are no choice
 _SCRIPTED: Final = ("python", "curl", "go-http-client", "wget", "okhttp", "zgrab")
 _ENTERED: Final = ("exec", "attach", "portforward", "ephemeralcontainers")
 _NO_PERSON: Final = ("anonymous", "rejected", "serviceaccount", "node", "controlPlane")
+_AT_ONCE: Final = Text("within less than 0.1 s", "不足 0.1 秒")
 _REFUSED_AS_WRONG: Final = (400, 409, 415, 422)  # by validation, not by authorization
 
 
@@ -69,15 +71,16 @@ def _agents(requests: Sequence[Request]) -> list[Sign]:
 
 
 def _brought(requests: Sequence[Request]) -> list[Sign]:
-    missing = [r for r in requests if r.verb == "delete" and r.missing]
+    known = {r.object for r in requests if r.succeeded}  # who deletes what was there twice brought no list along
+    missing = [r for r in requests if r.verb == "delete" and r.missing and r.object not in known]
     if len(missing) < 2:
         return []
     named = dict.fromkeys(r.name for r in missing if r.name)
     return [
         sign(
-            f"Deletes {len(missing)} objects that never existed here ({', '.join(named)}): "
-            "a list of rivals carried along.",
-            f"删除了 {len(missing)} 个此处从不存在的对象（{'、'.join(named)}）：自带的竞争对手清单。",
+            f"Tried {len(missing)} times to delete what was not there ({', '.join(named)}): as from a list of rivals "
+            "carried along.",
+            f"{len(missing)} 次尝试删除并不存在的对象（{'、'.join(named)}），像是照着自带的竞争对手清单。",
             2,
         )
     ]
@@ -90,8 +93,9 @@ def _pace(steps: Sequence[StepDraft]) -> tuple[list[Sign], list[Sign]]:
     if len(busy) >= 4:
         median = sorted(busy)[len(busy) // 2]
         if median < _PERSON / 2:
-            said = f"Acts follow each other every {median:.1f} s at the median."
-            quick.append(sign(said, f"操作间隔中位数仅 {median:.1f} 秒。"))
+            every = Text(f"every {median:.1f} s", f"仅 {median:.1f} 秒") if median >= 0.05 else _AT_ONCE
+            said = f"Acts follow each other {every.en} at the median."
+            quick.append(sign(said, f"操作间隔中位数{every.zh}。"))
         else:
             said = f"Pauses of {median:.0f} s between acts, as at a keyboard."
             slow.append(sign(said, f"操作间隔约 {median:.0f} 秒，符合人工操作。"))

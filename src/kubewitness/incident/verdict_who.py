@@ -130,8 +130,11 @@ def _new_place(cluster: Cluster, requests: Sequence[Request], profiles: Profiles
 
 def _visit(cluster: Cluster, requests: Sequence[Request], profiles: Profiles) -> list[Sign]:
     """Addresses of which the log knows nothing but these requests, within minutes."""
-    begin, end = parse_time(requests[0].time), parse_time(max(request.time for request in requests))
     addresses = sorted({address for _, address in cluster.pairs if address})
+    # A pod that was taken over lives where it is: only who came from outside is a visitor.
+    addresses = [address for address in addresses if scope_of(address) == "public"] or addresses
+    requests = [request for request in requests if request.address in addresses] or requests
+    begin, end = parse_time(requests[0].time), parse_time(max(request.time for request in requests))
     every = sum(profile.requests for key, profile in profiles.items() if key.address in addresses)
     if not begin or not end or not addresses or every > len(requests) or (end - begin).total_seconds() > _VISIT:
         return []
