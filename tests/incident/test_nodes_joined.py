@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from kubewitness.incident.investigate import Options, investigate
 from kubewitness.model.document import Document
 from kubewitness.model.incident import Incident, Step
 from kubewitness.rules.loader import RuleSet
-from tests.incident.logs import DOOR, Log
+from tests.incident.logs import DOOR, Log, daemonset
 from tests.incident.test_intrusions import open_the_door
 from tests.incident.test_nodes import RECORDED, node, only
 
@@ -264,6 +265,27 @@ def test_a_clock_that_runs_behind_does_not_hide_what_came_after(
         assert -1800 <= clock.moved <= -1798
         assert step.time.startswith("2026-03-02T13:40:08")
         assert any("node-a" in text.en and "behind" in text.en for text in document.coverage.limitations)
+
+
+def test_what_runs_in_a_pod_of_the_intruders_own_workload_did_not_wait_for_a_command_in_it(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    log = Log()
+    log.quiet_day()
+    open_the_door(log)
+    theirs: dict[str, Any] = {"by": "system:anonymous", "address": "203.0.113.77", "agent": "curl/8", "reason": DOOR}
+    log.request("create", "daemonsets", namespace="shop", name="web", at="13:09:30",
+                body=daemonset("web", "alpine", "shop"), **theirs)  # fmt: skip
+    log.cascade("web", at="13:09:31", namespace="shop")
+    log.request("create", "pods", subresource="exec", namespace="shop", name="web-bx2z7", at="13:10:10",
+                query="?command=id", code=101, **theirs)  # fmt: skip
+    log.write(tmp_path / "audit.log")
+    machine(tmp_path, AFTER, MINER)  # began a second before the intruder entered
+    logs = tmp_path / "nodes" / "node-a" / "var/log/pods"
+    (logs / f"shop_web-0_{UID}").rename(logs / f"shop_web-bx2z7_{UID}")
+    (step,) = on_node(of_the_log(looked_at(tmp_path, rules)))
+    assert "which the intruder made" in step.why.en
+    assert not step.inferred
 
 
 def test_one_chain_leads_from_the_request_to_the_process(tmp_path: Path, rules: RuleSet) -> None:

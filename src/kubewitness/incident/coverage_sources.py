@@ -201,11 +201,16 @@ def _kubelet_limit(seen: Seen) -> Text:
     )
 
 
+def _before(names: str) -> str:
+    """A space stands between a name and a Chinese word, none between two Chinese words ("等 4 个")."""
+    return names if names.endswith("个") else f"{names} "
+
+
 def _left_on(seen: Seen) -> Text:
     if not seen.nodes:
         return Text("what runs on nodes and in containers", "节点与容器中正在运行的程序")
     nodes = listed(seen.nodes)
-    return Text(f"what still runs or was left on {nodes.en}", f"{nodes.zh} 上仍在运行或残留的内容")
+    return Text(f"what still runs or was left on {nodes.en}", f"{_before(nodes.zh)}上仍在运行或残留的内容")
 
 
 def _typed(seen: Seen) -> Text:
@@ -218,7 +223,7 @@ def _typed(seen: Seen) -> Text:
     ]
     if shells:
         pods = listed(list(dict.fromkeys(shells)))
-        return Text(f"what was typed into the shell in {pods.en}", f"在 {pods.zh} 的 shell 中输入的命令")
+        return Text(f"what was typed into the shell in {pods.en}", f"在 {_before(pods.zh)}的 shell 中输入的命令")
     return Text(
         "every program that was started (linux_audit, Falco, Tetragon)",
         "启动过的每个程序（linux_audit、Falco、Tetragon）",
@@ -229,7 +234,7 @@ def _printed(seen: Seen) -> Text:
     pods = listed(sorted({f"{pod.namespace}/{pod.name}" for one in seen.incidents for pod in one.pods}), 2)
     if not pods.en:
         return Text("what programs in pods printed", "Pod 中程序的输出")
-    return Text(f"what ran and was printed in {pods.en}", f"{pods.zh} 中程序的输出")
+    return Text(f"what ran and was printed in {pods.en}", f"{_before(pods.zh)}中程序的输出")
 
 
 def _flows(seen: Seen) -> SourceCoverage:

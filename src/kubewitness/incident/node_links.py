@@ -26,6 +26,7 @@ from kubewitness.rules.features.address import scope_of
 SIGHTED: Final = ("host/login_from_intruder", "host/connection_with_intruder")
 _SLACK: Final = timedelta(seconds=5)  # clocks of two machines, and the seconds `ps` rounds away
 _ENTERED: Final = ("pods/exec", "pods/attach", "pods/portforward")
+_GROWN: Final = ("links/owner_reference", "links/generated_name")
 _WORD = re.compile(r"[\w./-]+")
 _NOWHERE = re.compile(r"\d?>+\s{0,4}(?:/dev/null|&\d)")
 _LOOKS: Final = READERS - {"vi", "vim", "nano", "tee"} | {"ls", "stat", "test", "md5sum", "sha256sum"}
@@ -134,7 +135,15 @@ def _touch(incident: Incident, pod: ObjectName) -> tuple[bool, str, Entity | Non
         )
         return True, made.time if made else incident.first, _request(made) if made else None
     entered = min((step for step in incident.steps if _enters(step, pod)), key=lambda step: step.time, default=None)
-    return (False, entered.time, _request(entered)) if entered else (True, incident.first, None)
+    if entered is None or _grown(incident, pod):
+        return True, incident.first, None
+    return False, entered.time, _request(entered)
+
+
+def _grown(incident: Incident, pod: ObjectName) -> bool:
+    """A pod of a workload that the intruder made or changed is theirs, though they entered it later as well."""
+    name = f"{pod.namespace}/{pod.name}"
+    return any(edge.link in _GROWN and (edge.target.kind, edge.target.name) == ("pod", name) for edge in incident.edges)
 
 
 def _request(step: Step) -> Entity | None:

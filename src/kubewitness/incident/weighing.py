@@ -36,5 +36,5 @@ def listed(names: Sequence[str], most: int = 3) -> Text:
     more = len(names) - len(cut)
     return Text(
         ", ".join(cut) + (f" and {more} more" if more else ""),
-        "、".join(cut) + (f" 等 {len(names)} 个" if more else ""),
+        "、".join(cut) + (f"等 {len(names)} 个" if more else ""),
     )
