@@ -36,10 +36,10 @@ def _with(*cuts: Cut) -> Document:
         (
             Cut((BINDING,), 3, 9, 20, {"a": 9, "b": 6, "c": 3, "d": 1, "e": 1}, 5, at_most=True, uncertain=True),
             "3 of the intruder's 9 requests would have been refused; so would at most 20 legitimate requests "
-            "(a 9, b 6, c 3 and 2 more). That is no remedy. "
+            "(a 9, b 6, c 3 and 2 more). It would have broken more than it stopped. "
             "Uncertain: it rests on roles or bindings that the evidence does not show.",
             "入侵者 9 个请求中的 3 个会被拒绝；至多 20 个正常请求也会被拒绝（a 9、b 6、c 3，另有 2 项）。"
-            "这不是可行的补救。不确定：涉及证据中看不到内容的角色或绑定。",
+            "它影响的正常使用比阻止的更多。不确定：涉及证据中看不到内容的角色或绑定。",
         ),
         (
             Cut((ObjectName("clusterrolebindings", "", "system:coredns"),), 2, 2, 0),
@@ -139,8 +139,9 @@ def test_a_cut_of_an_older_document_is_its_bindings() -> None:
         (
             Cut((), 1, 1, 2, {"a": 2}, 1, parts=(CutPart("pod_security", NODE, "x"),), of="pods", unknown=True),
             "the intruder's one pod specification would have been refused; so would at least 2 legitimate pod "
-            "specifications (a 2). That is no remedy. Enforcement refuses pods, not the workloads that make them.",
-            "入侵者的唯一 Pod 规格会被拒绝；至少 2 个正常 Pod 规格也会被拒绝（a 2）。这不是可行的补救。"
+            "specifications (a 2). It would have broken more than it stopped. "
+            "Enforcement refuses pods, not the workloads that make them.",
+            "入侵者的唯一 Pod 规格会被拒绝；至少 2 个正常 Pod 规格也会被拒绝（a 2）。它影响的正常使用比阻止的更多。"
             "强制级别拒绝的是 Pod，而不是创建 Pod 的工作负载。",
         ),
     ],

@@ -115,7 +115,7 @@ def _remarks(cut: Cut) -> Iterator[Text]:
     kinds = {part.kind for part in cut.parts}
     credential = "credential" in kinds
     if cut.broken > cut.refused and not credential:
-        yield Text("That is no remedy", "这不是可行的补救")
+        yield Text("It would have broken more than it stopped", "它影响的正常使用比阻止的更多")
     if credential and cut.broken:
         yield Text("Its owner needs a new one first", "须先为其所有者换发新的凭据")
     if credential and any(part.what.startswith("X509SHA256=") for part in cut.parts):

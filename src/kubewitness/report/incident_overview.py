@@ -215,11 +215,16 @@ def _first_technique(step: Step) -> str:
     return ids[0] + ("+" if len(ids) > 1 else "") if ids else ""
 
 
+def _importance(step: Step) -> tuple[int, bool, int]:
+    """What stands in the short chain first: the gravest; of equals, what was done before what was looked at."""
+    return rank(step.severity), step.act in ("read", "refused"), step.number
+
+
 def _chain(incident: Incident, language: Language, most: int) -> Iterator[Block]:
     if not incident.steps:
         return
     yield Heading(2, line(words.CHAIN.in_(language)))
-    worst = sorted(incident.steps, key=lambda step: (rank(step.severity), step.number))[:most]
+    worst = sorted(incident.steps, key=_importance)[:most]
     kept = {step.number for step in worst}
     yield chain_table(tuple(step for step in incident.steps if step.number in kept), language)
     used = sorted({step.act for step in incident.steps}, key=list(words.GLYPH).index)
