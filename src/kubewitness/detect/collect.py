@@ -14,6 +14,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -244,16 +245,18 @@ def _stretch(descriptor: int, offset: int, length: int) -> bytes:
 
 def _at(source: Source, granule: Granule, wish: Wish, line: Callable[[int], bytes]) -> Iterator[Event]:
     """The events at the places of `wish`."""
-    sieve = _sieve(tuple(sorted(wish.held))) if wish.held else None
-    for place in wish.places:
-        start, number = within_granule(place)
-        text = line(start).rstrip(b"\r\n")
-        if sieve is None or sieve.passes(text):
-            yield from decode(text, Place(source.name, granule.line + number, granule.offset + start, len(text)))
+    places: Iterable[tuple[int, int]] = map(within_granule, wish.places)
+    texts = ((start, number, line(start).rstrip(b"\r\n")) for start, number in places)
+    if wish.held:
+        some = list(texts)
+        sieve = _sieve(tuple(sorted(wish.held)))
+        texts = (some[index] for index in sieve.passing([text for _, _, text in some]))
+    for start, number, text in texts:
+        yield from decode(text, Place(source.name, granule.line + number, granule.offset + start, len(text)))
 
 
 class Sieve:
-    """Tells lines that hold all texts of one of `terms`: by one look at a line for the first texts, however many."""
+    """Tells lines that hold all texts of one of `terms`: by one look at them for the first texts, however many."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
         options = re2.Options()
@@ -263,11 +266,17 @@ class Sieve:
         self._any = re2.compile(b"|".join(map(re2.escape, begins)), options)
         self._terms = terms
 
-    def passes(self, line: bytes) -> bool:
-        """Whether it holds one."""
-        if self._any.search(line) is None:
-            return False
-        return any(all(text in line for text in term) for term in self._terms)
+    def passing(self, lines: Sequence[bytes]) -> Iterator[int]:
+        """Numbers of the lines that hold one. They are searched as one text, for a call takes longer than a line."""
+        ends = list(accumulate(len(line) + 1 for line in lines))
+        whole, at = b"\n".join(lines), 0
+        while lines and (found := self._any.search(whole, at)) is not None:
+            number = bisect_right(ends, found.start())
+            if any(all(text in lines[number] for text in term) for term in self._terms):
+                yield number
+            at = ends[number]
+            if at > len(whole):
+                return
 
 
 _sieve = lru_cache(maxsize=16)(Sieve)  # most granules are searched for the same
