@@ -22,6 +22,7 @@ from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.model.event import parse_time
 from kubewitness.model.posture import Where
 from kubewitness.posture.credentials.der import Certificate, within
+from kubewitness.posture.places import where_of
 from kubewitness.posture.reading import mapping, node, nodes, text, texts
 
 CLIENT: Final = "kubernetes.io/kube-apiserver-client"
@@ -135,12 +136,6 @@ def bootstrap_tokens(cluster: Cluster) -> Iterator[BootstrapToken]:
             readable and (not end or parse_time(end) is not None), groups, data.get("description", "")[:200],
             data.get("usage-bootstrap-authentication") == "true" if readable else True,
         )  # fmt: skip
-
-
-def where_of(one: KubeObject, path: str = "", shown: str = "") -> Where:
-    """Where an object, or something in it, was read."""
-    inner = f"{one.path}.{path}" if one.path and path else one.path or path
-    return Where(one.place.item, one.place.line, str(one), inner, shown[:200])
 
 
 def _plain(encoded: str) -> str:

@@ -1,0 +1,146 @@
+"""What is reached from outside the cluster: by a port of its nodes, a load balancer, an external address, an Ingress.
+
+A port of a node is reached by whoever reaches a node; a load balancer by everybody, unless it is told to be internal or
+to let only some addresses in. An Ingress opens the Services behind it as far as its controller is open, which is not
+looked at: it counts as open.
+
+Source: "Service" and "Ingress" of the Kubernetes documentation; annotations of the clouds' own controllers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from kubewitness.model.cluster import Cluster, KubeObject
+from kubewitness.posture.reading import mapping, node, nodes, number, text, texts
+from kubewitness.posture.workloads.gathered import Same, Workload, workloads
+
+Means = Literal["NodePort", "LoadBalancer", "externalIPs", "Ingress"]
+
+_SELECTORS: Final = 1_000  # looked at for one label
+# Annotations that make a load balancer internal, with the values that do not.
+_INTERNAL: Final = {
+    "service.beta.kubernetes.io/aws-load-balancer-internal": {"false", ""},
+    "service.beta.kubernetes.io/aws-load-balancer-scheme": {"internet-facing", ""},
+    "service.beta.kubernetes.io/azure-load-balancer-internal": {"false", ""},
+    "networking.gke.io/load-balancer-type": {"external", ""},
+    "cloud.google.com/load-balancer-type": {"external", ""},
+    "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type": {"internet", ""},
+    "service.kubernetes.io/qcloud-loadbalancer-internal-subnetid": {""},
+    "service.beta.kubernetes.io/openstack-internal-load-balancer": {"false", ""},
+    "service.beta.kubernetes.io/oci-load-balancer-internal": {"false", ""},
+}
+
+
+class Exposed(Struct, frozen=True):
+    """One way in from outside."""
+
+    source: KubeObject  # the Service or Ingress
+    means: Means
+    ports: tuple[tuple[int, int, str], ...]  # outside, of the Service, name or number of the pod's
+    ranges: tuple[str, ...] = ()  # from which addresses
+    is_internal: bool = False
+    selector: frozenset[tuple[str, str]] = frozenset()
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether addresses of others come in: neither internal nor for private ranges alone."""
+        return not self.is_internal and (not self.ranges or not all(map(_is_private, self.ranges)))
+
+
+def _is_private(text_: str) -> bool:
+    try:
+        network = ip_network(text_, strict=False)
+    except ValueError:
+        return False
+    return network.is_private and network.prefixlen > 0
+
+
+def exposed(cluster: Cluster) -> Iterator[Exposed]:
+    """Every way in, by namespace and name of the Service."""
+    routed = defaultdict[tuple[str, str], list[KubeObject]](list)
+    for one in cluster.of("Ingress"):
+        for name in dict.fromkeys(_backends(one.document)):
+            routed[one.namespace, name].append(one)
+    for one in sorted(cluster.of("Service"), key=lambda one: (one.namespace, one.name)):
+        if one.group:
+            continue  # Knative has Services of its own
+        spec = node(one.document, "spec")
+        selector = frozenset(mapping(spec, "selector").items())
+        kind = text(spec, "type")
+        if kind in {"NodePort", "LoadBalancer"}:
+            annotations = mapping(one.document, "metadata", "annotations")
+            internal = kind == "LoadBalancer" and any(
+                name in annotations and annotations[name].lower() not in values for name, values in _INTERNAL.items()
+            )
+            ranges = texts(spec, "loadBalancerSourceRanges") if kind == "LoadBalancer" else ()
+            yield Exposed(one, kind, _ports(spec, nodes_too=kind == "NodePort"), ranges, internal, selector)  # type: ignore[arg-type]
+        if addresses := texts(spec, "externalIPs"):
+            yield Exposed(one, "externalIPs", _ports(spec), selector=selector, addresses=addresses)
+        for ingress in routed.get((one.namespace, one.name), ())[:5]:
+            yield Exposed(ingress, "Ingress", _ports(spec), selector=selector)
+
+
+def _ports(spec: object, *, nodes_too: bool = False) -> tuple[tuple[int, int, str], ...]:
+    out = []
+    for _, port in nodes(spec, "ports"):
+        own = number(port, "port") or 0
+        target = port.get("targetPort")
+        inner = str(target)[:63] if isinstance(target, (int, str)) and not isinstance(target, bool) else str(own)
+        out.append(((number(port, "nodePort") or 0) if nodes_too else own, own, inner))
+    return tuple(out[:100])
+
+
+def _backends(document: Mapping[str, object]) -> Iterator[str]:
+    places = [node(document, "spec", "defaultBackend"), node(document, "spec", "backend")]
+    for _, rule in nodes(document, "spec", "rules"):
+        places += [node(path, "backend") for _, path in nodes(rule, "http", "paths")]
+    for backend in places:
+        name = text(backend, "service", "name") or text(backend, "serviceName")
+        if name:
+            yield name
+
+
+class Ways(Struct, frozen=True):
+    """What leads where."""
+
+    into: Mapping[tuple[str, str, str], tuple[Exposed, ...]]  # workloads by kind, namespace and name
+    behind: tuple[tuple[Exposed, tuple[Workload, ...]], ...]
+
+
+def ways(cluster: Cluster) -> Ways:
+    """Every way in with the workloads behind it. Remembered for the cluster that was asked last."""
+    return _ways(Same(cluster))
+
+
+@lru_cache(maxsize=1)
+def _ways(same: Same) -> Ways:
+    # By one label of each selector, so that many services and many workloads stay cheap.
+    every = list(exposed(same.cluster))
+    chosen = defaultdict[tuple[str, tuple[str, str]], list[int]](list)
+    for number_, one in enumerate(every):
+        if one.selector:
+            chosen[one.source.namespace, min(one.selector)].append(number_)
+    into = dict[tuple[str, str, str], tuple[Exposed, ...]]()
+    behind = defaultdict[int, list[Workload]](list)
+    for each in workloads(same.cluster):
+        labels = frozenset(each.labels.items())
+        found = [
+            one
+            for label in sorted(labels)
+            for one in chosen.get((each.namespace, label), ())[:_SELECTORS]
+            if every[one].selector <= labels
+        ]
+        for one_ in found:
+            behind[one_].append(each)
+        if found:
+            key = (each.kind, each.namespace, each.name)
+            into[key] = (*into.get(key, ()), *(every[one_] for one_ in found))
+    return Ways(into, tuple((one, tuple(behind[number_])) for number_, one in enumerate(every)))
