@@ -178,8 +178,8 @@ def _before(snapshot: Snapshot) -> Iterator[Result]:
 
 
 _NOT_SEEN: Final = Text(
-    "this version has PodSecurityPolicy, which the evidence does not hold: kubectl get psp -o json",
-    "该版本使用 PodSecurityPolicy，证据中未包含：kubectl get psp -o json",
+    "until 1.24 there is PodSecurityPolicy, which the evidence does not hold: kubectl get psp -o json",
+    "1.24 及更早版本使用 PodSecurityPolicy，证据中未包含：kubectl get psp -o json",
 )
 _POLICY: Final = Text(
     "an upgrade to 1.25 or later, where namespaces enforce a level; until then PodSecurityPolicy",
@@ -189,20 +189,26 @@ _POLICY: Final = Text(
 
 def policies(snapshot: Snapshot) -> Iterator[Result]:
     """PodSecurityPolicy, which an upgrade to 1.25 takes away without a word."""
-    cluster = snapshot.cluster
-    if cluster is None:
-        return
-    minor = snapshot.minor
-    for one in sorted(cluster.of("PodSecurityPolicy"), key=lambda one: one.name):
-        if minor is not None and minor <= _SINCE - 2:
+    cluster, minor = snapshot.cluster, snapshot.minor
+    found = [] if cluster is None else sorted(cluster.of("PodSecurityPolicy"), key=lambda one: one.name)
+    for one in found:
+        if minor is not None and minor < _DEPRECATED:
             observed = Text("in force where somebody may use it", "对有权使用它的主体生效")
             yield Result("pass", CLUSTER, str(one), observed, where=(where_of(one),))
         elif minor is not None and minor <= _LAST_POLICY:
             yield Result("fail", CLUSTER, str(one), _GOING, _LABELS, (where_of(one),))
         else:
             yield Result("fail", CLUSTER, str(one), _GONE, _LABELS, (where_of(one),), severity="low")
+    if found:
+        return
+    if minor is not None and minor > _LAST_POLICY:
+        yield Result("not_applicable", CLUSTER, "", reason=_NO_API)
+    elif cluster is None or not cluster.has_all("PodSecurityPolicy"):
+        yield not_evaluated(CLUSTER, "", _NOT_SEEN)
 
 
+_DEPRECATED: Final = 21
+_NO_API: Final = Text("1.25 and later have no PodSecurityPolicy", "1.25 及以上没有 PodSecurityPolicy")
 _GOING: Final = Text("in force until 1.24; 1.25 has no such API", "在 1.24 及之前有效；1.25 中没有这个 API")
 _GONE: Final = Text("a manifest of an API that 1.25 and later do not have", "该清单使用的 API 在 1.25 及以上已不存在")
 _LABELS: Final = Text(
