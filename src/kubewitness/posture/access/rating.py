@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from itertools import islice
 from typing import Final, NamedTuple
 
 from kubewitness.model.text import Text
@@ -55,6 +56,7 @@ _HEALTH: Final = (
 )
 _CONNECTING: Final = ("/proxy", "/portforward")  # a get is enough to talk to what runs there
 _EVERY: Final = "*"
+_RULES: Final = 50  # told at most
 
 
 class Grade(IntEnum):
@@ -142,6 +144,18 @@ def told(rules: Iterable[PolicyRule]) -> Text:
     names = strong(rights_of(rules))
     if names:
         return listed([RIGHTS[name] for name in names])
-    lines = [line(rule) for rule in joined(rules[:200])]
+    lines = [line(rule) for rule in joined(_short(rule) for rule in rules[:_RULES])]
     cut = [one if len(one) <= 160 else one[:157] + "…" for one in lines]
     return listed([Text(one, one) for one in cut], 4)
+
+
+def _short(rule: PolicyRule) -> PolicyRule:
+    """A rule with the first few of everything: its cross product may be enormous."""
+    return PolicyRule(
+        _few(rule.verbs, 12), _few(rule.groups, 6), _few(rule.resources, 12), _few(rule.names, 6), _few(rule.urls, 12)
+    )
+
+
+def _few(words: tuple[str, ...], most: int) -> tuple[str, ...]:
+    some = tuple(islice(dict.fromkeys(words), most + 1))
+    return some if len(some) <= most else (*some[:most], "…")

@@ -2,8 +2,9 @@
 
 All edges are made once, and the distance of every place to an end found backwards from it; a way is then read off. What
 one grant's removal closes is asked of the graph without it, because another grant may give the same. A cut of one grant
-is looked for among those the shortest way uses, the fewest of several by removing what the shortest way left uses until
-none is left; if that takes too many, all of the asker's own grants are the cut.
+is looked for among those the shortest way uses; what one that many ways share closes is asked once, backwards from the
+ends. A cut of several is found by removing what the shortest way left uses until none is left; if that takes too many,
+all of the asker's own grants are the cut.
 
 Bounded: edges of a place, edges of all, and steps spent on cuts. What was cut off is told (`complete`).
 """
@@ -18,8 +19,8 @@ from typing import Final
 from kubewitness.posture.access.gains import ADMIN, NODE, Edge, Gains, Place, place_of
 from kubewitness.posture.access.state import Grant, Who
 
-_EDGES_OF_ONE: Final = 3_000
-_EDGES: Final = 1_000_000
+_EDGES_OF_ONE: Final = 20_000
+_EDGES: Final = 500_000
 _STEPS: Final = 2_000_000
 _ROUNDS: Final = 6
 
@@ -34,7 +35,12 @@ class Search:
         self.complete = True
         self._edges = dict[Place, list[Edge]]()
         self._steps = _STEPS
+        self._without = dict[Grant, set[Place] | None]()
         self._explore()
+        self._sources = defaultdict[Place, list[Place]](list)
+        for place, edges in self._edges.items():
+            for edge in edges:
+                self._sources[edge.target].append(place)
         self._distance = {end: self._distances(end) for end in (ADMIN, NODE)}
 
     def _explore(self) -> None:
@@ -43,12 +49,12 @@ class Search:
         total = 0
         while waiting:
             place = waiting.popleft()
-            some = list(islice(self._gains.from_(place), _EDGES_OF_ONE + 1))
-            if (len(some) > _EDGES_OF_ONE and place.kind == "who") or total > _EDGES:
+            # Of a namespace there are as many as there are accounts, of somebody as many as a rule has names.
+            most = _EDGES_OF_ONE if place.kind == "who" else _EDGES
+            some = list(islice(self._gains.from_(place), min(most, _EDGES - total) + 1))
+            if len(some) > min(most, _EDGES - total):
                 self.complete = False
-                some = some[:_EDGES_OF_ONE] if total <= _EDGES else []
-            elif len(some) > _EDGES_OF_ONE:
-                some = list(self._gains.from_(place))  # of a namespace: as many as there are accounts
+                some.pop()
             total += len(some)
             self._edges[place] = some
             for edge in some:
@@ -57,15 +63,11 @@ class Search:
                     waiting.append(edge.target)
 
     def _distances(self, end: Place) -> dict[Place, int]:
-        sources = defaultdict[Place, list[Place]](list)
-        for place, edges in self._edges.items():
-            for edge in edges:
-                sources[edge.target].append(place)
         out = {end: 0}
         waiting = deque([end])
         while waiting:
             place = waiting.popleft()
-            for source in sources.get(place, ()):
+            for source in self._sources.get(place, ()):
                 if source not in out:
                     out[source] = out[place] + 1
                     waiting.append(source)
@@ -99,7 +101,52 @@ class Search:
     def single_cuts(self, who: Who, way: Way, counts: Callable[[Edge], bool]) -> list[Grant]:
         """Grants on the way without any one of which there is none."""
         used = dict.fromkeys(grant for _, edge in way for grant in edge.grants)
-        return [grant for grant in used if self._left(who, {grant}, counts) == ()]
+        return [grant for grant in used if self._closes(who, grant, counts)]
+
+    def _closes(self, who: Who, grant: Grant, counts: Callable[[Edge], bool]) -> bool:
+        """Whether there is no way without this grant; what others gave is asked once for all who come over it."""
+        start = place_of(who)
+        if grant.who == who:
+            kept = [one for one in self._gains.from_(start, {grant}) if one.means != "member" and counts(one)]
+            leading = [one for one in kept if self._leads(one)]
+            if not leading or any(self._leads_past(one.target, start) for one in leading):
+                return not leading
+            return self._left(who, {grant}, counts) == ()
+        if grant not in self._without:
+            self._without[grant] = self._reaching_without(grant)
+        still = self._without[grant]
+        if still is None:
+            return False
+        own = self._own(start) if start not in self._hurt(grant) else self._gains.from_(start, {grant})
+        return not any(one.target in still for one in own if one.means != "member" and counts(one))
+
+    def _leads_past(self, place: Place, start: Place) -> bool:
+        """Whether the shortest way from a place does not come by the start."""
+        end = next(one for one in (ADMIN, NODE) if place in self._distance[one])
+        way = self._on(((start, Edge(place, "")),), self._distance[end])
+        return all(one != start for one, _ in way[1:])
+
+    def _hurt(self, grant: Grant) -> set[Place]:
+        """Whose rights a grant is part of."""
+        members = (one for one in self._edges if one.who is not None and grant.who in one.who.groups)
+        return {place_of(grant.who), *(members if grant.who.kind == "Group" else ())}
+
+    def _reaching_without(self, grant: Grant) -> set[Place] | None:
+        """Everybody who gets to an end without a grant; None if that was too much to find out."""
+        targets = dict[Place, set[Place]]()
+        for place in self._hurt(grant):
+            targets[place] = {edge.target for edge in islice(self._gains.from_(place, {grant}), _EDGES_OF_ONE)}
+            self._steps -= len(targets[place])
+        out = {ADMIN, NODE}
+        waiting = deque(out)
+        while waiting and self._steps > 0:
+            place = waiting.popleft()
+            for source in self._sources.get(place, ()):
+                self._steps -= 1
+                if source not in out and (source not in targets or place in targets[source]):
+                    out.add(source)
+                    waiting.append(source)
+        return out if self._steps > 0 else None
 
     def cut(self, who: Who, way: Way, counts: Callable[[Edge], bool]) -> list[Grant]:
         """Several grants that together close every way."""
@@ -107,7 +154,8 @@ class Search:
         current: Sequence[tuple[Place, Edge]] = way
         for _ in range(_ROUNDS):
             # The first step is the asker's own: nobody else loses anything.
-            removed += [grant for grant in current[0][1].grants[:1] if grant not in removed]
+            first = next(grant for grant in current[0][1].grants if grant.who == who)
+            removed += [first] if first not in removed else []
             left = self._left(who, set(removed), counts)
             if left == ():
                 return self._pruned(who, removed, counts)
