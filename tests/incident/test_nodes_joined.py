@@ -286,6 +286,7 @@ def test_what_runs_in_a_pod_of_the_intruders_own_workload_did_not_wait_for_a_com
     (step,) = on_node(of_the_log(looked_at(tmp_path, rules)))
     assert "which the intruder made" in step.why.en
     assert not step.inferred
+    assert [one.kind for one in step.path][:3] == ["request", "object", "pod"]
 
 
 def test_one_chain_leads_from_the_request_to_the_process(tmp_path: Path, rules: RuleSet) -> None:

@@ -107,6 +107,23 @@ def test_an_address_of_the_intruder_is_told_by_its_steps() -> None:
     assert WORK in [hop.target for hop in found.forward]
 
 
+def test_what_is_the_intruders_own_was_not_there_before_them() -> None:
+    whole = document()
+    incident = whole.incidents[0]
+    step, actor = Entity("step", f"{incident.id}/1"), incident.actors[0]
+    came, was = Entity("address", actor.addresses[0]), Entity("identity", actor.identities[0])
+    edges = (made("address_acts", came, step), made("identity_acts", was, step), *EDGES)
+    whole = replace(whole, incidents=(replace(incident, edges=edges),))
+    for entity, said in (
+        (came, "The intruder came from this address."),
+        (was, "The intruder acted under this identity."),
+    ):
+        found = traces(whole, subject_of(f"{entity.kind}:{entity.name}"))
+        shown = draw(blocks(whole, list(found), "en"), 400)
+        assert said in shown
+        assert "been there before the intruder" not in shown
+
+
 def test_both_languages_say_it_and_hostile_names_stay_inert() -> None:
     found = [replace(one("pid:4411@node2"), subject="pid:\x1b[31m1")]
     english, chinese = (draw(blocks(document(), found, language), 400) for language in ("en", "zh"))

@@ -10,6 +10,7 @@ should have come of is never tied to it. The links are data: `content/links`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -19,13 +20,14 @@ from kubewitness.detect.host.commands import READERS
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.incident.when import moment
 from kubewitness.model.event import parse_time
-from kubewitness.model.incident import Entity, Incident, ObjectName, Step
+from kubewitness.model.incident import Edge, Entity, Incident, ObjectName, Step
 from kubewitness.model.text import Text
 from kubewitness.rules.features.address import scope_of
 
 SIGHTED: Final = ("host/login_from_intruder", "host/connection_with_intruder")
 _SLACK: Final = timedelta(seconds=5)  # clocks of two machines, and the seconds `ps` rounds away
 _ENTERED: Final = ("pods/exec", "pods/attach", "pods/portforward")
+_ENTERS: Final = "links/request_enters_pod"
 _GROWN: Final = ("links/owner_reference", "links/generated_name")
 _WORD = re.compile(r"[\w./-]+")
 _NOWHERE = re.compile(r"\d?>+\s{0,4}(?:/dev/null|&\d)")
@@ -106,11 +108,13 @@ def _by_pod(incident: Incident, pod: ObjectName, finding: HostFinding) -> Tie | 
     made, touched, source = _touch(incident, pod)
     if _earlier(finding.first, touched):
         return None
-    if made:
+    if made and pod in incident.created:
         return _tie("pod_of_the_intruder", pod, source=source)
     for step in incident.steps:
         if _enters(step, pod) and len(finding.subject) > 5 and finding.subject in step.command:
             return _tie("exec_command", pod, source=_request(step))
+    if made:
+        return _tie("pod_of_the_intruder", pod, source=source)
     if not finding.first:
         return _tie("pod_entered_unknown_time", pod, touched, source, came=moment(touched))
     return _tie("pod_entered", pod, source=source, came=moment(touched))
@@ -144,6 +148,17 @@ def _grown(incident: Incident, pod: ObjectName) -> bool:
     """A pod of a workload that the intruder made or changed is theirs, though they entered it later as well."""
     name = f"{pod.namespace}/{pod.name}"
     return any(edge.link in _GROWN and (edge.target.kind, edge.target.name) == ("pod", name) for edge in incident.edges)
+
+
+def of_birth(link: str, edges: Sequence[Edge]) -> Sequence[Edge]:
+    """The edges without those of requests that merely entered a pod which a workload of the intruder's brought.
+
+    What runs there came with the pod; only what a command was asked for (`link`) came by the entry.
+    """
+    if link != "pod_of_the_intruder":
+        return edges
+    grown = {edge.target for edge in edges if edge.link in _GROWN}
+    return [edge for edge in edges if edge.link != _ENTERS or edge.target not in grown]
 
 
 def _request(step: Step) -> Entity | None:

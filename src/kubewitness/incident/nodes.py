@@ -24,7 +24,7 @@ from kubewitness.incident.node_advice import advice
 from kubewitness.incident.node_asked import said_of
 from kubewitness.incident.node_edges import MOST, edges_of, entities_of, once
 from kubewitness.incident.node_execs import with_execs
-from kubewitness.incident.node_links import Tie, tie_of, told_apart
+from kubewitness.incident.node_links import Tie, of_birth, tie_of, told_apart
 from kubewitness.incident.node_story import (
     COMMANDS,
     SUBJECT,
@@ -316,7 +316,7 @@ def _step(
         command=worst.process.command[:SUBJECT] if worst.process else "",
         evidence=tuple(evidence[:_SHOWN]),
         entities=entities[:MOST],
-        path=path_to(entities[0], edges),
+        path=path_to(entities[0], of_birth(link.link if link else "", edges)),
     )
 
 

@@ -25,6 +25,8 @@ _NO_WAY = Text(
     "链上没有从入侵者通向它的边：仅由相关步骤说明。",
 )
 _BEGINS = Text("The chain begins with it: it has been there before the intruder.", "链由此开始：它先于入侵者存在。")
+_OWN_ADDRESS = Text("The intruder came from this address.", "入侵者来自该地址。")
+_OWN_NAME = Text("The intruder acted under this identity.", "入侵者以该身份行事。")
 _NOTHING = Text("Nothing in this evidence came of it.", "现有证据中没有由它产生的后果。")
 _SURE = Text("confidence of the whole way", "整条路径的置信度")
 _OTHERS_ADDRESS = Text(
@@ -84,13 +86,22 @@ def _back(trace: Trace, incident: Incident, language: Language) -> Iterator[Bloc
         hops = (_hop(hop, incident, language, who=True) for hop in trace.back if hop.link != _REQUEST)
         yield Bullets((*hops, line(span(sure, "dim"))))
     else:
-        begins = trace.start and all(one.kind in ("identity", "address", "object", "setting") for one in trace.start)
-        yield Paragraph(line((_BEGINS if begins else _NO_WAY).in_(language)))
+        yield Paragraph(line(_no_way(trace, incident).in_(language)))
     beside = [hop for hop in trace.beside if hop.link not in _CALLERS]  # these are told with their steps
     if beside:
         yield Heading(2, line(_BESIDE.in_(language)))
         yield Bullets(tuple(_hop(hop, incident, language) for hop in beside[:_BESIDE_SHOWN]))
     yield Facts(tuple(_origin(trace, incident, language)))
+
+
+def _no_way(trace: Trace, incident: Incident) -> Text:
+    """Why nothing leads to it: it is the intruder's own, or older than the intrusion, or no edge knows it."""
+    if any(one.kind == "address" and any(one.name in who.addresses for who in incident.actors) for one in trace.start):
+        return _OWN_ADDRESS
+    if any(one.kind == "identity" and any(one.name in a.identities for a in incident.actors) for one in trace.start):
+        return _OWN_NAME
+    begins = trace.start and all(one.kind in ("identity", "address", "object", "setting") for one in trace.start)
+    return _BEGINS if begins else _NO_WAY
 
 
 def _origin(trace: Trace, incident: Incident, language: Language) -> Iterator[tuple[str, Inline]]:
