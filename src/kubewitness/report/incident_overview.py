@@ -216,8 +216,9 @@ def _first_technique(step: Step) -> str:
 
 
 def _importance(step: Step) -> tuple[int, bool, int]:
-    """What stands in the short chain first: the gravest; of equals, what was done before what was looked at."""
-    return rank(step.severity), step.act in ("read", "refused"), step.number
+    """What stands in the short chain first: the gravest; of equals, what was done or taken before mere looks."""
+    taken = any(one.id.startswith("T1552") for one in step.techniques)  # credentials
+    return rank(step.severity), step.act == "refused" or (step.act == "read" and not taken), step.number
 
 
 def _chain(incident: Incident, language: Language, most: int) -> Iterator[Block]:
