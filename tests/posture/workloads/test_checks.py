@@ -260,6 +260,8 @@ def test_a_namespace_without_a_policy_is_told_once_and_not_where_policies_are_of
     assert failing("network_policy", pod(), policy) == []
     assert failing("network_policy", pod(namespace="kube-system")) == []
     assert [one.status for one in results("workloads/network_policy", of(pod(), definition))] == ["not_evaluated"]
+    unseen = of(pod(), whole=("Pod", "Namespace"))
+    assert [one.status for one in results("workloads/network_policy", unseen)] == ["not_evaluated"]
 
 
 # -- tokens, static pods ---------------------------------------------------------------------------------------------

@@ -231,7 +231,7 @@ _ASKS: Final = Text("it asks for a login and has few rights itself", "需要登�
 def without_policy(snapshot: Snapshot) -> Iterator[Result]:
     """Namespaces in which every pod may be reached by every other."""
     cluster = snapshot.cluster
-    if cluster is None:
+    if cluster is None or not cluster.has_all("NetworkPolicy"):
         return
     others = [kind for kind in _OTHER_POLICIES if cluster.of(kind)]
     unseen = not others and any(one.name in _DEFINITIONS for one in cluster.of("CustomResourceDefinition"))
