@@ -1,0 +1,91 @@
+"""Docker over the network, the sockets of runtimes, and the modes of files."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubewitness.model.host import Host
+from tests.posture.machine import file, listening, process
+from tests.posture.nodes.made import clean, entry, judged, one, said
+
+DAEMON = "/etc/docker/daemon.json"
+DOCKERD = "/usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock"
+
+
+def engine(command: str = DOCKERD, daemon: str = "", *sockets: object) -> Host:
+    machine = Host("n", processes=[process(command, pid=9)], sockets=[listening(22, owner="sshd")])
+    if daemon:
+        machine.files = [file(DAEMON, daemon)]
+    machine.sockets += sockets  # type: ignore[arg-type]
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        (engine(), "pass"),
+        (engine(f"{DOCKERD} -H tcp://0.0.0.0:2375"), "fail critical"),
+        (engine(f"{DOCKERD} --host=tcp://0.0.0.0:2376 --tls"), "fail critical"),  # encrypted, but for everybody
+        (engine(f"{DOCKERD} -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=/ca.pem"), "pass"),
+        (engine(f"{DOCKERD} -H tcp://0.0.0.0:2375 --tlsverify=false"), "fail critical"),
+        (engine(f"{DOCKERD} -H tcp://127.0.0.1:2375"), "fail medium"),
+        (engine(f"{DOCKERD} -H tcp://"), "fail medium"),  # the engine's own default is loopback
+        (engine(DOCKERD, '{"hosts": ["unix:///var/run/docker.sock", "tcp://[::]:2375"]}'), "fail critical"),
+        (engine(DOCKERD, '{"hosts": ["tcp://0.0.0.0:2376"], "tlsverify": true}'), "pass"),
+        (engine(DOCKERD, '{"hosts": 7}'), "pass"),
+        (engine(DOCKERD, "{" * 5000), "pass"),
+        (engine(DOCKERD, "", listening(2375, "*", "dockerd", 9)), "fail critical"),
+        (engine(DOCKERD, "", listening(2377, "*", "dockerd", 9)), "pass"),  # Swarm asks for certificates
+        (engine(DOCKERD, "", listening(8080, "*", "docker-proxy", 10)), "pass"),  # a container's port
+        (engine("docker -H tcp://10.0.0.9:2375 ps"), "not_applicable"),  # a client
+        (clean(), "not_applicable"),
+        (Host("n"), "not_evaluated"),
+    ],
+)
+def test_the_engine_over_tcp(machine: Host, expected: str) -> None:
+    assert said("docker_tcp", machine) == expected
+
+
+def test_the_line_of_the_file_is_cited() -> None:
+    machine = engine(DOCKERD, '{\n  "debug": true,\n  "hosts": ["tcp://0.0.0.0:2375"]\n}')
+    (place,) = one("docker_tcp", machine).where
+    assert (place.path, place.line) == (DAEMON, 3)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("srw-rw-rw-", "fail high"), ("srw-rw----", "pass")])
+def test_a_socket_of_a_runtime_everybody_may_write_to(mode: str, expected: str) -> None:
+    machine = Host("n", listing=[entry("/var/run/docker.sock", mode, "root docker", "socket")])
+    assert said("runtime_socket_mode", machine) == expected
+    assert said("runtime_socket_mode", Host("n")) == "not_evaluated"
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "owner", "expected"),
+    [
+        ("/etc/kubernetes/admin.conf", "-rw-------", "0:0", "pass"),
+        ("/etc/kubernetes/admin.conf", "-rw-r--r--", "0:0", "fail high"),
+        ("/etc/kubernetes/admin.conf", "-rw-r-----", "0:0", "pass"),
+        ("/etc/kubernetes/admin.conf", "-rw-r-----", "0:1000", "fail high"),
+        ("/etc/kubernetes/admin.conf", "-rw-------", "1000:1000", "fail high"),
+        ("/home/jo/.kube/config", "-rw-------", "1000:1000", "pass"),
+        ("/home/jo/.kube/config", "-rw-r--r--", "1000:1000", "fail high"),
+        ("/etc/rancher/k3s/k3s.yaml", "-rw-r--r--", "0:0", "fail high"),
+        ("/etc/kubernetes/kubelet.conf", "-rw-r--r--", "0:0", "fail medium"),
+        ("/var/lib/kubelet/config.yaml", "-rw-r--r--", "0:0", "pass"),  # as kubeadm writes it
+        ("/etc/kubernetes/manifests/etcd.yaml", "-rw-------", "root:root", "pass"),
+        ("/etc/kubernetes/manifests/etcd.yaml", "-rw-rw-rw-", "0:0", "fail high"),
+        ("/etc/kubernetes/pki/ca.crt", "-rw-r--r--", "0:0", "pass"),
+        ("/etc/systemd/system/kubelet.service.d/10-kubeadm.conf", "-rw-rw-r--", "0:998", "fail high"),
+        ("/etc/kubernetes/admin.conf", "", "0:0", "not_evaluated"),
+        ("/etc/passwd", "-rw-r--r--", "0:0", "not_evaluated"),
+    ],
+)
+def test_modes_and_owners(path: str, mode: str, owner: str, expected: str) -> None:
+    assert said("file_modes", Host("n", copied=[entry(path, mode, owner)])) == expected
+
+
+def test_the_command_that_mends_a_file_quotes_its_name() -> None:
+    machine = Host("n", copied=[entry("/home/it's/.kube/config", "-rw-r--r--", "1000:1000")])
+    (result,) = judged("file_modes", machine)
+    assert result.remedy is not None
+    assert result.remedy.command == "chmod 600 '/home/it'\\''s/.kube/config'"

@@ -1,0 +1,92 @@
+"""A machine is lost where address, packet filter, listener and setting are all open, and only there."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubewitness.model.host import Firewall, Host
+from tests.posture.machine import NODE, host, listening
+from tests.posture.nodes.made import (
+    PRIVATE,
+    PUBLIC,
+    WITHOUT,
+    addressed,
+    clean,
+    commented,
+    filtered,
+    judged,
+    node_object,
+    one,
+    said,
+)
+
+CHECK = "kubelet_reachable_without_credential"
+OPEN, SHUT = filtered(""), filtered("-A INPUT -p tcp -m tcp --dport 10250 -j DROP")
+
+
+def machine(made: Host, address: str, *filters: Firewall) -> Host:
+    made.firewalls = list(filters)
+    return addressed(made, address)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (machine(commented(), PUBLIC, OPEN), "fail critical"),
+        (machine(commented(), PUBLIC), "fail critical"),  # the packet filter was not seen: nothing else holds
+        (machine(commented(), PRIVATE, OPEN), "fail high"),  # every pod reaches it
+        (machine(commented(), PUBLIC, SHUT), "pass"),  # and `only_firewall` fails
+        (machine(clean(), PUBLIC, OPEN), "pass"),
+        (machine(host(NODE, f"{WITHOUT} --address=127.0.0.1", listening(10250, "127.0.0.1")), PUBLIC, OPEN), "pass"),
+        (machine(host(NODE, WITHOUT, listening(22, owner="sshd")), PUBLIC, OPEN), "pass"),  # listens nowhere
+        (machine(host(NODE, WITHOUT), PUBLIC, OPEN), "fail critical"),  # sockets not seen: the setting counts
+    ],
+)
+def test_all_layers_together_decide(made: Host, expected: str) -> None:
+    assert said(CHECK, made) == expected
+
+
+def test_every_layer_is_named_and_cited() -> None:
+    result = one(CHECK, machine(commented(), PUBLIC, OPEN))
+    for part in (PUBLIC, "lets port 10250 through", "listens on *:10250", "AlwaysAllow"):
+        assert part in result.observed.en
+    assert "公网地址" in result.observed.zh
+    assert {place.item for place in result.where} >= {"ss.txt", "ip_-j_addr.txt", "iptables-save.txt", "ps.txt"}
+    assert result.where[0].text.startswith("#Environment=")
+
+
+def test_what_the_packet_filter_alone_holds_back_is_a_result_of_its_own() -> None:
+    results = {one.subject: one for one in judged("only_firewall", machine(commented(), PUBLIC, SHUT))}
+    assert list(results) == ["kubelet"]  # the read-only port is let through: not held back
+    assert (results["kubelet"].status, results["kubelet"].severity) == ("fail", "medium")
+    assert "--dport 10250" in results["kubelet"].where[0].text
+    both = machine(commented(), PUBLIC, filtered("", "DROP"))
+    assert {one.subject for one in judged("only_firewall", both)} == {"kubelet", "kubelet read-only port"}
+
+
+@pytest.mark.parametrize("made", [machine(clean(), PUBLIC, SHUT), machine(commented(), PUBLIC, OPEN)])
+def test_a_safe_machine_behind_a_filter_and_an_open_one_without_are_not_held_by_it(made: Host) -> None:
+    assert said("only_firewall", made) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        ([{"type": "InternalIP", "address": "10.0.0.5"}, {"type": "ExternalIP", "address": PUBLIC}], "fail high"),
+        ([{"type": "InternalIP", "address": PUBLIC}], "fail critical"),
+        ([{"type": "InternalIP", "address": 7}, 8, {"type": "Hostname", "address": PUBLIC}], "fail high"),
+    ],
+)
+def test_an_address_of_the_api_counts_as_own_only_where_it_is_not_translated(
+    addresses: list[object], expected: str
+) -> None:
+    made = commented()
+    made.firewalls = [OPEN]
+    assert said(CHECK, made, node_object(made.name, addresses=addresses)) == expected
+
+
+def test_an_open_connection_from_a_public_address_shows_it() -> None:
+    made = commented()
+    made.sockets.append(listening(22, PUBLIC, "sshd"))
+    made.firewalls = [OPEN]
+    assert said(CHECK, made) == "fail critical"
