@@ -6,7 +6,7 @@ import pytest
 
 from kubewitness.model.incident import Verdict
 from tests.incident.conftest import Investigate
-from tests.incident.logs import DOOR, KUBECTL, MASTERS, OFFICE, Log, binding, daemonset
+from tests.incident.logs import DOOR, KUBECTL, MASTERS, OFFICE, Log, account, binding, daemonset
 from tests.incident.test_attribution import INTRUDER, MINER, anonymous, only
 from tests.incident.test_verdict import STOLEN, log_of_a_theft
 
@@ -90,3 +90,20 @@ def test_mining_serves_no_owner(judged: Investigate) -> None:
     log.request("create", "daemonsets", at="14:02", namespace="ci", name="x",
                 body=daemonset("x", "docker.io/xmrig/xmrig:latest"), **STOLEN)  # fmt: skip
     assert "serves nobody who runs this cluster" in said(who(judged, log))
+
+
+@pytest.mark.parametrize("mines", [False, True])
+def test_two_identities_at_one_new_place_are_no_certainty_unless_they_do_what_no_owner_does(
+    mines: bool, judged: Investigate
+) -> None:
+    log = log_of_a_theft()
+    runner = STOLEN | {"by": account("ci", "runner")}
+    for hour in range(6, 20):
+        log.request("list", "endpoints", at=f"{hour:02}:12", by=runner["by"], address="10.0.1.8", namespace="ci")
+    log.request("list", "secrets", at="14:00:20", **runner)
+    if mines:
+        log.request("create", "daemonsets", at="14:02", namespace="ci", name="x",
+                    body=daemonset("x", "docker.io/xmrig/xmrig:latest"), **STOLEN)  # fmt: skip
+    found = who(judged, log)
+    assert (found.verdict, found.confidence) == ("intruder", "high" if mines else "medium")
+    assert any("Only the place speaks for it" in text.en for text in found.against) is not mines

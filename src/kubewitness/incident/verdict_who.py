@@ -3,7 +3,8 @@
 For an insider speaks the accustomed: the identity at its own address, with its own client, at work before and after.
 For an intruder speak a way in without any credential, an identity at a place where it never worked, an address of which
 the log knows nothing else, mining, disguise and traces removed. Neither is proof: an owner's machine may be taken over,
-so an insider is never named with high confidence.
+so an insider is never named with high confidence; and an owner may work from elsewhere for once, so an intruder is not
+either where nothing but the place speaks for one.
 
 Who opened the door is a question of its own. Whoever bound `system:anonymous` or commented out a line of a kubelet's
 unit mostly made a mistake, hours or months before; that person is told as a reason and is no part of the intruder.
@@ -33,6 +34,12 @@ _HIDING: Final = ("T1036", "T1070", "T1564")
 _GRAVE: Final = ("high", "critical")
 _OPEN_TO_ALL: Final = ("User system:anonymous", "Group system:unauthenticated", "Group system:authenticated")
 
+_ELSEWHERE: Final = sign(
+    "Only the place speaks for it: an owner who works from elsewhere for once looks the same. Ask the owner.",
+    "只有来源地点支持这一判断：本人临时换地点操作也会如此。请向其本人核实。",
+    0,
+)
+
 Profiles = Mapping[AccessorKey, Profile]
 
 
@@ -41,19 +48,18 @@ def insider_or_intruder(
 ) -> Verdict:
     """The verdict. `cluster` and `requests` are those of an incident of the audit log; none for one of nodes alone."""
     accustomed = bool(cluster and cluster.partial and cluster.partial >= cluster.accessors)
-    foreign = [*_malice(incident.steps), *_hiding(incident.steps)]
-    own = list[Sign]()
+    done = [*_malice(incident.steps), *_hiding(incident.steps)]
+    place, own = list[Sign](), list[Sign]()
     if cluster is not None:
-        foreign += [*_without_credential(requests), *_rejected(requests)]
-        foreign += (
-            [] if accustomed else [*_new_place(cluster, requests, profiles), *_visit(cluster, requests, profiles)]
-        )
+        done += [*_without_credential(requests), *_rejected(requests)]
+        place += [] if accustomed else [*_new_place(cluster, requests, profiles), *_visit(cluster, requests, profiles)]
         own += _at_home(cluster, requests, profiles) if accustomed else []
+    foreign = [*done, *place]
     makers = list(_makers(incident))
     by_stranger, by_owner = weight_of(foreign), weight_of(own)
     if by_stranger - by_owner >= 2:
-        sure: Confidence = "high" if by_stranger >= _SURE and not own else "medium"
-        return _said("intruder", sure, [*foreign, *makers], own)
+        sure: Confidence = "high" if by_stranger >= _SURE and done and not own else "medium"
+        return _said("intruder", sure, [*foreign, *makers], own if done else [*own, _ELSEWHERE])
     if by_owner - by_stranger >= 2:
         return _said("insider", "medium" if not foreign else "low", own, foreign)
     return (
