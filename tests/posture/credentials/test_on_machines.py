@@ -67,6 +67,11 @@ def test_a_certificate_of_masters_is_told_by_where_it_lies(path: str, command: s
     assert [one.where[0].path for one in found] == [path]
 
 
+def test_where_the_authoritys_key_lies_an_administrators_certificate_adds_nothing() -> None:
+    key = KeyFile("/etc/kubernetes/pki/ca.key", Place("manifest.jsonl", 4, 0))
+    assert results("credentials/administrator", of(machine({ADMIN: embedded(MASTERS)}, keys=[key])), "fail") == []
+
+
 @pytest.mark.parametrize("pem", [JANE, NODE])
 def test_other_peoples_certificates_are_no_administrators(pem: str) -> None:
     assert results("credentials/administrator", of(machine({HOME: embedded(pem)})), "fail") == []

@@ -24,7 +24,11 @@ _SHOWN: Final = 200
 _PRINTED: Final = re.compile(r"(subject|issuer|notAfter) ?= ?([^;|]{0,2000})")
 _PAIR: Final = re.compile(r"(?:^|, ?|/|\+ ?)(CN|OU|O|C|L|ST) ?= ?((?:[^,/+\\]|\\.){0,300})")
 _DATE: Final = "%b %d %H:%M:%S %Y GMT"
-_MANIFEST: Final = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+# Files of a machine on which an API server runs, or would: its manifest, its unit, the key of its authority.
+_SERVES: Final = re.compile(
+    r"/etc/kubernetes/manifests/kube-apiserver\.yaml|/etc/kubernetes/pki/ca\.key|/var/lib/rancher/(?:k3s|rke2)/server/.{1,200}"
+    r"|/(?:etc|usr/lib|lib)/systemd/system/(?:kube-apiserver|rke2-server|k0scontroller)\.service"
+)
 _LISTED: Final = 5
 
 
@@ -123,7 +127,8 @@ def _name(text: str) -> tuple[tuple[str, str], ...]:
 
 def is_control_plane(host: Host) -> bool | None:
     """Whether an API server runs there; None if the evidence does not tell."""
-    if any(file.path == _MANIFEST for file in host.files):
+    paths = (*(file.path for file in host.files), *(key.path for key in host.keys))
+    if any(map(_SERVES.fullmatch, paths)):
         return True
     for process in host.processes:
         words = process.argv or tuple(process.command.split(maxsplit=_LISTED))
