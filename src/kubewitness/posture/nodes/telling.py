@@ -52,8 +52,8 @@ def beside_the_point(machine: Machine, subject: str, reason: Text, *where: Where
 
 
 def at_line(line: Line) -> Where:
-    """A line of a file of the machine, by its number there."""
-    return Where(line.place.item, line.number or line.place.line, path=line.path, text=line.text.strip()[:_TEXT])
+    """A line of a file of the machine."""
+    return Where(line.place.item, line.place.line, path=line.path, text=line.text.strip()[:_TEXT])
 
 
 def at_place(place: Place, text: str = "", path: str = "") -> Where:
