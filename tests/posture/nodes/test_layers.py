@@ -85,6 +85,11 @@ def test_an_address_of_the_api_counts_as_own_only_where_it_is_not_translated(
     assert said(CHECK, made, node_object(made.name, addresses=addresses)) == expected
 
 
+def test_what_was_not_seen_is_not_held_by_nothing() -> None:
+    assert said("only_firewall", Host("n")) == "not_evaluated"
+    assert said("only_firewall", Host("n", sockets=[listening(22, owner="sshd")])) == "pass"
+
+
 def test_an_open_connection_from_a_public_address_shows_it() -> None:
     made = commented()
     made.sockets.append(listening(22, PUBLIC, "sshd"))

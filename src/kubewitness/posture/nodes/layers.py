@@ -212,8 +212,13 @@ def _only_firewall(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
         )
     if found:
         return
-    if machine.kubelet is None and not machine.host.sockets:
-        reason = Text("neither a kubelet nor sockets are in the evidence", "证据中既没有 kubelet 也没有套接字")
+    heard = any(socket.state == "LISTEN" for socket in own_sockets(machine.host))
+    view, _ = view_of(machine.kubelet, ANONYMOUS) if machine.kubelet else (None, "")
+    if not heard and view is None:
+        reason = Text(
+            "neither listening sockets nor the settings of a kubelet are in the evidence",
+            "证据中既没有监听的套接字，也没有 kubelet 的设置",
+        )
         yield unknown(machine, "machine", reason)
     else:
         text = Text("nothing that serves everybody listens beyond loopback", "loopback 之外没有对任何人开放的服务")

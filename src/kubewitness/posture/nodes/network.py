@@ -2,7 +2,8 @@
 
 An address counts as public where anybody may route to it. One of the machine's own interfaces is reached as it is. One
 that only the API tells of (ExternalIP of a cloud) is translated on the way, past a security group that no evidence of
-the machine shows: it is told, and never makes a port "open to everybody".
+the machine shows: it is told, and never makes a port "open to everybody". Ranges for documentation count as public:
+they stand for public ones.
 
 Source: RFC 6890 (address blocks of special use); Node status.addresses of the Kubernetes API.
 """
