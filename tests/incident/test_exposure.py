@@ -212,3 +212,17 @@ def test_a_pod_that_no_kubelet_knows_was_not_entered_though_one_is_called_alike(
     shown = found(judged, log)
     assert ("pods", "shop", "web") not in shown
     assert ("pods", "shop", "web-0") in shown
+
+
+def test_a_credential_of_the_machine_that_a_command_read_is_told_and_one_that_was_listed_is_not(
+    judged: Investigate,
+) -> None:
+    log = _log()
+    body = {"kind": "Pod", "metadata": {"name": "web-1", "namespace": "shop"},
+            "spec": {"nodeName": "node-a", "containers": [{"name": "c", "image": "a"}],
+                     "volumes": [{"name": "h", "hostPath": {"path": "/"}}]}}  # fmt: skip
+    log.request("create", "pods", at="14:02", namespace="shop", name="web-1", body=body, response=body, **STOLEN)
+    for command in ("cat%20/host/etc/shadow", "ls%20/host/etc/kubernetes/kubelet.conf", "cat%20/host/etc/shadowed.md"):
+        _enter(log, command)
+    files = {key[2]: one.detail for key, one in found(judged, log).items() if key[0] == "files"}
+    assert [(name.rpartition(":")[2], detail) for name, detail in files.items()] == [("/etc/shadow", "likely_content")]

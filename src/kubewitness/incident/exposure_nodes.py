@@ -7,6 +7,7 @@ only where the spec of a pod on it is in the evidence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -32,6 +33,14 @@ _ROOT_PATHS: Final = (
     "/var/run",
     "/proc",
 )
+_FILES: Final = re.compile(
+    r"/etc/(?:g?shadow|kubernetes/[\w.-]{1,60}\.conf|kubernetes/pki/[\w./-]{1,80})(?![\w-])"
+    r"|/var/lib/kubelet/pki/[\w.-]{1,60}|/root/\.kube/config|/root/\.ssh/id_\w{1,20}"
+)
+_READ: Final = frozenset(
+    ("cat", "head", "tail", "base64", "cp", "tar", "dd", "xxd", "strings", "less", "more", "grep", "awk", "sed")
+)
+_WORDS: Final = re.compile(r"[\w.-]{1,40}")
 _PODS: Final = 100  # of one node whose Secrets are named
 
 
@@ -60,6 +69,22 @@ def from_nodes(
         )
         for node in incident.nodes:
             _node(out, node, how, on, request=opened)
+        _files(out, incident, requests)
+
+
+def _files(out: Exposures, incident: Incident, requests: Sequence[Request]) -> None:
+    """Credentials of the machine itself that a command in a pod read; no list of Secrets has them."""
+    for request in requests:
+        if request.subresource != "exec" or not request.succeeded:
+            continue
+        command = request.command[:4096]
+        if _READ.isdisjoint(_WORDS.findall(command)):
+            continue
+        pod = f"{request.namespace}/{request.name}"
+        where = incident.nodes[0] if len(incident.nodes) == 1 else pod
+        said = Text(f"a command run in pod {pod} reads it", f"在 Pod {pod} 中执行的命令读取了该文件")
+        for path in dict.fromkeys(_FILES.findall(command)):
+            out.add(ObjectName("files", "", f"{where}:{path}"), "likely_content", said, request=request)
 
 
 def _fell(finding: HostFinding, incident: Incident) -> Text | None:
