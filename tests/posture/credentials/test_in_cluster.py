@@ -43,10 +43,19 @@ def of(*objects: Any, version: str = "v1.34.0") -> Snapshot:
 
 def test_a_token_that_somebody_made_never_ends_and_one_that_is_refused_is_over() -> None:
     made = secret("ci", TOKEN, "ci")
+    made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
     over = secret("old", TOKEN, "ci", {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"})
     found = results("credentials/token_secret", of(made, over))
     assert [(one.status, one.subject) for one in found] == [("fail", "Secret ci/ci"), ("pass", "Secret ci/old")]
     assert "nobody" in found[0].reason.en
+
+
+def test_of_a_token_made_lately_it_is_not_said_that_nobody_uses_it() -> None:
+    made = secret("ci", TOKEN, "ci")
+    for created in ("2026-11-30T00:00:00Z", ""):
+        made["metadata"]["creationTimestamp"] = created
+        [found] = results("credentials/token_secret", of(made), "fail")
+        assert "nobody" not in found.reason.en
 
 
 def test_a_token_that_is_in_use_is_told_with_its_last_use() -> None:

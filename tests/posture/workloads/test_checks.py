@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from kubewitness.incident.assess import Options, assess
 from kubewitness.posture.workloads.checks import CHECKS
 from kubewitness.posture.workloads.gathered import workloads
+from tests.corpus import CORPUS, needs_corpus
 from tests.posture.made import results
 from tests.posture.workloads.parts import (
     account,
@@ -141,10 +143,16 @@ def test_a_namespace_without_a_level_is_told_with_what_would_break() -> None:
         "workloads/pod_security_level", of(space(), privileged(), space("empty"), space("kube-system")), "fail"
     )
     assert (found.subject, found.severity) == ("Namespace web", "low")
-    assert "baseline refuses 1 (Pod app-x)" in found.observed.en
+    assert "refused by baseline: 1 (Pod app-x)" in found.observed.en
     assert found.remedy is not None
     assert not found.remedy.safe
     assert "kubectl label --dry-run=server --overwrite ns web" in found.remedy.command
+
+
+def test_a_name_that_a_shell_would_run_stands_in_no_command() -> None:
+    name = "web; rm -rf ~"
+    found = results("workloads/pod_security_level", of(space(name), pod(namespace=name)), "fail")
+    assert [one.remedy is not None and "rm -rf" in one.remedy.command for one in found] == [False]
 
 
 def test_a_namespace_that_enforces_is_passed_and_what_runs_against_it_is_said() -> None:
@@ -352,3 +360,14 @@ def test_odd_documents_fail_no_check(check: str, odd: Any) -> None:
     ]
     found = results(check, of(*objects, {**pod(), "spec": odd}))
     assert not [one for one in found if "itself failed" in one.reason.en]
+
+
+@needs_corpus
+def test_a_real_cluster_of_kind_and_its_agents_give_nothing_above_low() -> None:
+    assert CORPUS is not None
+    place = CORPUS / "vmware-tanzu__sonobuoy/pkg/discovery/testdata/healthsummary"
+    report = assess([str(place)], Options(groups=("workloads", "credentials")))
+    loud = [one for one in report.results if one.status == "fail" and one.severity not in {"low", "informational"}]
+    assert loud == []
+    agents = [one.subject for one in report.results if one.check == "checks/workloads/node_takeover"]
+    assert [one.partition("-daemon-set")[0] for one in agents] == ["DaemonSet sonobuoy/sonobuoy-systemd-logs"]

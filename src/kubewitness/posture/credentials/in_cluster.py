@@ -81,17 +81,18 @@ _LEFT: Final = Text(
 
 
 def _use(one: TokenSecret, snapshot: Snapshot) -> tuple[Text, Text]:
-    last = parse_time(one.last_used)
+    last, made = parse_time(one.last_used), parse_time(one.created)
+    known = snapshot.now.year >= _NO_CLOCK
     if last is not None:
         use = Text(f"last used on {one.last_used}", f"最后一次使用于 {one.last_used}")
-        old = snapshot.now.year >= _NO_CLOCK and snapshot.now - last > _UNUSED
-        return use, _NOBODY if old else _NEVER_ENDS
+        return use, _NOBODY if known and snapshot.now - last > _UNUSED else _NEVER_ENDS
     if snapshot.minor is not None and snapshot.minor >= _TRACKED_SINCE:
-        return Text("no label tells of a use", "没有标签表明其曾被使用"), _NOBODY
+        old = known and made is not None and snapshot.now - made > _UNUSED
+        return Text("no label tells of a use", "没有标签表明其曾被使用"), _NOBODY if old else _NEVER_ENDS
     return Text("when it was last used is not tracked", "未记录其最后一次使用时间"), _NEVER_ENDS
 
 
-_NOBODY: Final = Text("nobody seems to use it: taking it away costs nothing", "似乎无人使用，删除它没有代价")
+_NOBODY: Final = Text("nobody seems to have used it for three months", "似乎已有三个月无人使用")
 _NEVER_ENDS: Final = Text("it never ends, whoever has copied it", "它永不过期，无论被谁复制走")
 
 

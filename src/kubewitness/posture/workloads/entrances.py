@@ -251,7 +251,7 @@ def without_policy(snapshot: Snapshot) -> Iterator[Result]:
             yield Result("not_evaluated", CLUSTER, subject, reason=_UNSEEN)
         else:
             observed = Text(
-                f"no NetworkPolicy over {len(inside)} workloads", f"{len(inside)} 个工作负载没有任何 NetworkPolicy"
+                f"no NetworkPolicy; workloads: {len(inside)}", f"没有 NetworkPolicy；工作负载数：{len(inside)}"
             )
             where = (inside[0].where(),)
             yield Result("fail", CLUSTER, subject, observed, _DENY, where)

@@ -6,6 +6,7 @@ somebody makes next, whether or not anything in it needs that today.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
@@ -28,6 +29,7 @@ _SHOWN: Final = 300
 _PATHS: Final = 8
 _NAMED: Final = 5
 _OPTION: Final = "admission-control-config-file"
+_NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
 _ENGINES: Final = ("kyverno", "gatekeeper", "kubewarden", "polaris")
 
 
@@ -106,12 +108,12 @@ def _unenforced(one: KubeObject, inside: list[Workload], snapshot: Snapshot) -> 
         broken[level] = [f"{each.kind} {each.name}" for each, _ in refused]
     wanted = "baseline" if broken["restricted"] else "restricted"
     observed = Text(
-        f"enforces nothing; of {len(inside)} workloads baseline refuses {_list(broken['baseline'], ', ')}, "
-        f"restricted {_list(broken['restricted'], ', ')}",
+        f"enforces nothing; workloads: {len(inside)}, refused by baseline: {_list(broken['baseline'], ', ')}, "
+        f"by restricted: {_list(broken['restricted'], ', ')}",
         f"未强制执行任何级别；{len(inside)} 个工作负载中，baseline 会拒绝 {_list(broken['baseline'], '、')}，"
         f"restricted 会拒绝 {_list(broken['restricted'], '、')}",
     )
-    name = one.name[:63]
+    name = one.name if _NAME.fullmatch(one.name) else "NAMESPACE"  # for a shell
     command = (
         f"# tells what would break, changes nothing\n"
         f"kubectl label --dry-run=server --overwrite ns {name} pod-security.kubernetes.io/enforce={wanted}\n"

@@ -57,8 +57,8 @@ def useless(snapshot: Snapshot) -> Iterator[Result]:
         names = ", ".join(f"{one.kind} {one.name} ({account})" for one, account in some[:_NAMED])
         more = len(some) - _NAMED
         observed = Text(
-            f"{len(some)} workloads hold the token of an account without rights: {names}"
-            + (f", and {more} more" if more > 0 else ""),
+            f"workloads that hold the token of an account without rights: {len(some)} ({names}"
+            + (f", and {more} more)" if more > 0 else ")"),
             f"{len(some)} 个工作负载持有无任何权限的账户的令牌：{names}" + (f"，另有 {more} 个" if more > 0 else ""),
         )
         where = tuple(one.where("spec.automountServiceAccountToken") for one, _ in some[:_NAMED])
