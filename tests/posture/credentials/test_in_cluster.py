@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kubewitness.model.evidence import Place
+from kubewitness.model.host import KeyFile
 from kubewitness.posture.check import Snapshot
 from kubewitness.posture.credentials.inventory import inventory
 from kubewitness.posture.usage import Usage, Used
@@ -144,6 +146,15 @@ def test_the_inventory_names_every_credential_and_never_holds_one() -> None:
     assert len(found[0].fingerprint) == 64
     assert {one.requests for one in found} == {-1}
     assert "0123456789abcdef" not in repr(found)
+
+
+def test_files_of_tokens_that_stayed_behind_are_in_the_inventory_and_other_keys_are_not() -> None:
+    names = ("/etc/kubernetes/known_tokens.csv", "/var/lib/rancher/k3s/server/node-token", "/etc/ssh/ssh_host_rsa_key")
+    keys = [KeyFile(name, Place("manifest.jsonl", 3, 0)) for name in names]
+    found = inventory(snapshot(hosts=[machine({}, keys=keys)]))
+    assert [(one.kind, one.name, one.target) for one in found] == [
+        ("token file", name, "node/n1") for name in names[:2]
+    ]
 
 
 def test_who_used_it_last_is_told_by_credential_and_else_by_identity() -> None:

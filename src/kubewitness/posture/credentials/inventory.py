@@ -6,10 +6,11 @@ and 1.32 (certificates); where it does not, the use of its identity is told, whi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
-from kubewitness.model.posture import Credential
+from kubewitness.model.posture import Credential, Where
 from kubewitness.posture.check import CLUSTER, Snapshot
 from kubewitness.posture.credentials.der import Certificate
 from kubewitness.posture.credentials.material import Material, materials
@@ -18,6 +19,8 @@ from kubewitness.posture.usage import Usage, Used
 
 _ACCOUNT: Final = "system:serviceaccount:"
 _NONE: Final = Certificate(())
+# Files that no collector copies, by the names that API servers, K3s and RKE2 give them.
+_TOKENS: Final = re.compile(r"/(?:[^/]{0,100}(?:token|basic_auth)[^/]{0,100}\.csv|(?:node-|agent-)?token)$")
 _MOST: Final = 20_000
 _STATES: Final = {"Approved": "CSR", "Denied": "CSR (denied)", "Failed": "CSR (failed)", "": "CSR (pending)"}
 
@@ -35,6 +38,11 @@ def inventory(snapshot: Snapshot) -> tuple[Credential, ...]:
 def _all(snapshot: Snapshot) -> Iterator[Credential]:
     usage = snapshot.usage
     yield from (_of_material(one, usage) for one in materials(snapshot.machines))
+    for machine in snapshot.machines:
+        for key in sorted(machine.host.keys, key=lambda key: key.path):
+            if _TOKENS.search(key.path):
+                where = Where(key.place.item, key.place.line, path=key.path)
+                yield Credential("token file", key.path[:300], machine.target, where=(where,))
     for component in snapshot.components:
         given = component.ask("token-auth-file")
         if component.program == "kube-apiserver" and given is not None and given.value:
