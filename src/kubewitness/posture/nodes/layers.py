@@ -25,7 +25,7 @@ from kubewitness.posture.kubelet import KubeletConfiguration
 from kubewitness.posture.kubelet_view import Setting, View
 from kubewitness.posture.nodes.docker import engine
 from kubewitness.posture.nodes.kubelet_settings import SUBJECT, not_known, places, view_of, without_kubelet
-from kubewitness.posture.nodes.network import ALL, Reach, is_local, listening, own_sockets, reach
+from kubewitness.posture.nodes.network import ALL, Reach, addresses_of, is_local, listening, own_sockets, reach
 from kubewitness.posture.nodes.telling import at_place, at_socket, failed, passed, same, unknown
 
 _PORT: Final = 10250
@@ -112,7 +112,7 @@ def _reachable(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
         text = Text("it listens on loopback alone, or not at all", "它只监听 loopback 地址，或没有监听")
         yield passed(machine, SUBJECT, text, *map(at_socket, listening(machine.host, _port(view))))
         return
-    way = reach(machine, snapshot, opening.port, opening.listens_on)
+    way = reach(machine, addresses_of(machine, snapshot), opening.port, opening.listens_on)
     if way.door.state == "closed":
         text = Text(
             f"the packet filter refuses port {opening.port} to strangers; nothing else does",
@@ -192,9 +192,9 @@ def _of_filter(way: Reach) -> Iterator[Where]:
 
 def _only_firewall(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     """What would be open to strangers if the packet filter were gone."""
-    found = list(openings(machine))
+    found, addresses = list(openings(machine)), addresses_of(machine, snapshot)
     for opening in found:
-        way = reach(machine, snapshot, opening.port, opening.listens_on)
+        way = reach(machine, addresses, opening.port, opening.listens_on)
         if way.door.state != "closed":
             continue
         yield failed(

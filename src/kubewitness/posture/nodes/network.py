@@ -10,8 +10,10 @@ Source: RFC 6890 (address blocks of special use); Node status.addresses of the K
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -30,6 +32,7 @@ _RESERVED: Final = tuple(
          "ff00::/8", "64:ff9b:1::/48"),
     )
 )  # fmt: skip
+_VIRTUAL: Final = re.compile(r"kube-ipvs\d|nodelocaldns|dummy\d")  # hold addresses of services, for kube-proxy
 ALL: Final = frozenset(("*", "0.0.0.0", "::", "[::]"))  # noqa: S104 - to be recognised
 
 
@@ -61,6 +64,7 @@ class Addresses:
         return tuple(one for one in self.public if one.own)
 
 
+@lru_cache(maxsize=4096)
 def is_public(address: str) -> bool:
     """Whether anybody may route to it."""
     try:
@@ -81,7 +85,7 @@ def addresses_of(machine: Machine, snapshot: Snapshot) -> Addresses:
     found: dict[str, PublicAddress] = {}
     host = machine.host
     for one in host.addresses:
-        if is_public(one.address):
+        if is_public(one.address) and not _VIRTUAL.match(one.interface):
             where = at_place(one.place, f"{one.interface} {one.address}")
             found.setdefault(one.address, PublicAddress(one.address, where, one.interface))
     for socket in own_sockets(host):
@@ -135,9 +139,8 @@ class Reach:
     door: Door
 
 
-def reach(machine: Machine, snapshot: Snapshot, port: int, listens_on: str = "*") -> Reach:
+def reach(machine: Machine, found: Addresses, port: int, listens_on: str = "*") -> Reach:
     """The widest way to a port that listens on this address."""
-    found = addresses_of(machine, snapshot)
     outer = [one.interface for one in found.own if one.interface]
     best: Reach | None = None
     for one in found.own:

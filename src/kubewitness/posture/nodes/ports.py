@@ -46,6 +46,7 @@ KNOWN: Final = (
     Listener("containerd metrics", (1338,), ("containerd",), "low"),
 )
 _PROXY: Final = "kubectl"
+_MOST: Final = 100
 
 
 def component(socket: Socket) -> Listener | None:
@@ -64,12 +65,15 @@ def _open_ports(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     if not any(socket.state == "LISTEN" for socket in own_sockets(host)):
         yield unknown(machine, "ports", _NO_SOCKETS)
         return
+    addresses = addresses_of(machine, snapshot)
+    heard: dict[tuple[str, int, str], tuple[Listener, Socket]] = {}
     for socket in listening(host):
         known = component(socket)
-        if known is None:
-            continue
+        if known is not None and len(heard) < _MOST:
+            heard.setdefault((known.name, socket.local_port, socket.local_address), (known, socket))
+    for known, socket in heard.values():
         subject, observed = f"{known.name} port {socket.local_port}", _listens(socket)
-        way = reach(machine, snapshot, socket.local_port, socket.local_address)
+        way = reach(machine, addresses, socket.local_port, socket.local_address)
         if way.address is None or way.door.state == "closed":
             rules = [at_place(rule.place, rule.text) for rule in way.door.rules[:2]]
             reason = _PRIVATE if way.address is None else _REFUSED
@@ -124,7 +128,7 @@ def _started(host: Host, socket: Socket) -> Process | None:
 def _public(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     """The machine's public addresses."""
     found = addresses_of(machine, snapshot)
-    for one in found.public:
+    for one in found.public[:_MOST]:
         if one.own:
             where_en, where_zh = one.interface or "a socket", one.interface or "某个套接字"
             observed = Text(f"{one.address} on {where_en}", f"{one.address}（{where_zh}）")
