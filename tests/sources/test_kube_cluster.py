@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -238,6 +239,44 @@ def test_a_broken_object_costs_no_other_and_is_told_with_its_line(tmp_path: Path
     assert found.cluster.objects[0].name == "a"
     assert [one.place.line for one in found.failures] == [2]
     assert found.cluster.whole == set()
+
+
+BINDINGS = [
+    thing("ClusterRoleBinding", name, subjects=[{"name": f"who-{name}"}]) for name in ("a", "cluster-admin", "z")
+]
+
+
+def test_of_a_list_that_is_cut_off_the_whole_objects_are_read_and_it_says_so(tmp_path: Path) -> None:
+    text = kubectl(*BINDINGS)
+    found = read(tmp_path, dump_json=text[: text.index("who-z") + 2])
+    assert found.cluster is not None
+    assert [(one.name, one.place.line) for one in found.cluster.objects] == [("a", 4), ("cluster-admin", 16)]
+    assert found.cluster.whole == set()
+    assert found.failures
+
+
+def test_of_a_list_in_yaml_that_is_cut_off_the_object_it_ends_in_is_not_judged(tmp_path: Path) -> None:
+    listed = {"apiVersion": "v1", "items": BINDINGS, "kind": "List", "metadata": {"resourceVersion": ""}}
+    text = yaml.safe_dump(listed)
+    whole = cluster(tmp_path, dump_yaml=text)
+    assert len(whole.objects) == 3
+    assert whole.whole == {"ClusterRoleBinding"}
+    found = read(tmp_path, dump_yaml=text[: text.index("who-z") + 4])
+    assert found.cluster is not None
+    assert [one.name for one in found.cluster.objects] == ["a", "cluster-admin"]
+    assert found.cluster.whole == set()
+    assert [one.reason for one in found.failures] == ["the list is cut off in this object"]
+
+
+def test_a_list_cut_off_before_its_first_object_ends_is_a_failure_too(tmp_path: Path) -> None:
+    text = kubectl(*BINDINGS)
+    found = read(tmp_path, dump_json=text[: text.index("who-a")])
+    assert found.cluster is None or not found.cluster.objects
+    assert found.failures
+
+
+def test_broken_json_with_items_that_is_no_list_of_kubernetes_is_left_to_others(tmp_path: Path) -> None:
+    assert not read(tmp_path, shop_json='{\n "kind": "cart",\n "items": [\n  {"sku": 1').failures
 
 
 @pytest.mark.parametrize(

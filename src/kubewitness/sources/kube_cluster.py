@@ -41,6 +41,8 @@ _RECORD: Final = msgspec.json.Decoder(Record)
 _WITNESS: Final = {"ClusterRole": "cluster-admin", "ClusterRoleBinding": "cluster-admin", "Namespace": "kube-system"}
 _SYSTEM: Final = "kube-system"
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,4}\.\d{1,6}[\w.+-]{0,80}")
+_CUT_BEHIND: Final = "the list is cut off behind this object"
+_CUT_HERE: Final = "the list is cut off in this object"
 _ARCHIVED: Final = "cluster/version.json"
 _WEIGHT: Final = ("conditions", "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 # Objects of these kinds lie in no namespace: any list of them is of the whole cluster.
@@ -183,13 +185,16 @@ class _Reader:
         if source.kind == "lines" and _is_audit(head):
             return  # an audit log, maybe of gigabytes
         kind, version = _list_of(head)
+        is_list = bool(version) and b"apiVersion" in head
         failures = list[ParseFailure]()
         try:
             lists = [_Listed(kind, _age_of(_metadata(head)), _elements(source, kind, version, failures))]
         except list_pieces.NotOfThisFormError:
             failures.clear()
             lists = self._framed(source, kind, version, failures)
-        if not any(one.objects for one in lists) and not _empty_list(kind, head):
+            if failures and is_list and not any(one.objects for one in lists):
+                lists = _saved(source, kind, version, failures)
+        if not (failures and is_list) and not any(one.objects for one in lists) and not _empty_list(kind, head):
             return
         self._out.failures += failures
         self._mine(source)
@@ -216,13 +221,17 @@ class _Reader:
                 found = _objects(document, _Around(frame.place, kind, version, lines=lines))
                 own = (_text(document.get("kind")) or "List") if isinstance(document, dict) else kind
                 age = _age_of(document.get("metadata")) if isinstance(document, dict) else 0
-                lists.append(_Listed(own, age, list(found)))
+                objects = list(found)
+                if source.kind == "yaml" and _lacks_its_end(document):
+                    cut = objects.pop().place if objects else frame.place  # half an object would be judged as one
+                    failures.append(unreadable(cut, _CUT_HERE))
+                lists.append(_Listed(own, age, objects))
             elif isinstance(document, dict):  # an object, or an element of a list that is taken apart
                 loose += _objects(document, _Around(frame.place, kind, version))
             elif frame.data.strip():
                 failures.append(unreadable(frame.place, "no JSON and no YAML of Kubernetes", frame.data[:256]))
         if kind and loose and source.kind != "yaml" and not _is_closed(source):
-            failures.append(unreadable(loose[-1].place, "the list is cut off behind this object"))
+            failures.append(unreadable(loose[-1].place, _CUT_BEHIND))
         return lists
 
     def _add(self, one: KubeObject) -> None:
@@ -266,22 +275,40 @@ class _Reader:
         return out
 
 
-def _elements(source: Source, kind: str, version: str, failures: list[ParseFailure]) -> list[KubeObject]:
-    """The objects of a huge list.
+def _saved(source: Source, kind: str, version: str, failures: list[ParseFailure]) -> list[_Listed]:
+    """The objects of a small list of kubectl that does not decode: a disk was full, a copy was cut off."""
+    broken = list[ParseFailure]()
+    try:
+        objects = _elements(source, kind, version, broken, small=True)
+    except list_pieces.NotOfThisFormError:
+        return []
+    failures[:] = broken or failures
+    return [_Listed(kind, 0, objects)]
+
+
+def _lacks_its_end(document: object) -> bool:
+    """Whether this is a list as kubectl writes it, fields by the alphabet, that ends before it names its kind."""
+    return isinstance(document, dict) and list(document) == ["apiVersion", "items"]
+
+
+def _elements(
+    source: Source, kind: str, version: str, failures: list[ParseFailure], *, small: bool = False
+) -> list[KubeObject]:
+    """The objects of a huge list, or of a small one that is broken.
 
     Raises:
         NotOfThisFormError: it is none.
     """
     out = list[KubeObject]()
-    for number, frame in enumerate(list_pieces.pieces(source)):
+    for number, frame in enumerate(list_pieces.pieces(source, small=small)):
         document = _decoded(frame.data)
         if isinstance(document, dict):
             out += _objects(document, _Around(frame.place, kind, version, f"items[{number}]"))
         else:
             failures.append(unreadable(frame.place, "no JSON of Kubernetes", frame.data[:256]))
         if frame.data.endswith(b"\n"):
-            failures.append(unreadable(frame.place, "the list is cut off behind this object"))
-    if len(failures) * 10 > len(out):
+            failures.append(unreadable(frame.place, _CUT_BEHIND))
+    if len(failures) * 10 > len(out) and not small:
         raise list_pieces.NotOfThisFormError
     return out
 

@@ -26,8 +26,12 @@ class NotOfThisFormError(Exception):
     """The file is not written like that; nothing of what came before is to be used."""
 
 
-def pieces(source: Source) -> Iterator[Frame]:
+def pieces(source: Source, *, small: bool = False) -> Iterator[Frame]:
     """The elements in order; the last one ends in a line feed if the list is not closed behind it.
+
+    Args:
+        source: The file.
+        small: Take small ones too: one that is broken cannot be decoded in one go.
 
     Raises:
         NotOfThisFormError: at any time: it is small, or not of this form.
@@ -39,7 +43,8 @@ def pieces(source: Source) -> Iterator[Frame]:
         if len(buffer) > WHOLE:
             break
     else:
-        raise NotOfThisFormError
+        if not small:
+            raise NotOfThisFormError
     first = _FIRST.search(buffer, 0, WHOLE // 8)
     if first is None or buffer[:1] != b"{":
         raise NotOfThisFormError
