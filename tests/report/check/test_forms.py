@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from kubewitness.model.errors import EvidenceError
-from kubewitness.model.posture import PostureReport, Where
+from kubewitness.model.evidence import EvidenceItem
+from kubewitness.model.posture import PostureReport, Remedy, Where
+from kubewitness.model.text import Text
 from kubewitness.report.check.document import from_json, to_json
 from kubewitness.report.check.formats import FORMATS, View
 from kubewitness.report.check.sarif import uri
@@ -74,6 +76,27 @@ def test_what_is_low_is_told_briefly_in_the_table_and_with_its_reasons_in_a_tick
 def test_an_unsafe_remedy_says_so_with_what_it_breaks() -> None:
     assert "UNSAFE: The kubelet restarts." in text(FULL)
     assert "有风险：kubelet 会重启。" in text(FULL, language="zh")
+
+
+def test_what_several_remedies_break_is_told_apart() -> None:
+    remedies = [Remedy(Text("Mend it", "修复"), breaks=Text(f"{one} ends.", f"{one} 失效。")) for one in ("a", "b")]
+    made = report([(ANONYMOUS, [fail(str(at), remedy=one) for at, one in enumerate(remedies)])])
+    assert "UNSAFE: a ends; b ends" in text(made)
+    assert "有风险：a 失效；b 失效" in text(made, language="zh")
+
+
+def test_before_what_is_to_be_done_the_reasons_for_no_judgement_are_few() -> None:
+    unjudged = [other("not_evaluated", subject=str(at), reason=f"reason {at}") for at in range(7)]
+    told = text(report([(ANONYMOUS, [fail("a"), *unjudged])]))
+    assert "reason 2" in told
+    assert "reason 3" not in told
+    assert "... and 4 more" in told
+    assert "reason 6" in text(report([(ANONYMOUS, [fail("a", severity="low"), *unjudged])]))
+
+
+def test_a_file_that_tells_nothing_is_named_where_nothing_was_judged() -> None:
+    made = replace(NOTHING, complete=False, items=(EvidenceItem("empty.json"),), parse_failures=())
+    assert "nothing in them that a check could read: 1 (empty.json)" in text(made, width=160)
 
 
 def test_an_attack_path_is_told_hop_by_hop() -> None:

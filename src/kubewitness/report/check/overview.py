@@ -176,6 +176,10 @@ def _incomplete(told: _Told) -> str:
     if unopened:
         told_of = unopened[0]
         what.append(told.with_(say(words.UNOPENED).format(count=len(unopened)), told_of.name, told_of.skipped))
+    unknown = [one.name for one in report.items if not one.format and not one.skipped]
+    if unknown and not what and not any(one.status in {"pass", "fail"} for one in report.results):
+        count = say(words.UNKNOWN_ITEMS).format(count=len(unknown))
+        what.append(f"{count}（{unknown[0]}）" if told.language == "zh" else f"{count} ({unknown[0]})")
     return say(words.INCOMPLETE).format(what=told.comma.join(what) or say(words.MISSING))
 
 
@@ -185,7 +189,9 @@ def _not_evaluated(told: _Told) -> Iterator[Block]:
         return
     yield Heading(2, line(span(told.say(words.NOT_EVALUATED), "warn")))
     rows = list[Inline]()
-    for one in grouped[: told.limits.reasons]:
+    # What fails is on the first screen too: reasons for no judgement are told at length where nothing does.
+    limit = told.limits.reasons if not open_failures(told.report, "medium") else min(told.limits.reasons, 3)
+    for one in grouped[:limit]:
         names = [check.partition("/")[2] for check in one.checks]
         some = ", ".join(names[:3]) + (f", +{len(names) - 3}" if len(names) > 3 else "")
         text = told.say(one.text) or told.say(words.NO_REASON)
@@ -197,8 +203,8 @@ def _not_evaluated(told: _Told) -> Iterator[Block]:
                 span(f"（{some}）" if told.language == "zh" else f" ({some})", "dim"),
             )
         )
-    if len(grouped) > told.limits.reasons:
-        rows.append(line(span(told.say(words.MORE).format(len(grouped) - told.limits.reasons), "dim")))
+    if len(grouped) > limit:
+        rows.append(line(span(told.say(words.MORE).format(len(grouped) - limit), "dim")))
     yield Bullets(tuple(rows))
 
 
@@ -269,7 +275,9 @@ def _fix(told: _Told, number: int, fix: Fix) -> Iterator[Block]:
 def _effect(told: _Told, fix: Fix) -> Inline:
     if not fix.breaks:
         return line(_safety(told, fix), "" if fix.safe else span(f": {told.say(words.UNSAFE_MAY)}"))
-    breaks = " ".join(told.say(one) for one in fix.breaks[:4])
+    breaks = told.comma.join(dict.fromkeys(told.say(one).rstrip(".。") for one in fix.breaks[:4]))
+    if len(fix.breaks) == 1:
+        breaks = told.say(fix.breaks[0])
     return line(_safety(told, fix), span(f"{'：' if told.language == 'zh' else ': '}{breaks}"))
 
 
