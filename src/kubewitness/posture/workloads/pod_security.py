@@ -107,11 +107,10 @@ def _unenforced(one: KubeObject, inside: list[Workload], snapshot: Snapshot) -> 
         ]
         broken[level] = [f"{each.kind} {each.name}" for each, _ in refused]
     wanted = "baseline" if broken["restricted"] else "restricted"
+    first, second = _list(broken["baseline"]), _list(broken["restricted"])
     observed = Text(
-        f"enforces nothing; workloads: {len(inside)}, refused by baseline: {_list(broken['baseline'], ', ')}, "
-        f"by restricted: {_list(broken['restricted'], ', ')}",
-        f"未强制执行任何级别；{len(inside)} 个工作负载中，baseline 会拒绝 {_list(broken['baseline'], '、')}，"
-        f"restricted 会拒绝 {_list(broken['restricted'], '、')}",
+        f"enforces nothing; workloads: {len(inside)}, refused by baseline: {first.en}, by restricted: {second.en}",
+        f"未强制执行任何级别；共 {len(inside)} 个工作负载，baseline 会拒绝 {first.zh}，restricted 会拒绝 {second.zh}",
     )
     name = one.name if _NAME.fullmatch(one.name) else "NAMESPACE"  # for a shell
     command = (
@@ -146,11 +145,15 @@ _DETAIL: Final = Text(
 )
 
 
-def _list(names: list[str], comma: str) -> str:
+def _list(names: list[str]) -> Text:
     if not names:
-        return "0"
+        return Text("0", "0")
     more = "" if len(names) <= _NAMED else ", …"
-    return f"{len(names)} ({comma.join(names[:_NAMED])}{more})"
+    named = names[:_NAMED]
+    return Text(
+        f"{len(names)} ({', '.join(named)}{more})",
+        f"{len(names)} 个（{'、'.join(named)}{'等' if more else ''}）",
+    )
 
 
 def _webhooks(snapshot: Snapshot) -> list[str]:

@@ -55,11 +55,12 @@ def useless(snapshot: Snapshot) -> Iterator[Result]:
             found[one.namespace].append((one, account))
     for namespace, some in sorted(found.items()):
         names = ", ".join(f"{one.kind} {one.name} ({account})" for one, account in some[:_NAMED])
+        names_zh = "、".join(f"{one.kind} {one.name}（{account}）" for one, account in some[:_NAMED])
         more = len(some) - _NAMED
         observed = Text(
             f"workloads that hold the token of an account without rights: {len(some)} ({names}"
             + (f", and {more} more)" if more > 0 else ")"),
-            f"{len(some)} 个工作负载持有无任何权限的账户的令牌：{names}" + (f"，另有 {more} 个" if more > 0 else ""),
+            f"{len(some)} 个工作负载持有无任何权限的账户的令牌：{names_zh}" + (f"，另有 {more} 个" if more > 0 else ""),
         )
         where = tuple(one.where("spec.automountServiceAccountToken") for one, _ in some[:_NAMED])
         yield Result("fail", CLUSTER, f"Namespace {namespace}", observed, _OFF, where)
