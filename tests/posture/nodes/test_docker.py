@@ -84,6 +84,17 @@ def test_modes_and_owners(path: str, mode: str, owner: str, expected: str) -> No
     assert said("file_modes", Host("n", copied=[entry(path, mode, owner)])) == expected
 
 
+def test_a_kubeconfig_that_only_names_its_key_file_weighs_less() -> None:
+    path = "/etc/kubernetes/kubelet.conf"
+    text = "current-context: x\nusers:\n- user: {client-key: /var/lib/kubelet/pki/kubelet-client-current.pem"
+    machine = Host("n", copied=[entry(path, "-rw-r--r--")], files=[file(path, f"{text}}}\n")])
+    assert said("file_modes", machine) == "fail low"
+    machine.files = [file(path, f"{text}, client-key-data: AAAA}}\n")]
+    assert said("file_modes", machine) == "fail medium"
+    machine.files = [file(path, "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\n")]  # OpenShift
+    assert said("file_modes", machine) == "pass"
+
+
 def test_the_command_that_mends_a_file_quotes_its_name() -> None:
     machine = Host("n", copied=[entry("/home/it's/.kube/config", "-rw-r--r--", "1000:1000")])
     (result,) = judged("file_modes", machine)

@@ -10,7 +10,19 @@ from kubewitness.posture.catalogue import catalogue
 from kubewitness.posture.check import run
 from kubewitness.posture.nodes.checks import CHECKS
 from tests.posture.machine import CONFIG, DROP_IN, NODE, file, host, listening, process
-from tests.posture.nodes.made import WITH, WITHOUT, clean, commented, entry, node_object, one, said, snapshot
+from tests.posture.nodes.made import (
+    PUBLIC,
+    WITH,
+    WITHOUT,
+    clean,
+    commented,
+    entry,
+    filtered,
+    node_object,
+    one,
+    said,
+    snapshot,
+)  # fmt: skip
 
 SETTINGS = {
     "kubelet_anonymous": "critical",
@@ -129,3 +141,41 @@ def test_static_pods_beyond_those_of_a_control_plane_are_told() -> None:
     seen = clean()
     seen.copied = [entry("/etc/kubernetes/kubelet.conf", "-rw-------")]
     assert said("static_pods", seen) == "pass"
+
+
+EKS = """{"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "address": "0.0.0.0",
+"authentication": {"anonymous": {"enabled": false}, "webhook": {"cacheTTL": "2m0s", "enabled": true},
+"x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"}}, "authorization": {"mode": "Webhook"},
+"protectKernelDefaults": true, "serverTLSBootstrap": true}"""
+GKE = NODE[CONFIG] + "readOnlyPort: 10255\nstaticPodPath: /etc/kubernetes/manifests\n"
+OPENSHIFT = NODE[CONFIG].replace(
+    "enabled: true\n", "enabled: true\n  x509:\n    clientCAFile: /etc/kubernetes/kubelet-ca.crt\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "command"),
+    [
+        ("/etc/kubernetes/kubelet/c.json", EKS, "/usr/bin/kubelet --config /etc/kubernetes/kubelet/c.json"),
+        ("/etc/kubernetes/kubelet.conf", OPENSHIFT, "/usr/bin/kubelet --config=/etc/kubernetes/kubelet.conf"),
+        (
+            "/home/kubernetes/kubelet-config.yaml",
+            GKE.replace("enabled: true\n", CA),
+            "/home/kubernetes/bin/kubelet --v=2 --config /home/kubernetes/kubelet-config.yaml",
+        ),
+        (  # AKS before it wrote a file
+            "/etc/default/kubelet",
+            "",
+            "/usr/local/bin/kubelet --anonymous-auth=false --authorization-mode=Webhook "
+            "--authentication-token-webhook=true --client-ca-file=/etc/kubernetes/certs/ca.crt --read-only-port=0 --rotate-certificates=true",
+        ),
+    ],
+)  # fmt: skip
+def test_nodes_of_the_clouds_have_no_failure_above_low(config: str, text: str, command: str) -> None:
+    machine = host({config: text}, command, listening(10250), listening(10248, "127.0.0.1"))
+    machine.copied = [entry(config, "-rw-r--r--")]
+    machine.firewalls = [filtered("")]
+    node = node_object(machine.name, addresses=[{"type": "ExternalIP", "address": PUBLIC}])
+    results = run(CHECKS, catalogue(), snapshot(machine, objects=[node]))
+    assert not [one for one in results if one.status == "fail" and one.severity not in {"low", "informational"}]
+    assert {one.status for one in results if one.check.endswith("kubelet_anonymous")} == {"pass"}

@@ -15,14 +15,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from kubewitness.model.host import FileEntry
+from kubewitness.model.host import FileEntry, HostFile
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import Machine, NodeCheck, Snapshot
+from kubewitness.posture.kubelet_file import looks_like_configuration
 from kubewitness.posture.nodes.telling import at_file, failed, passed, same, unknown
 
 _MOST: Final = 200
+_CREDENTIAL: Final = re.compile(r"\b(?:client-key-data|token|password|id-token|refresh-token)[\"']?\s{0,20}:")
 
 
 class Kind(Struct, frozen=True):
@@ -78,6 +80,7 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
     for entry in (*machine.host.copied, *machine.host.listing):
         if entry.kind == "file" and len(entry.mode) >= 10 and entry.path not in seen:
             seen[entry.path] = entry
+    texts = {file.path: file for file in machine.host.files}
     judged = 0
     for path in sorted(seen):
         kind = next((one for one in KINDS if one.path.fullmatch(path)), None)
@@ -87,7 +90,14 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
         if judged > _MOST:
             break
         entry = seen[path]
+        text = texts.get(path)
+        if text and looks_like_configuration(text):  # OpenShift calls the kubelet's configuration kubelet.conf
+            kind = _CONFIGURATION
         wrong = list(_wrong(entry, kind))
+        keyless = kind.is_secret and text is not None and _is_bare(text)
+        severity = kind.severity
+        if keyless and wrong == [_READABLE]:
+            wrong, severity = [_NAMES_FILES], "low"
         observed = same(f"{entry.mode} {entry.owner}".strip())
         if wrong:
             yield failed(
@@ -97,8 +107,8 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
                 _SECRET if kind.is_secret else _FIXED,
                 at_file(entry),
                 reason=Text("; ".join(one.en for one in wrong), "；".join(one.zh for one in wrong)),
-                severity=kind.severity,
-                remedy=_remedy(path, kind),
+                severity=severity,
+                remedy=_remedy(path, kind, keyless=keyless),
             )
         else:
             yield passed(machine, path, observed, at_file(entry))
@@ -110,6 +120,11 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
         yield unknown(machine, "files", reason)
 
 
+def _is_bare(file: HostFile) -> bool:
+    """A kubeconfig whose credential lies in another file, as the kubelet's does once it renews its certificate."""
+    return "current-context" in file.text and _CREDENTIAL.search(file.text) is None
+
+
 def _wrong(entry: FileEntry, kind: Kind) -> Iterator[Text]:
     mode, (user, _, group) = entry.mode, entry.owner.replace(" ", ":").partition(":")
     home = re.match(r"/home/([^/]{1,64})/", entry.path)
@@ -118,14 +133,14 @@ def _wrong(entry: FileEntry, kind: Kind) -> Iterator[Text]:
     elif mode[5] == "w" and group not in {"", "0", "root"}:
         yield Text(f"group {group[:60]} may change it", f"用户组 {group[:60]} 可以修改它")
     if kind.is_secret and mode[7] == "r":
-        yield Text("everybody on the machine may read the credential", "该机器上的任何用户都可以读取该凭据")
+        yield _READABLE
     elif kind.is_secret and mode[4] == "r" and group not in {"", "0", "root"} and not home:
         yield Text(f"group {group[:60]} may read the credential", f"用户组 {group[:60]} 可以读取该凭据")
     if user not in {"", "0", "root"} and not home:
         yield Text(f"it belongs to {user[:60]}, not to root", f"其所有者是 {user[:60]}，而不是 root")
 
 
-def _remedy(path: str, kind: Kind) -> Remedy:
+def _remedy(path: str, kind: Kind, *, keyless: bool) -> Remedy:
     """The command for this file."""
     mode = "600" if kind.is_secret else "go-w"
     quoted = "'" + path.replace("'", "'\\''") + "'"
@@ -136,7 +151,7 @@ def _remedy(path: str, kind: Kind) -> Remedy:
             "Whoever could read a credential may have it: issue a new one and make the old one worthless.",
             "曾能读取凭据的人可能已持有它：请重新签发，并使旧凭据失效。",
         )
-        if kind.is_secret
+        if kind.is_secret and not keyless
         else Text("", ""),
         f"{owner}chmod {mode} {quoted}",
         safe=True,
@@ -145,6 +160,12 @@ def _remedy(path: str, kind: Kind) -> Remedy:
 
 
 _SECRET: Final = Text("read and written by root alone (600)", "仅 root 可读写（600）")
+_CONFIGURATION: Final = KINDS[-1]
+_READABLE: Final = Text("everybody on the machine may read the credential", "该机器上的任何用户都可以读取该凭据")
+_NAMES_FILES: Final = Text(
+    "everybody on the machine may read it; it holds no key itself, but names other files",
+    "该机器上的任何用户都可以读取它；它本身不含密钥，只引用其他文件",
+)
 _FIXED: Final = Text("owned by root, written by root alone", "归 root 所有，且仅 root 可写")
 
 CHECKS: Final = (NodeCheck("checks/nodes/file_modes", _modes),)

@@ -94,9 +94,10 @@ def _restart(machine: Machine, _: Snapshot) -> Iterator[Result]:
         )
         yield unknown(machine, SUBJECT, reason)
         return
-    for one in configuration.disagreements:
-        if not (one.name in _WEIGHTY or after.lacks_config != running.lacks_config):
-            continue
+    weighty = [
+        one for one in configuration.disagreements if one.name in _WEIGHTY or after.lacks_config != running.lacks_config
+    ]
+    for one in weighty:
         now, then = one.running.value, one.after_restart.value
         yield failed(
             machine,
@@ -111,11 +112,11 @@ def _restart(machine: Machine, _: Snapshot) -> Iterator[Result]:
             severity=_severity(one),
             aspect=one.name,
         )
-    if not configuration.disagreements and running.settings and after.settings:
+    if not weighty and running.settings and after.settings:
         yield passed(
             machine,
             SUBJECT,
-            Text("what runs is what the unit files say", "运行中的设置与 unit 文件一致"),
+            Text("what runs is what the unit files say, in all that matters", "凡重要的设置，运行中的与 unit 文件一致"),
             *(at_place(view.line.place, view.line.text, view.line.path) for view in (running, after) if view.line),
         )
 

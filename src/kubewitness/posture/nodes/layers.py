@@ -192,11 +192,12 @@ def _of_filter(way: Reach) -> Iterator[Where]:
 
 def _only_firewall(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     """What would be open to strangers if the packet filter were gone."""
-    found, addresses = list(openings(machine)), addresses_of(machine, snapshot)
+    found, addresses, held = list(openings(machine)), addresses_of(machine, snapshot), False
     for opening in found:
         way = reach(machine, addresses, opening.port, opening.listens_on)
         if way.door.state != "closed":
             continue
+        held = True
         yield failed(
             machine,
             opening.name,
@@ -210,7 +211,11 @@ def _only_firewall(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
             *_of_filter(way),
             *opening.where,
         )
+    if held:
+        return
     if found:
+        text = Text("what serves everybody is not held back by it either", "对任何人开放的服务，包过滤规则也没有阻挡")
+        yield passed(machine, "machine", text, *found[0].where[:2])
         return
     heard = any(socket.state == "LISTEN" for socket in own_sockets(machine.host))
     view, _ = view_of(machine.kubelet, ANONYMOUS) if machine.kubelet else (None, "")
