@@ -57,6 +57,12 @@ def ingress(namespace: str = "web") -> Any:
     return {"kind": "Ingress", "apiVersion": "networking.k8s.io/v1", "metadata": meta, "spec": {"rules": [rule]}}
 
 
+def route(name: str = "s") -> Any:
+    meta = {"name": "r", "namespace": "web"}
+    spec = {"hostnames": ["a.example.org"], "rules": [{"backendRefs": [{"name": name, "port": 80}]}]}
+    return {"kind": "HTTPRoute", "apiVersion": "gateway.networking.k8s.io/v1", "metadata": meta, "spec": spec}
+
+
 def space(name: str = "web", **labels: str) -> Any:
     marks = {f"pod-security.kubernetes.io/{key.replace('_', '-')}": value for key, value in labels.items()}
     return {"kind": "Namespace", "metadata": {"name": name, "labels": marks}}

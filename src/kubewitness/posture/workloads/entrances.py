@@ -137,8 +137,14 @@ def _way(one: Exposed) -> Text:
     if one.means == "externalIPs":
         addresses = ", ".join(one.addresses[:5])
         return Text(f"at {addresses}, port {ports}", f"地址 {addresses}，端口 {ports}")
-    host = next((text(rule, "host") for rule in _rules(one)), "") or "*"
-    return Text(f"by Ingress, host {host[:100]}", f"通过 Ingress，主机 {host[:100]}")
+    kind = one.source.kind
+    hosts = (
+        [text(rule, "host") for rule in _rules(one)]
+        if kind == "Ingress"
+        else texts(one.source.document, "spec", "hostnames")
+    )
+    host = next(iter(hosts), "")[:100] or "*"
+    return Text(f"by {kind}, host {host}", f"通过 {kind}，主机 {host}")
 
 
 def _rules(one: Exposed) -> Iterator[object]:

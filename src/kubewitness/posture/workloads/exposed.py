@@ -1,10 +1,12 @@
-"""What is reached from outside the cluster: by a port of its nodes, a load balancer, an external address, an Ingress.
+"""What is reached from outside the cluster: by a port of its nodes, a load balancer, an external address, an Ingress or
+a route of the Gateway API.
 
 A port of a node is reached by whoever reaches a node; a load balancer by everybody, unless it is told to be internal or
-to let only some addresses in. An Ingress opens the Services behind it as far as its controller is open, which is not
-looked at: it counts as open.
+to let only some addresses in. An Ingress or route opens the Services behind it as far as its controller is open, which
+is not looked at: it counts as open.
 
-Source: "Service" and "Ingress" of the Kubernetes documentation; annotations of the clouds' own controllers.
+Source: "Service" and "Ingress" of the Kubernetes documentation; gateway.networking.k8s.io/v1; annotations of the
+clouds' own controllers.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from kubewitness.posture.workloads.gathered import Same, Workload, workloads
 
 Means = Literal["NodePort", "LoadBalancer", "externalIPs", "Ingress"]
 
+_ROUTES: Final = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
 _SELECTORS: Final = 1_000  # looked at for one label
 # Annotations that make a load balancer internal, with the values that do not.
 _INTERNAL: Final = {
@@ -66,8 +69,9 @@ def _is_private(text_: str) -> bool:
 def exposed(cluster: Cluster) -> Iterator[Exposed]:
     """Every way in, by namespace and name of the Service."""
     routed = defaultdict[tuple[str, str], list[KubeObject]](list)
-    for one in cluster.of("Ingress"):
-        for name in dict.fromkeys(_backends(one.document)):
+    for one in cluster.of("Ingress", *_ROUTES):
+        names = _backends(one.document) if one.kind == "Ingress" else _routed(one.document)
+        for name in dict.fromkeys(names):
             routed[one.namespace, name].append(one)
     for one in sorted(cluster.of("Service"), key=lambda one: (one.namespace, one.name)):
         if one.group:
@@ -106,6 +110,14 @@ def _backends(document: Mapping[str, object]) -> Iterator[str]:
         name = text(backend, "service", "name") or text(backend, "serviceName")
         if name:
             yield name
+
+
+def _routed(document: Mapping[str, object]) -> Iterator[str]:
+    """Services of the same namespace that a route of the Gateway API leads to."""
+    for _, rule in nodes(document, "spec", "rules"):
+        for _, backend in nodes(rule, "backendRefs"):
+            if text(backend, "kind") in {"", "Service"} and not text(backend, "namespace"):
+                yield text(backend, "name")
 
 
 class Ways(Struct, frozen=True):
