@@ -148,9 +148,8 @@ EKS = """{"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v
 "x509": {"clientCAFile": "/etc/kubernetes/pki/ca.crt"}}, "authorization": {"mode": "Webhook"},
 "protectKernelDefaults": true, "serverTLSBootstrap": true}"""
 GKE = NODE[CONFIG] + "readOnlyPort: 10255\nstaticPodPath: /etc/kubernetes/manifests\n"
-OPENSHIFT = NODE[CONFIG].replace(
-    "enabled: true\n", "enabled: true\n  x509:\n    clientCAFile: /etc/kubernetes/kubelet-ca.crt\n"
-)
+CA = "enabled: true\n  x509:\n    clientCAFile: /etc/kubernetes/kubelet-ca.crt\n"
+OPENSHIFT = NODE[CONFIG].replace("enabled: true\n", CA)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,8 @@ OPENSHIFT = NODE[CONFIG].replace(
             "/etc/default/kubelet",
             "",
             "/usr/local/bin/kubelet --anonymous-auth=false --authorization-mode=Webhook "
-            "--authentication-token-webhook=true --client-ca-file=/etc/kubernetes/certs/ca.crt --read-only-port=0 --rotate-certificates=true",
+            "--authentication-token-webhook=true "
+            "--client-ca-file=/etc/kubernetes/certs/ca.crt --read-only-port=0 --rotate-certificates=true",
         ),
     ],
 )  # fmt: skip
