@@ -29,6 +29,7 @@ from tests.posture.access.cluster import (
     pod,
     role,
 )
+from tests.posture.access.test_grants import more
 from tests.posture.made import results, snapshot
 
 RBAC = "rbac.authorization.k8s.io"
@@ -409,6 +410,25 @@ def test_the_cut_that_closes_most_ways_is_the_one_that_all_share() -> None:
     assert {one.remedy.fix for one in found if one.remedy} == {
         "unbind ClusterRoleBinding boss: ServiceAccount ops/boss"
     }
+
+
+def test_what_kubernetes_makes_for_its_controllers_is_never_the_cut() -> None:
+    controller = "clusterrole-aggregation-controller"
+    parts = [*SHOP, account("shop/b"), pod("shop/b", "b"), account(f"kube-system/{controller}")]
+    takes = role("token", ("create", "", "serviceaccounts/token"))
+    of = cluster(*parts, takes, binding("a", "token", WEB), binding("b", "token", "ServiceAccount shop/b"))
+    found = results("access/attack_path", of, "fail")
+    assert [hop.means for one in found for hop in one.hops] == ["token", "escalate", "token", "escalate"]
+    assert {one.remedy.command.rpartition(" ")[2] for one in found if one.remedy} == {"a", "b"}
+
+
+def test_a_way_by_an_altered_role_of_kubernetes_is_cut_by_putting_the_role_back() -> None:
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+    found = results("access/attack_path", cluster(more("system:basic-user", everything)), "fail")
+    assert [one.subject for one in found] == ["Group system:authenticated"]
+    assert found[0].remedy
+    assert found[0].remedy.fix == "restore ClusterRole system:basic-user"
+    assert "kubectl auth reconcile" in found[0].remedy.command
 
 
 @pytest.mark.parametrize("seed", range(16))

@@ -19,6 +19,7 @@ from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.access.rating import Grade, grade_of, told
 from kubewitness.posture.access.removal import named
+from kubewitness.posture.access.restoring import deleted, restored, unlabelled
 from kubewitness.posture.access.state import State, state_of
 from kubewitness.posture.bootstrap.addons import addon_of
 from kubewitness.posture.bootstrap.difference import Difference, Kind
@@ -30,6 +31,9 @@ _CONTROLLER: Final = "system:controller:"
 _KNOWN: Final = frozenset({"system:controller:glbc"})
 _OPENSHIFT: Final = "system:openshift:"
 _LINES: Final = 6
+_REPAIRED: Final[frozenset[Kind]] = frozenset(
+    {"extra_rule", "extra_subject", "swapped_role", "altered_aggregation", "missing_object", "missing_subject"}
+)
 _LACKING: Final[Kind] = "missing_rule"
 _INJECTED: Final[Kind] = "injected_rule"
 
@@ -78,7 +82,7 @@ def disguised(snapshot: Snapshot) -> Iterator[Result]:
             "fail", CLUSTER, str(key),
             Text(f"named like one of Kubernetes' controllers; gives: {what.en}", f"仿冒控制器名称；授予：{what.zh}"),
             _NO_VERSION,
-            (state.where(key),), severity=severity, remedy=_delete(key),
+            (state.where(key),), severity=severity, remedy=deleted(key),
         )  # fmt: skip
 
 
@@ -123,8 +127,8 @@ def _result(state: State, one: Difference, severity: Severity, rules: Iterable[P
     grade = grade_of(rules)
     reason = _REASON.get(grade, Text("", ""))
     return Result(
-        "fail", CLUSTER, str(one.key), observed, expected, (state.where(one.key),), reason, severity, _remedy(one),
-        aspect=one.kind,
+        "fail", CLUSTER, str(one.key), observed, expected, (state.where(one.key),), reason, severity,
+        _remedy(state, one), aspect=one.kind,
     )  # fmt: skip
 
 
@@ -143,9 +147,9 @@ def _is_openshifts(state: State, key: Key) -> bool:
     return state.is_openshift and (key.name.startswith((_OPENSHIFT, "openshift-", "cluster-")) or labelled)
 
 
-def _remedy(one: Difference) -> Remedy | None:
+def _remedy(state: State, one: Difference) -> Remedy | None:
     if one.kind in {"foreign_label", _INJECTED}:
-        return _delete(one.key) if one.kind == "foreign_label" else _unlabel(one)
+        return deleted(one.key) if one.kind == "foreign_label" else unlabelled(state, one.key)
     target = named(one.key)
     if one.kind == "protected" and target:
         return Remedy(
@@ -156,35 +160,7 @@ def _remedy(one: Difference) -> Remedy | None:
                 "若曾有意删减权限，API server 下次启动时会恢复这些权限",
             ),
         )
-    return None
-
-
-def _delete(key: Key) -> Remedy | None:
-    target = named(key)
-    return Remedy(
-        Text(f"Find out who made {key}, then delete it", f"查明 {key} 的创建者，再将其删除"),
-        Text("keep a copy as evidence first", "请先保留副本作为证据"),
-        f"kubectl get {target} -o yaml > evidence.yaml\nkubectl delete {target}" if target else "",
-        breaks=Text("whatever was given rights by it", "依赖其权限的程序会失效"),
-        fix=f"delete {key}",
-    )
-
-
-def _unlabel(one: Difference) -> Remedy:
-    target = named(one.key)
-    labels = " ".join(f"rbac.authorization.kubernetes.io/aggregate-to-{name}-" for name in sorted(one.into))
-    return Remedy(
-        Text(f"Take the aggregation label off {one.key}", f"去掉 {one.key} 的聚合标签"),
-        Text(
-            "the controller then takes its rules out of the roles that select it",
-            "控制器随后会把其规则从聚合角色中移除",
-        ),
-        f"kubectl label {target} {labels}" if target else "",
-        breaks=Text(
-            "whoever uses these rights through admin, edit or view", "经 admin、edit 或 view 使用这些权限者会失去权限"
-        ),
-        fix=f"unlabel {one.key}",
-    )
+    return restored(state, one.key) if one.kind in _REPAIRED else None
 
 
 _NO_VERSION: Final = Text(

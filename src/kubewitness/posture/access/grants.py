@@ -15,6 +15,7 @@ from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture.access.rating import Grade, Worths
 from kubewitness.posture.access.removal import removal
+from kubewitness.posture.access.restoring import mended
 from kubewitness.posture.access.state import (
     ACCOUNTS,
     AUTHENTICATED,
@@ -100,14 +101,8 @@ def _judged(state: State, grant: Grant, worths: Worths, severities: Mapping[Grad
         place=Text(f" in namespace {grant.scope}", f"（命名空间 {grant.scope}）") if grant.scope else Text("", ""),
         what=what,
     )
-    remedy = removal(
-        state.fellows(grant),
-        Text(f"Take {aspect} out of {key}", f"从 {key} 中移除 {aspect}"),
-        Text(
-            "whoever calls the API through this grant; an audit log tells who does",
-            "经此授权调用 API 的程序会失效；可由审计日志查明使用者",
-        ),
-    )
+    remedy = mended(state, role) if role and state.is_default(grant) else None  # the role was altered, not the binding
+    remedy = remedy or removal(state.fellows(grant), Text(f"Take {aspect} out of {key}", f"从 {key} 中移除 {aspect}"))
     return Result("fail", CLUSTER, subject, observed, _EXPECTED, where, _REASON[grade], severity, remedy, aspect=aspect)
 
 

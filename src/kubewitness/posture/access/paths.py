@@ -19,6 +19,7 @@ from kubewitness.model.posture import Hop, Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture.access.gains import ADMIN, NODE, Edge, Gains
 from kubewitness.posture.access.removal import removal
+from kubewitness.posture.access.restoring import mended
 from kubewitness.posture.access.running import Running
 from kubewitness.posture.access.search import Search, Way
 from kubewitness.posture.access.state import (
@@ -32,7 +33,7 @@ from kubewitness.posture.access.state import (
     is_platform,
     state_of,
 )
-from kubewitness.posture.access.words import MEANS, OVER_NODE, filled, listed, there
+from kubewitness.posture.access.words import MEANS, OVER_NODE, filled, listed, steps, there
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 
 _ANYBODY: Final = (Who("User", ANONYMOUS), Who("Group", UNAUTHENTICATED), Who("Group", AUTHENTICATED))
@@ -53,7 +54,8 @@ def attack_paths(snapshot: Snapshot) -> Iterator[Result]:
     found = [(who, way) for who in _starts(running) if (way := search.way(who, counts))]
     rated = sorted(found, key=lambda one: (-SEVERITIES.index(_severity(one[0], one[1], running)), one[0]))
     told = rated[:_TOLD]
-    single = {who: search.single_cuts(who, way, counts) for who, way in told}
+    # What Kubernetes or an addon makes is no cut, though it lies on every way to a controller.
+    single = {who: [one for one in search.single_cuts(who, way, counts) if not state.maker(one)] for who, way in told}
     ending = Counter(grant for some in single.values() for grant in some)
     for who, way in told:
         cut = [max(single[who], key=lambda one: ending[one])] if single[who] else search.cut(who, way, counts)
@@ -86,8 +88,8 @@ def _severity(who: Who, way: Way, running: Running) -> Severity:
         return "high"
     if is_platform(who.namespace):
         return "low"
-    steps = sum(edge.means != "of" for _, edge in way)
-    near = way[-1][1].target == ADMIN and steps <= _NEAR and not any(edge.means in _INDIRECT for _, edge in way)
+    taken = sum(edge.means != "of" for _, edge in way)
+    near = way[-1][1].target == ADMIN and taken <= _NEAR and not any(edge.means in _INDIRECT for _, edge in way)
     return "high" if near or who in running.exposed else "medium"
 
 
@@ -95,21 +97,14 @@ def _result(state: State, running: Running, who: Who, way: Way, cut: list[Grant]
     hops = tuple(_hops(state, way))
     end = way[-1][1].target
     goal = Text("cluster-admin", " cluster-admin") if end == ADMIN else Text("a node", "节点")
-    observed = filled(
-        Text("{who} gets to {goal} in {count} step(s)", "{who} 经 {count} 步可到达{goal}"),
-        who=Text(str(who), str(who)), goal=goal, count=Text(str(len(hops)), str(len(hops))),
-    )  # fmt: skip
+    count = steps(len(hops))
+    observed = Text(f"{who} gets to {goal.en} in {count.en}", f"{who} 经 {count.zh}可到达{goal.zh}")
     expected = Text("there is no way from it to cluster-admin or to a node", "不存在通往 cluster-admin 或节点的路径")
     cut = list(dict.fromkeys(one for grant in cut for one in state.fellows(grant)))
     names = listed([Text(one, one) for one in dict.fromkeys(f"{grant.binding.key} → {grant.who}" for grant in cut)], 4)
-    remedy = removal(
-        cut,
-        Text(f"Cut the path: take back {names.en}", f"切断路径：收回 {names.zh}"),
-        Text(
-            "whatever uses these rights; give it a role of only what it needs first",
-            "依赖这些权限的程序会失效；请先为其授予仅含所需权限的角色",
-        ),
-    )
+    altered = next((one.role for one in cut if state.is_default(one)), None)  # not the binding is at fault
+    remedy = mended(state, altered) if altered else None
+    remedy = remedy or removal(cut, Text(f"Cut the path: take back {names.en}", f"切断路径：收回 {names.zh}"))
     where = tuple(dict.fromkeys(one for hop in hops for one in hop.where))
     return Result(
         "fail", CLUSTER, str(who), observed, expected, where, _reason(who, running, end == NODE),

@@ -57,6 +57,7 @@ _HEALTH: Final = (
 _CONNECTING: Final = ("/proxy", "/portforward")  # a get is enough to talk to what runs there
 _EVERY: Final = "*"
 _RULES: Final = 50  # told at most
+_LINE: Final = 100
 
 
 class Grade(IntEnum):
@@ -145,8 +146,8 @@ def told(rules: Iterable[PolicyRule]) -> Text:
     if names:
         return listed([RIGHTS[name] for name in names])
     lines = [line(rule) for rule in joined(_short(rule) for rule in rules[:_RULES])]
-    cut = [one if len(one) <= 160 else one[:157] + "…" for one in lines]
-    return listed([Text(one, one) for one in cut], 4)
+    cut = [one if len(one) <= _LINE else f"{one[:_LINE].rpartition(',')[0] or one[:_LINE]}, …" for one in lines]
+    return listed([Text(one, one) for one in cut], 3, clauses=True)
 
 
 def _short(rule: PolicyRule) -> PolicyRule:

@@ -10,23 +10,34 @@ from typing import Final
 
 from kubewitness.model.posture import Remedy
 from kubewitness.model.text import Text
-from kubewitness.posture.access.state import Grant
+from kubewitness.posture.access.state import NOBODY, Grant
 from kubewitness.posture.rbac.nouns import Binding, Key
 
+_OF_NOBODY: Final = Text(
+    "whoever calls the API without a credential through this grant; an audit log tells who does",
+    "经此授权、不带凭据调用 API 的程序会失效；可由审计日志查明使用者",
+)
+_OF_SOMEBODY: Final = Text(
+    "whatever uses these rights; give it a role of only what it needs first",
+    "依赖这些权限的程序会失效；请先为其授予仅含所需权限的角色",
+)
 _NONE: Final = Text("", "")
 _SHOWN: Final = 8  # bindings of one command
 
 
-def removal(grants: Iterable[Grant], title: Text, breaks: Text, detail: Text = _NONE) -> Remedy:
+def removal(grants: Iterable[Grant], title: Text, breaks: Text | None = None) -> Remedy:
     """Takes these grants back and no others."""
+    grants = tuple(dict.fromkeys(grants))
+    if breaks is None:
+        breaks = _OF_NOBODY if all(grant.who in NOBODY for grant in grants) else _OF_SOMEBODY
     by_binding = defaultdict[Key, list[Grant]](list)
-    for grant in dict.fromkeys(grants):
+    for grant in grants:
         by_binding[grant.binding.key].append(grant)
     commands = [_command(some[0].binding, some) for _, some in sorted(by_binding.items())]
     fix = "; ".join(
         f"unbind {key}: {', '.join(sorted({str(one.who) for one in some}))}" for key, some in sorted(by_binding.items())
     )
-    return Remedy(title, detail, "\n".join(one for one in commands[:_SHOWN] if one), safe=False, breaks=breaks, fix=fix)
+    return Remedy(title, _NONE, "\n".join(one for one in commands[:_SHOWN] if one), safe=False, breaks=breaks, fix=fix)
 
 
 def _command(binding: Binding, grants: list[Grant]) -> str:
@@ -36,10 +47,10 @@ def _command(binding: Binding, grants: list[Grant]) -> str:
     place = f" -n {shlex.quote(binding.namespace)}" if binding.namespace else ""
     kind = binding.key.kind.lower()
     name = _argument(binding.name)
-    backup = f"kubectl get {kind} {name}{place} -o yaml > {shlex.quote(f'{kind}-{_file(binding.name)}.yaml')}"
+    copy = f"kubectl get {kind} {name}{place} -o yaml > {_file(binding.key)}"
     removed = {grant.position for grant in grants}
     if len(removed) >= len(binding.subjects):
-        return f"{backup}\nkubectl delete {kind} {name}{place}"
+        return f"{copy}\nkubectl delete {kind} {name}{place}"
     steps = [
         step
         for index in sorted(removed, reverse=True)  # from the end, so that the others keep their places
@@ -48,7 +59,7 @@ def _command(binding: Binding, grants: list[Grant]) -> str:
             {"op": "remove", "path": f"/subjects/{index}"},
         )
     ]
-    return f"{backup}\nkubectl patch {kind} {name}{place} --type=json -p {shlex.quote(json.dumps(steps))}"
+    return f"{copy}\nkubectl patch {kind} {name}{place} --type=json -p {shlex.quote(json.dumps(steps))}"
 
 
 def named(key: Key) -> str:
@@ -64,5 +75,12 @@ def _argument(name: str) -> str:
     return shlex.quote(name) if not name.startswith("-") else f"-- {shlex.quote(name)}"
 
 
-def _file(name: str) -> str:
-    return "".join(one if one.isalnum() or one in "-._" else "_" for one in name)[:100]
+def backup(key: Key) -> str:
+    """The command that keeps a copy; empty if the name could be obeyed."""
+    target = named(key)
+    return f"kubectl get {target} -o yaml > {_file(key)}" if target else ""
+
+
+def _file(key: Key) -> str:
+    name = "-".join(part for part in (key.kind.lower(), key.namespace, key.name) if part)
+    return "".join(one if one.isalnum() or one in "-._" else "_" for one in name)[:120] + ".yaml"

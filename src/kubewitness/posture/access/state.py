@@ -203,7 +203,11 @@ class State:
         """The grant, and those of the same binding to others without a credential: they are taken back together."""
         if grant.who not in NOBODY:
             return [grant]
-        return [one for one in self.by_binding[grant.binding.key] if one.who in NOBODY and not self.maker(one)]
+        return [
+            one
+            for one in self.by_binding[grant.binding.key]
+            if one.who in NOBODY and not self.is_default(one) and not self.maker(one)
+        ]
 
     def is_known(self, role: Key | None) -> bool:
         """Whether the rules of a role are known; that it is not there is known too if all are in the evidence."""
@@ -223,6 +227,10 @@ class State:
         binding, role = grant.binding, grant.role
         by = "Kubernetes" if self._is_default(binding, grant.subject) else addon_of(binding)
         return by if by and (role is None or self.role_maker(role)) else ""
+
+    def is_default(self, grant: Grant) -> bool:
+        """Whether Kubernetes binds this subject to this role; what the role gives may have been altered."""
+        return self._is_default(grant.binding, grant.subject)
 
     @staticmethod
     def _is_default(binding: Binding, subject: Subject) -> bool:

@@ -39,7 +39,6 @@ _NEEDS_NONE: Final = Text(
     "as if removing it would help",
     "该组在鉴权之前即拥有全部权限，与此绑定无关；此绑定只会让人误以为删除即可收权",
 )
-_BREAKS: Final = Text("whatever it does with these rights", "依赖这些权限的功能会失效")
 
 
 def administrators(snapshot: Snapshot) -> Iterator[Result]:
@@ -55,8 +54,8 @@ def escalation(snapshot: Snapshot) -> Iterator[Result]:
     """Rights with which one gains others."""
     for state, grant in _strangers(snapshot):
         rights = state.rights(grant.role)
-        if "everything" in rights and not grant.scope:
-            continue  # in the list of administrators
+        if ("everything" in rights and not grant.scope) or grant.binding.key in state.defaults:
+            continue  # in the list of administrators, or among what was altered
         names = [one for one in strong(rights) if not grant.scope or one in _ONLY_TO_GAIN]
         if not names:
             continue
@@ -159,7 +158,7 @@ def _fail(state: State, grant: Grant, claim: _Claim) -> Result:
         role=Text(referred + place.en, referred + place.zh),
         what=claim.what,
     )
-    remedy: Remedy = removal([grant], Text(f"Take {grant.who} out of {key}", f"从 {key} 中移除 {grant.who}"), _BREAKS)
+    remedy: Remedy = removal([grant], Text(f"Take {grant.who} out of {key}", f"从 {key} 中移除 {grant.who}"))
     return Result(
         "fail", CLUSTER, str(key), said, claim.expected, where, claim.reason, claim.severity, remedy,
         aspect=str(grant.who),

@@ -107,9 +107,15 @@ def filled(said: Text, **values: Text) -> Text:
     return Text(said.en.format(**en), said.zh.format(**{name: value.zh for name, value in values.items()}))
 
 
-def listed(texts: list[Text], most: int = 8) -> Text:
+def steps(count: int) -> Text:
+    """How long a way is."""
+    return Text("one step" if count == 1 else f"{count} steps", f"{count} 步")
+
+
+def listed(texts: list[Text], most: int = 8, *, clauses: bool = False) -> Text:
     """Several things, the first few of them."""
     more = len(texts) - most
     en, zh = [one.en for one in texts[:most]], [one.zh for one in texts[:most]]
     tail = Text(f" and {more} more", f"等另外 {more} 项") if more > 0 else Text("", "")
-    return Text(", ".join(en) + tail.en, "、".join(zh) + tail.zh)
+    commas = Text("; ", "；") if clauses else Text(", ", "、")
+    return Text(commas.en.join(en) + tail.en, commas.zh.join(zh) + tail.zh)
