@@ -20,9 +20,10 @@ def role(name: str, *rules: dict[str, Any], kind: str = "ClusterRole", namespace
 
 
 def binding(to: str, subject: str, kind: str = "ClusterRole", namespace: str = "") -> dict[str, Any]:
+    whom = {"kind": "Group" if subject == "system:unauthenticated" else "User", "name": subject}
     return {
         "kind": f"{kind}Binding", "apiVersion": RBAC, "metadata": {"name": to, "namespace": namespace},
-        "roleRef": {"kind": kind, "name": to}, "subjects": [{"kind": "User", "name": subject}],
+        "roleRef": {"kind": kind, "name": to}, "subjects": [whom],
     }  # fmt: skip
 
 
@@ -40,6 +41,12 @@ GRANT = (
     role("reader", {"verbs": ["list"], "apiGroups": [""], "resources": ["pods"]}),
     binding("reader", "system:anonymous"),
 )
+HARMLESS = (
+    role("status", {"verbs": ["get"], "apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["status"]},
+         kind="Role", namespace="kube-public"),
+    binding("status", "system:anonymous", "Role", "kube-public"),
+)  # fmt: skip
+ADMIN = role("cluster-admin", {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})
 ALTERED = (role("system:public-info-viewer", {"verbs": ["*"], "nonResourceURLs": ["*"]}), OWN[1])
 
 
@@ -51,9 +58,10 @@ ALTERED = (role("system:public-info-viewer", {"verbs": ["*"], "nonResourceURLs":
         ((), "v1.28.7", ("pass", None)),
         ((*OWN, *GRANT), "v1.28.7", ("fail", "high")),
         ((*OWN, *GRANT), "v1.34.4", ("fail", "high")),
+        ((*OWN, *HARMLESS), "v1.28.7", ("fail", "low")),  # as the check of grants says of it
         (ALTERED, "v1.28.7", ("fail", "high")),
-        ((binding("cluster-admin", "system:anonymous"),), "v1.28.7", ("fail", "high")),
-        ((binding("gone", "system:anonymous"),), "v1.28.7", ("pass", None)),
+        ((ADMIN, binding("cluster-admin", "system:anonymous")), "v1.28.7", ("fail", "high")),
+        ((binding("gone", "system:anonymous"),), "v1.28.7", ("fail", "low")),  # who makes the role decides
         ((*OWN, binding("cluster-admin", "somebody")), "v1.28.7", ("pass", None)),
     ],
 )
@@ -61,6 +69,11 @@ def test_anonymous_requests_cost_what_rbac_grants_them(objects: Any, version: st
     of = snapshot([pod("kube-apiserver", {}, version), *objects], whole=KINDS)
     ((status, _, severity),) = told("anonymous_auth", of)
     assert (status, severity) == expected
+
+
+def test_a_dump_of_bindings_alone_tells_what_anonymous_requests_cost() -> None:
+    of = snapshot([pod("kube-apiserver", {}, "v1.28.7"), binding("cluster-admin", "system:anonymous")])
+    assert [one[0::2] for one in told("anonymous_auth", of)] == [("fail", "high")]
 
 
 @pytest.mark.parametrize(

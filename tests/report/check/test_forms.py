@@ -96,7 +96,7 @@ def test_before_what_is_to_be_done_the_reasons_for_no_judgement_are_few() -> Non
 
 def test_a_file_that_tells_nothing_is_named_where_nothing_was_judged() -> None:
     made = replace(NOTHING, complete=False, items=(EvidenceItem("empty.json"),), parse_failures=())
-    assert "nothing in them that a check could read: 1 (empty.json)" in text(made, width=160)
+    assert "nothing that a check could read: 1 (empty.json)" in text(made, width=160)
 
 
 def test_an_attack_path_is_told_hop_by_hop() -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from kubewitness.model.cluster import Cluster, KubeObject
+from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture import reading
+from kubewitness.posture.access.grants import to_anonymous
 from kubewitness.posture.check import Snapshot
 from kubewitness.posture.control_plane.api_server import document_of, hosts, not_collected
 from kubewitness.posture.control_plane.components import files_named
@@ -24,15 +25,6 @@ from kubewitness.posture.control_plane.yaml_text import Document
 
 _LIMITED: Final = 32  # the first minor version that limits anonymous requests without a feature gate
 _HEALTH: Final = ("/livez", "/readyz", "/healthz")
-_NAMES: Final = frozenset(("system:anonymous", "system:unauthenticated"))
-_HARMLESS: Final = (
-    frozenset(  # what Kubernetes, up to 1.13 and OpenShift included, shows to everybody; read, not resource
-        ("/healthz", "/healthz/", "/healthz/*", "/livez", "/livez/", "/livez/*", "/readyz", "/readyz/", "/readyz/*",
-         "/version", "/version/", "/version/*", "/api", "/api/", "/api/*", "/apis", "/apis/", "/apis/*", "/openapi",
-         "/openapi/*", "/swagger*", "/swaggerapi", "/swaggerapi/*", "/swagger.json", "/swagger-2.0.0.pb-v1", "/osapi",
-         "/osapi/", "/oapi", "/oapi/*", "/.well-known", "/.well-known/*", "/")
-    )
-)  # fmt: skip
 _EXPECTED: Final = Text(
     "anonymous requests limited to /livez, /readyz and /healthz, or bound to nothing else",
     "匿名请求仅限于 /livez、/readyz 和 /healthz，或未被授予其他权限",
@@ -91,23 +83,24 @@ def _configured(component: Component, snapshot: Snapshot, document: Document) ->
     shown = ", ".join(paths)[:300]
     text = Text(f"allowed on {shown} alone", f"仅允许以下路径：{shown}")
     wide = [one for one in paths if not any(one == path or one.startswith(f"{path}/") for path in _HEALTH)]
-    if wide and (found := _granted(snapshot.cluster)):
-        yield told(component, text, _EXPECTED, where, *(_where(one) for one in found), severity="medium")
+    if wide and (found := _granted(snapshot)):
+        places = [place for one in found[:5] for place in one.where[:1]]
+        yield told(component, text, _EXPECTED, where, *places, severity=_at_most("medium", found))
     else:
         yield passed(component, text, where)
 
 
 def _open(component: Component, snapshot: Snapshot, observed: Text, where: Where) -> Result:
-    found = _granted(snapshot.cluster)
+    found = _granted(snapshot)
     if found:
-        names = ", ".join(map(str, found[:3]))[:300]
+        names = ", ".join(dict.fromkeys(one.subject for one in found[:3]))[:300]
         return told(
             component,
             observed,
             _EXPECTED,
             where,
-            *(_where(one) for one in found[:5]),
-            severity="high",
+            *(place for one in found[:5] for place in one.where[:1]),
+            severity=_at_most("high", found),
             reason=Text(
                 f"a binding gives those without a credential more than Kubernetes itself does: {names}",
                 f"有绑定赋予未认证者超出 Kubernetes 自身默认值的权限：{names}",
@@ -134,42 +127,16 @@ def _open(component: Component, snapshot: Snapshot, observed: Text, where: Where
     return passed(component, observed, where, reason=reason)
 
 
-def _where(one: KubeObject) -> Where:
-    return Where(one.place.item, one.place.line, str(one), one.path)
+def _granted(snapshot: Snapshot) -> list[Result]:
+    """Bindings that give people without a credential more than Kubernetes itself does, the worst first."""
+    found = [one for one in to_anonymous(snapshot) if one.status == "fail"]
+    return sorted(found, key=lambda one: (-SEVERITIES.index(_severity(one)), one.subject))
 
 
-def _granted(cluster: Cluster | None) -> list[KubeObject]:
-    """Bindings that give people without a credential more than what Kubernetes shows to everybody."""
-    if cluster is None:
-        return []
-    roles = {(one.kind, one.namespace, one.name): one for one in cluster.of("ClusterRole", "Role")}
-    found = []
-    for one in cluster.of("ClusterRoleBinding", "RoleBinding"):
-        if any(reading.text(subject, "name") in _NAMES for _, subject in reading.nodes(one.document, "subjects")):
-            kind = reading.text(one.document, "roleRef", "kind")
-            name = reading.text(one.document, "roleRef", "name")
-            role = roles.get((kind, one.namespace if kind == "Role" else "", name))
-            # A role that is not in the evidence gives nothing that could be told, but for the one everybody knows.
-            if (role is not None and not _harmless(role)) or (role is None and name == "cluster-admin"):
-                found.append(one)
-    return found
+def _severity(one: Result) -> Severity:
+    return one.severity or "low"
 
 
-def _harmless(role: KubeObject) -> bool:
-    for _, rule in reading.nodes(role.document, "rules"):
-        resources = reading.texts(rule, "resources")
-        if resources:
-            reads = set(reading.texts(rule, "verbs")) <= {"get"}
-            if not (
-                reads and resources == ("configmaps",) and reading.texts(rule, "resourceNames") == ("cluster-info",)
-            ):
-                return _asks_about_itself(rule)
-        elif not set(reading.texts(rule, "nonResourceURLs")) <= _HARMLESS:
-            return False
-    return True
-
-
-def _asks_about_itself(rule: reading.Node) -> bool:
-    """`system:basic-user` up to 1.13: may I?"""
-    names = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
-    return set(reading.texts(rule, "resources")) <= names and set(reading.texts(rule, "verbs")) <= {"create"}
+def _at_most(most: Severity, found: list[Result]) -> Severity:
+    """A server that serves them is no worse than what they are given."""
+    return min(most, _severity(found[0]), key=SEVERITIES.index)
