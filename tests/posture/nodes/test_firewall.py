@@ -128,6 +128,18 @@ def test_ports_are_not_passed_unseen_nor_through_an_unseen_filter() -> None:
     assert said("kubectl_proxy", machine) == "not_evaluated"
 
 
+def test_many_sockets_of_one_name_hide_no_component() -> None:
+    machine = addressed(clean(), PUBLIC)
+    machine.firewalls = [filtered("")]
+    machine.sockets = [
+        *(listening(port, "*", "dashboard") for port in range(2000, 2200)),
+        listening(2379, owner="etcd"),
+    ]
+    found = judged("open_ports", machine)
+    assert "etcd port 2379" in {one.subject for one in found}
+    assert len(found) <= 40
+
+
 def test_a_proxy_of_kubectl_for_others_is_told_and_one_on_loopback_is_not() -> None:
     machine = clean()
     machine.sockets.append(listening(8001, "0.0.0.0", "kubectl"))

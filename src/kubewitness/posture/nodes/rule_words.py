@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -48,6 +49,9 @@ class Meaning(Struct, frozen=True):
     target: str = ""  # chain of a jump
 
 
+_SPEAKS_OF_OTHERS: Final = Meaning("no", "none")
+
+
 class Visitor(Struct, frozen=True):
     """A connection from outside."""
 
@@ -58,8 +62,14 @@ class Visitor(Struct, frozen=True):
 
 def meaning(text: str, visitor: Visitor) -> Meaning:
     """Of one rule."""
-    words = _WORD.findall(text[:8192])[:_WORDS]
-    return _saved(words, visitor) if words[:1] == ["-A"] or " -j " in text or " -g " in text else _nft(words, visitor)
+    words = _words(text)
+    return _saved(words, visitor) if words[:1] == ("-A",) or " -j " in text or " -g " in text else _nft(words, visitor)
+
+
+@lru_cache(maxsize=32_768)
+def _words(text: str) -> tuple[str, ...]:
+    """Cut once, though every port is led through the same rules."""
+    return tuple(_WORD.findall(text[:8192])[:_WORDS])
 
 
 def _saved(words: Sequence[str], visitor: Visitor) -> Meaning:
@@ -92,7 +102,7 @@ def _saved(words: Sequence[str], visitor: Visitor) -> Meaning:
         elif word in {"--state", "--ctstate"}:
             answer = _is("NEW" in value.split(","))
         elif word == "--match-set":
-            answer, at = ("no" if words[at : at + 1] == ["src"] else "perhaps"), at + 1
+            answer, at = ("no" if words[at : at + 1] == ("src",) else "perhaps"), at + 1
         elif word == "--src-type":
             answer = _is(value == "UNICAST")
         elif word == "--dst-type":
@@ -100,11 +110,13 @@ def _saved(words: Sequence[str], visitor: Visitor) -> Meaning:
         elif word == "--syn":
             answer, at = "yes", at - 1
         elif word == "--tcp-flags":
-            answer, at = ("yes" if words[at : at + 1] == ["SYN"] else "no"), at + 1
+            answer, at = ("yes" if words[at : at + 1] == ("SYN",) else "no"), at + 1
         else:
             answer, at = "perhaps", at - 1
         if answer is not None:
             answers.append(_not(answer) if negated else answer)
+            if answers[-1] == "no":
+                return _SPEAKS_OF_OTHERS
         negated = False
     return Meaning(_all(answers), "none")
 
@@ -211,6 +223,8 @@ def _nft(words: Sequence[str], visitor: Visitor) -> Meaning:
         else:
             negated, answer = False, "perhaps"
         answers.append(_not(answer) if negated else answer)
+        if answers[-1] == "no":
+            return _SPEAKS_OF_OTHERS
     return Meaning(_all(answers), "none")
 
 
