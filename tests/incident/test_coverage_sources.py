@@ -9,7 +9,7 @@ from kubewitness.model.incident import SourceCoverage
 from kubewitness.rules.loader import RuleSet
 from tests.incident.conftest import Investigate
 from tests.incident.logs import Log
-from tests.incident.test_verdict import STOLEN, log_of_a_theft
+from tests.incident.verdicts.test_pace import STOLEN, log_of_a_theft
 
 LOGIN = "Nov 20 03:59:12 node1 sshd[812]: Accepted password for root from 192.0.2.1 port 9 ssh2\n"
 

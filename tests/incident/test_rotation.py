@@ -6,10 +6,10 @@ from typing import Any
 
 from kubewitness.model.incident import Incident
 from tests.incident.conftest import Investigate
+from tests.incident.exposure.test_exposure import SPEC, _log
+from tests.incident.identity.test_attribution import only
 from tests.incident.logs import Log
-from tests.incident.test_attribution import only
-from tests.incident.test_exposure import SPEC, _log
-from tests.incident.test_verdict import STOLEN
+from tests.incident.verdicts.test_pace import STOLEN
 
 
 def _entered(log: Log, command: str = "id") -> None:

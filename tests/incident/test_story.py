@@ -9,8 +9,8 @@ from typing import Any
 from kubewitness.incident.investigate import Options, investigate
 from kubewitness.rules.loader import RuleSet
 from tests.incident.conftest import Investigate
+from tests.incident.identity.test_attribution import INTRUDER, only
 from tests.incident.logs import KUBECTL, Log, account, allowed_by, binding, daemonset
-from tests.incident.test_attribution import INTRUDER, only
 
 DEPLOYER = account("ci", "deployer")
 STOLEN: dict[str, Any] = {

@@ -14,13 +14,13 @@ from kubewitness.incident.blast import Touched, exposed, lives
 from kubewitness.incident.cascade import Effect, cascades, entity_of, roots_of
 from kubewitness.incident.cause import entry_point, opens, root_causes
 from kubewitness.incident.citing import Citer
-from kubewitness.incident.identity_standing import standing
+from kubewitness.incident.identity.standing import standing
+from kubewitness.incident.identity.suspects import Cluster, Suspects
 from kubewitness.incident.requests import TURNED_AWAY, Request, credential_ids, requests_of
 from kubewitness.incident.step_rules import StepRules
 from kubewitness.incident.steps import StepDraft, drafts, worst
 from kubewitness.incident.story import headline, status, story
-from kubewitness.incident.suspects import Cluster, Suspects
-from kubewitness.incident.verdict import verdict
+from kubewitness.incident.verdicts.pace import verdict
 from kubewitness.model.event import Event
 from kubewitness.model.incident import Actor, Edge, Entity, Incident, ObjectName, Step
 from kubewitness.model.judgement import SEVERITIES, Confidence

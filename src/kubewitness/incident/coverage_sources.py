@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from kubewitness.detect.run import Scan
-from kubewitness.incident.node_story import COMMANDS
+from kubewitness.incident.node.story import COMMANDS
 from kubewitness.incident.requests import Request
-from kubewitness.incident.weighing import listed
+from kubewitness.incident.verdicts.weighing import listed
 from kubewitness.model.evidence import EvidenceItem
 from kubewitness.model.host import Host
 from kubewitness.model.incident import Gap, Incident, SourceCoverage

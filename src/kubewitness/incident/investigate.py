@@ -26,10 +26,10 @@ from kubewitness.incident.coverage import coverage
 from kubewitness.incident.coverage_sources import blind_writes
 from kubewitness.incident.departures import with_departures
 from kubewitness.incident.findings import findings, numbered
+from kubewitness.incident.identity.suspects import Cluster, Suspects
 from kubewitness.incident.indicators import in_audit
-from kubewitness.incident.removals import Removals, removals
 from kubewitness.incident.requests import Request
-from kubewitness.incident.suspects import Cluster, Suspects
+from kubewitness.incident.verdicts.removals import Removals, removals
 from kubewitness.model.document import SCHEMA_VERSION, Document
 from kubewitness.model.event import parse_time
 from kubewitness.model.evidence import EvidenceItem
@@ -42,7 +42,7 @@ from kubewitness.sources.host.hosts import read_hosts
 from kubewitness.sources.kube_objects import KIND, read_objects
 
 if TYPE_CHECKING:
-    from kubewitness.incident.node_view import NodeView
+    from kubewitness.incident.node.view import NodeView
 
 _ACCESSORS = 300
 _FAILURES = 1_000
@@ -126,24 +126,24 @@ def investigate(
     if machines.hosts:
         from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
         from kubewitness.detect.host import yara  # noqa: PLC0415
-        from kubewitness.incident import node_view, nodes  # noqa: PLC0415 -- often an audit log alone
-        from kubewitness.incident.node_asked import asked_by  # noqa: PLC0415
-        from kubewitness.incident.node_sightings import with_sightings  # noqa: PLC0415
+        from kubewitness.incident.node import joined, view  # noqa: PLC0415 -- often an audit log alone
+        from kubewitness.incident.node.asked import asked_by  # noqa: PLC0415
+        from kubewitness.incident.node.sightings import with_sightings  # noqa: PLC0415
 
         scanned = yara.scan(machines, options.yara)
-        views = nodes.look_at_nodes(machines, rules.host_rules, scanned.findings)
+        views = joined.look_at_nodes(machines, rules.host_rules, scanned.findings)
         if index:
-            from kubewitness.incident import node_indicators  # noqa: PLC0415
+            from kubewitness.incident.node import indicators as known_bad  # noqa: PLC0415
 
-            views = node_indicators.on_machines(views, machines, index, _day(options.now))
+            views = known_bad.on_machines(views, machines, index, _day(options.now))
         if incidents:
             first, last = min(one.first for one in incidents), max(one.last for one in incidents)
-            clocks = compare(first_pass, [view.lineage for view in views], first, last)
-            views = node_view.by_one_clock(with_sightings(views, incidents), clocks)
-        incidents, incident_of_finding = nodes.with_nodes(incidents, views, hashes, asked_by(found, hashes))
+            clocks = compare(first_pass, [one.lineage for one in views], first, last)
+            views = view.by_one_clock(with_sightings(views, incidents), clocks)
+        incidents, incident_of_finding = joined.with_nodes(incidents, views, hashes, asked_by(found, hashes))
         if index:
-            incident_of_finding |= node_indicators.homes(views, incidents, incident_of_finding)
-        on_nodes = nodes.node_findings(views, incidents, incident_of_finding, hashes)
+            incident_of_finding |= known_bad.homes(views, incidents, incident_of_finding)
+        on_nodes = joined.node_findings(views, incidents, incident_of_finding, hashes)
     incident_of = _membership(found, gathered, incidents)
     known = {request.audit_id: request.final for _, requests in gathered for request in requests}
     audited = findings(found, incident_of, citer, known)
@@ -164,15 +164,15 @@ def investigate(
     if incidents and gathered:
         incidents = with_departures(incidents, [requests for _, requests in gathered], first_pass)
     if incidents:
-        from kubewitness.incident.cuts import with_cuts  # noqa: PLC0415 -- only where there is somebody to stop
+        from kubewitness.incident.cuts.cutter import with_cuts  # noqa: PLC0415 -- only where there is somebody to stop
 
         dumps = [source for source in everything if objects.items.get(source.name) == KIND]
         incidents = with_cuts(incidents, [requests for _, requests in gathered], first_pass, dumps, views)
     if incidents:
-        from kubewitness.incident.graph import with_graph  # noqa: PLC0415 -- most logs hold no incident
+        from kubewitness.incident.graph.chain import with_graph  # noqa: PLC0415 -- most logs hold no incident
 
         incidents = with_graph(incidents, [requests for _, requests in gathered], hashes)
-        from kubewitness.incident.conclusions import Known, concluded  # noqa: PLC0415 -- the same
+        from kubewitness.incident.verdicts.conclusions import Known, concluded  # noqa: PLC0415 -- the same
 
         dumps = [source for source in everything if objects.items.get(source.name) == KIND]
         known_of = Known(first_pass, gathered, removed, citer, views, incident_of_finding, dumps, hashes)

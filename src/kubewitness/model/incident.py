@@ -243,8 +243,8 @@ class CutPart(Struct, frozen=True, order=True):
     # "subject": out of a binding; "right": out of a role; "credential": revoked; the others are settings
     kind: Literal["binding", "subject", "right", "credential", "api_server", "kubelet", "pod_security"]
     object: ObjectName = ObjectName("", "", "")  # the binding, role, identity ("users"), node or namespace
-    # "User system:anonymous"; "create pods/exec"; "JTI=…", empty: all of the identity's; "--anonymous-auth=false";
-    # "authorization.mode=Webhook"; "enforce=baseline"
+    # Such as "User system:anonymous", "create pods/exec", "JTI=…" (empty: all of the identity's credentials),
+    # "--anonymous-auth=false", "authorization.mode=Webhook", "enforce=baseline".
     what: str = ""
 
 

@@ -1,0 +1,1 @@
+"""What would have stopped an intruder, and what else would have been refused."""

@@ -1,0 +1,1 @@
+"""Who is the same intruder: over addresses, tokens, certificates, pods and impersonation."""

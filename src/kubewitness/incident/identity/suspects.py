@@ -1,0 +1,235 @@
+"""Who belongs to one intruder: from detections to clusters of accessors.
+
+A *seed* is an identity at an address whose acts betray an intruder (a rule of kind `intrusion`), or one that came new
+into the log and did several unlike suspicious things. Seeds at one address are one intruder. From there a cluster
+grows over what cannot be chance: other names and agents used from the same address after it turned bad, and
+credentials the intruder made, minted or armed with rights that are then used from an unaccustomed place.
+
+What is *established* never joins: an accessor that was there long before the first suspicious act, and gave no cause
+itself, is somebody else (a health probe behind the same balancer, the administrator in the same office). Addresses
+that many identities share (`hub`), or where somebody else works too (address translation), glue nobody together: two
+intruders behind one are two. Nothing joins by nearness in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
+
+from kubewitness.detect.detection import Detection
+from kubewitness.detect.profile import AccessorKey
+from kubewitness.detect.reading import event_of
+from kubewitness.detect.run import Scan
+from kubewitness.incident.identity.crowd import IdentityCrowd, Pair
+from kubewitness.incident.identity.gained import Gained, gained, impersonated
+from kubewitness.incident.identity.joins import Joins, gained_sentence, impersonation_sentences
+from kubewitness.incident.requests import Request, credential_ids, issued_credential_id
+from kubewitness.model.judgement import Confidence, Severity
+from kubewitness.model.text import Text
+from kubewitness.rules.attack import technique
+from kubewitness.rules.features.identity import kind_of_name, service_account
+
+_POINTS: dict[Severity, float] = {"informational": 0, "low": 1, "medium": 3, "high": 6, "critical": 10}
+_TRUST: dict[Confidence, float] = {"low": 0.5, "medium": 0.75, "high": 1.0}
+_SEED_POINTS, _SEED_TACTICS = 9.0, 3
+_IMPERSONATED = 10  # told of one cluster
+
+
+class Cluster:
+    """The accessors of one intruder, why each joined, and the detections among them."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self.pairs = set(pairs)
+        self.accessors: set[AccessorKey] = set()
+        self.partial: set[AccessorKey] = set()  # shared with their owner: only what rules matched is attributed
+        self.why: list[Text] = []
+        self.detections: list[Detection] = []
+        self.first = "~"
+
+    def explain(self, sentence: Text) -> None:
+        """Say why something belongs to it, once."""
+        if sentence not in self.why:
+            self.why.append(sentence)
+
+    @property
+    def identities(self) -> list[str]:
+        """Names used, sorted."""
+        return sorted({identity for identity, _ in self.pairs})
+
+
+class Suspects:
+    """Finds clusters: seeds, their companions, and what they grow by."""
+
+    def __init__(self, scan: Scan, detections: Sequence[Detection]) -> None:
+        self._crowd = IdentityCrowd(scan)
+        self._joins = Joins(self._crowd)
+        self._detections = detections
+        self._detected: dict[Pair, list[Detection]] = {}
+        for detection in detections:
+            self._detected.setdefault((detection.identity, detection.address), []).append(detection)
+
+    # -- seeds -------------------------------------------------------------------------------------------------------
+
+    def _is_seed(self, pair: Pair, found: Sequence[Detection]) -> bool:
+        if kind_of_name(pair[0]) in ("controlPlane", "node") and not self._crowd.by_hand(pair):
+            return False  # it speaks for others: a kubelet asks whether an anonymous caller may pass
+        if any(
+            d.rule.kind == "intrusion" and d.rule.confidence != "low" and _POINTS[d.rule.severity] >= 3 for d in found
+        ):
+            return True
+        rules = {d.rule.id: d.rule for d in found if d.rule.kind != "context"}
+        points = sum(_POINTS[rule.severity] * _TRUST[rule.confidence] for rule in rules.values())
+        tactics = {tactic for rule in rules.values() for t in rule.techniques for tactic in technique(t).tactics}
+        return points >= _SEED_POINTS and len(tactics) >= _SEED_TACTICS and self._crowd.is_new(pair)
+
+    def clusters(self) -> list[Cluster]:
+        """Clusters before growth over credentials: seeds joined by address, with their agents and companions."""
+        seeds = [pair for pair, found in sorted(self._detected.items()) if self._is_seed(pair, found)]
+        clusters: list[Cluster] = []
+        by_address: dict[str, Cluster] = {}
+        for pair in seeds:
+            shared = self._crowd.is_hub(pair[1]) or self._has_strangers(pair[1], seeds)
+            home = None if shared else by_address.get(pair[1])
+            if home is None:
+                home = Cluster([pair])
+                clusters.append(home)
+                if not shared:
+                    by_address[pair[1]] = home
+            home.pairs.add(pair)
+        for cluster in clusters:
+            cluster.first = self._turned_bad(cluster.pairs)
+            self._companions(cluster, seeds)
+            self._fill(cluster)
+        return clusters
+
+    def _turned_bad(self, pairs: Iterable[Pair]) -> str:
+        return min((d.first for pair in pairs for d in self._detected.get(pair, ()) if _tells(d)), default="~")
+
+    def _has_strangers(self, address: str, suspects: Iterable[Pair]) -> bool:
+        """Whether others work at the address too, and did before anybody misbehaved there: a translated one (NAT)."""
+        here = {pair for pair in suspects if pair[1] == address}
+        return self._crowd.strangers(address, {identity for identity, _ in here}, self._turned_bad(here))
+
+    def _companions(self, cluster: Cluster, seeds: Collection[Pair]) -> None:
+        """Other identities at the intruder's own addresses that came when, or after, things turned bad there.
+
+        Where strangers work too, only a service account worked by hand is out of place, and only if it is plain whose
+        it is: with two intruders behind one address it is not.
+        """
+        for address in sorted({address for _, address in cluster.pairs}):
+            if self._crowd.is_hub(address):
+                continue
+            mine = {identity for identity, other in cluster.pairs if other == address}
+            alone = not self._crowd.strangers(address, mine, cluster.first)
+            contested = any(pair[1] == address and pair not in cluster.pairs for pair in seeds)
+            for identity in self._crowd.at(address):
+                pair = (identity, address)
+                if pair in cluster.pairs or self._crowd.established(self._crowd.since(pair), cluster.first):
+                    continue
+                by_hand = service_account(identity) is not None and self._crowd.by_hand(pair)
+                if not contested and (alone or by_hand):
+                    cluster.pairs.add(pair)
+            names = [identity or "(rejected credential)" for identity, a in sorted(cluster.pairs) if a == address]
+            if len(names) > 1:
+                listed = ", ".join(names)
+                listed_zh = "、".join(i or "被拒凭据" for i, a in sorted(cluster.pairs) if a == address)
+                nobody = Text("Nobody else uses it, and none", "没有其他人使用该地址，且")
+                others = Text("Others work there too, but none of these", "该地址另有他人使用，但上述身份")
+                whose = nobody if alone else others
+                cluster.explain(
+                    Text(
+                        en=f"Same address {address}: {listed}. {whose.en} was there long before.",
+                        zh=f"同一来源地址 {address}：{listed_zh}。{whose.zh}此前均未出现过。",
+                    )
+                )
+
+    def _fill(self, cluster: Cluster) -> None:
+        """The accessors (with agents) of the cluster's pairs, without established bystanders under the same name."""
+        cluster.accessors, cluster.partial = set(), set()
+        for pair in sorted(cluster.pairs):
+            accused = {key for d in self._detected.get(pair, ()) for key in d.accessors if _tells(d)}
+            for profile in self._crowd.profiles(pair):
+                established = self._crowd.established(profile.first, cluster.first)
+                if profile.key in accused or not established:
+                    cluster.accessors.add(profile.key)
+                if profile.key in accused and established and kind_of_name(pair[0]) != "anonymous":
+                    cluster.partial.add(profile.key)
+        cluster.detections = [d for d in self._detections if cluster.accessors.intersection(d.accessors)]
+        for identity, address in sorted({(key.identity, key.address) for key in cluster.partial}):
+            sentence = Text(
+                en=f"{identity} from {address} was at work long before: only the acts that rules matched are "
+                "attributed.",
+                zh=f"{address} 的 {identity} 此前长期正常使用：仅归因于规则命中的操作。",
+            )
+            cluster.explain(sentence)
+
+    def attributed(self, cluster: Cluster, requests: Sequence[Request]) -> list[Request]:
+        """Of the accessors' requests, the intruder's: all, or the matched ones where the owner works there too."""
+        matched = {audit_id for d in cluster.detections if _tells(d) for audit_id in d.audit_ids}
+        return [
+            request
+            for request in requests
+            if request.audit_id in matched
+            or AccessorKey(request.identity, request.address, request.agent) not in cluster.partial
+        ]
+
+    # -- growth over credentials -------------------------------------------------------------------------------------
+
+    def grow(self, cluster: Cluster, requests: Sequence[Request], others: Sequence[Cluster]) -> bool:
+        """Join accessors that use what the intruder made; True if any joined. `others` it meets are absorbed."""
+        grown = False
+        for join in self._joins.of(cluster.pairs, cluster.first, requests):
+            cluster.explain(join.why)
+            grown = grown or join.pair not in cluster.pairs
+            cluster.pairs.add(join.pair)
+        for sentence in impersonation_sentences(impersonated(requests)[:_IMPERSONATED]):
+            cluster.explain(sentence)
+        for pair, sentence in self._minters({name for request in requests for name in credential_ids(request.final)}):
+            if pair not in cluster.pairs and service_account(pair[0]) and self._crowd.by_hand(pair):
+                cluster.pairs.add(pair)
+                cluster.explain(sentence)
+                grown = True
+        for other in others:
+            if other is not cluster and other.pairs & cluster.pairs:
+                cluster.pairs |= other.pairs
+                other.pairs = set()
+                grown = True
+        if grown:
+            cluster.first = min(cluster.first, self._turned_bad(cluster.pairs))
+            self._companions(cluster, [pair for one in others for pair in one.pairs])
+            self._fill(cluster)
+        return grown
+
+    def _minters(self, used: set[str]) -> Iterator[tuple[Pair, Text]]:
+        """Who asked for the tokens in `used`, as far as rules matched the asking: the id of a token is in both events.
+
+        It proves that the token is the same, not that who asked for it is the thief: an administrator's may be stolen,
+        and kubelets ask for those of all pods. The caller decides.
+        """
+        for detection in self._detections:
+            if not any(thing.kind == "serviceaccounts/token" for thing in detection.objects):
+                continue
+            for place, original in detection.places:
+                event = event_of(original, place) if original else None
+                issued = issued_credential_id(event) if event else ""
+                if issued and issued in used:
+                    identity, address = detection.identity, detection.address
+                    sentence = Text(
+                        en=f"{identity} from {address} asked for the very token that was used afterwards ({issued}).",
+                        zh=f"{address} 的 {identity} 申请了随后被使用的同一个令牌（{issued}）。",
+                    )
+                    yield (identity, address), sentence
+
+
+def _tells(detection: Detection) -> bool:
+    """A detection strong enough to attribute its requests by itself."""
+    return detection.rule.kind == "intrusion" or _POINTS[detection.rule.severity] >= _POINTS["medium"]
+
+
+def credentials_gained(requests: Sequence[Request]) -> list[tuple[str, str, Callable[[str], Text]]]:
+    """Identities whose credentials these requests made, minted or armed: name, since when, sentence for an address."""
+    first: dict[str, Gained] = {}
+    for one in gained(requests):
+        first.setdefault(one.identity, one)
+    ordered = sorted(first.values(), key=lambda one: (one.since, one.identity))
+    return [(one.identity, one.since, partial(gained_sentence, one)) for one in ordered]

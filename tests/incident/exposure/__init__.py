@@ -1,0 +1,1 @@
+"""Which data an intruder got at."""
