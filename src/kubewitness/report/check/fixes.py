@@ -120,8 +120,19 @@ def _fix(key: str, results: list[Result], infos: Mapping[str, CheckInfo]) -> Fix
         severity_of(worst),
         remedy,
         entries,
-        tuple(dict.fromkeys(one.command for one in remedies if one.command)),
+        _once(one.command for one in sorted(remedies, key=lambda one: one != remedy) if one.command),
         all(one.safe for one in remedies),
         tuple(dict.fromkeys(one.breaks for one in remedies if one.breaks.en or one.breaks.zh)),
         len(results),
     )
+
+
+def _once(commands: Iterable[str]) -> tuple[str, ...]:
+    """Commands without those lines that another one has said: nobody should restart the same thing four times."""
+    told = list[str]()
+    for command in dict.fromkeys(one.strip("\n") for one in commands):
+        if any(f"\n{command}\n" in f"\n{known}\n" for known in told):
+            continue
+        begun = next((known for known in told if command.startswith(f"{known}\n")), "")
+        told.append(command.removeprefix(begun).lstrip("\n"))
+    return tuple(told)
