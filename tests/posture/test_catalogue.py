@@ -40,6 +40,12 @@ def test_a_check_says_what_is_wrong_why_and_what_to_do_in_both_languages(info: C
 
 
 @pytest.mark.parametrize("info", INFOS, ids=lambda one: one.id)
+def test_chinese_has_no_spaces_where_a_line_of_the_file_ended(info: CheckInfo) -> None:
+    for text in (info.title, info.why, info.remedy.title, info.remedy.detail, info.remedy.breaks):
+        assert not re.search(r"[，。；：、！？）】」] |[\u4e00-\u9fff] [\u4e00-\u9fff]", text.zh)
+
+
+@pytest.mark.parametrize("info", INFOS, ids=lambda one: one.id)
 def test_techniques_and_frameworks_are_named_as_their_makers_do(info: CheckInfo) -> None:
     assert all(re.fullmatch(r"T\d{4}(\.\d{3})?", one) for one in info.techniques)
     assert set(info.frameworks) <= {"CIS", "NSA/CISA", "PSS", "MS threat matrix"}

@@ -12,6 +12,7 @@ remedy: {title: …, detail: …, command: …, safe: true, breaks: …, fix: wo
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Final, get_args
@@ -82,13 +83,13 @@ def _read(path: Path, group: Group) -> CheckInfo:
         raise ContentError(str(error), path, 1) from None
     made, zh = file.remedy, file.zh.remedy
     remedy = Remedy(
-        Text(made.title, zh.title), Text(made.detail, zh.detail), made.command, made.safe,
-        Text(made.breaks, zh.breaks), made.fix,
+        _text(made.title, zh.title), _text(made.detail, zh.detail), made.command, made.safe,
+        _text(made.breaks, zh.breaks), made.fix,
     )  # fmt: skip
     return CheckInfo(
         f"{_FOLDER}/{group}/{path.stem}",
-        Text(file.title, file.zh.title),
-        Text(file.why, file.zh.why),
+        _text(file.title, file.zh.title),
+        _text(file.why, file.zh.why),
         file.severity,
         group,
         file.scope,
@@ -96,3 +97,13 @@ def _read(path: Path, group: Group) -> CheckInfo:
         tuple(file.techniques),
         {name: tuple(points) for name, points in file.frameworks.items()},
     )
+
+
+# YAML joins folded lines with a space, which Chinese does not write: not behind its marks, nor between its words.
+_FOLD: Final = re.compile(
+    r"(?<=[\u3001-\u303f\uff01-\uff60]) +|(?<=[\u4e00-\u9fff]) +(?=[\u3001-\u303f\u4e00-\u9fff\uff01-\uff60])"
+)
+
+
+def _text(en: str, zh: str) -> Text:
+    return Text(en, _FOLD.sub("", zh))
