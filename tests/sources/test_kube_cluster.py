@@ -128,6 +128,36 @@ def test_of_two_whole_lists_the_later_says_what_there_is(tmp_path: Path) -> None
     assert any("1 ClusterRoleBinding of this list are not in the later one" in one.reason for one in found.notes)
 
 
+def born(kind: str, name: str, uid: str) -> dict[str, Any]:
+    made = thing(kind, name)
+    made["metadata"]["uid"] = uid
+    return made
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([born("Namespace", "kube-system", "a")], [born("Namespace", "kube-system", "b")], False),
+        (
+            [born("ClusterRole", "cluster-admin", "a"), born("ClusterRole", "view", "c")],
+            [born("ClusterRole", "cluster-admin", "b"), born("ClusterRole", "view", "d")],
+            False,
+        ),
+        ([born("Namespace", "kube-system", "a")], [born("Namespace", "kube-system", "a")], True),
+        ([born("ClusterRole", "cluster-admin", "a")], [born("ClusterRole", "cluster-admin", "b")], True),  # made anew
+        ([born("Namespace", "shop", "a")], [born("Namespace", "shop", "b")], True),
+    ],
+)
+def test_evidence_of_two_clusters_is_complete_of_none(
+    tmp_path: Path, first: list[dict[str, Any]], second: list[dict[str, Any]], expected: bool
+) -> None:
+    bindings = [thing("ClusterRoleBinding", name) for name in ("cluster-admin", "other")]
+    found = read(tmp_path, a_json=kubectl(*first, *bindings), b_json=kubectl(*second, bindings[0]))
+    assert found.cluster is not None
+    assert found.cluster.has_all("ClusterRoleBinding") == expected
+    assert bool(found.failures) != expected
+
+
 @pytest.mark.parametrize("age", ["", "10", "x"])
 def test_lists_that_do_not_tell_which_is_later_are_both_taken(tmp_path: Path, age: str) -> None:
     found = cluster(tmp_path, a_json=of_age(age, "a"), b_json=of_age(age, "b"))

@@ -40,6 +40,9 @@ _RECORD: Final = msgspec.json.Decoder(Record)
 # Objects that every cluster has: a list without them is a part.
 _WITNESS: Final = {"ClusterRole": "cluster-admin", "ClusterRoleBinding": "cluster-admin", "Namespace": "kube-system"}
 _SYSTEM: Final = "kube-system"
+_LASTING: Final = frozenset(
+    (("Namespace", _SYSTEM), ("ClusterRole", "cluster-admin"), ("ClusterRole", "edit"), ("ClusterRole", "view"))
+)
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,4}\.\d{1,6}[\w.+-]{0,80}")
 _CUT_BEHIND: Final = "the list is cut off behind this object"
 _CUT_HERE: Final = "the list is cut off in this object"
@@ -107,6 +110,7 @@ class _Reader:
         self._partial = set[str]()  # archives of some namespaces
         self._archives = set[str]()
         self._lists = dict[str, list[tuple[int, str, list[KubeObject]]]]()  # whole ones of a kind, with their age
+        self._born = dict[str, dict[str, KubeObject]]()  # objects that every cluster has, by their uid
 
     @property
     def found(self) -> bool:
@@ -115,8 +119,14 @@ class _Reader:
 
     def cluster(self) -> Cluster:
         """What was read."""
+        other = self._of_another()
+        if other is not None:
+            first, one = other
+            reason = f"{one} is of another cluster than that of {first.place.item}: check one cluster at a time"
+            self._out.failures.append(unreadable(one.place, reason))
+            self._whole.clear()  # the objects of one hide those of the other
         for kind, lists in self._lists.items():
-            if len(lists) > 1:
+            if len(lists) > 1 and other is None:
                 self._only_newest(kind, lists)
         return Cluster(
             self._name,
@@ -127,6 +137,16 @@ class _Reader:
             command_lines=self._command_lines,
             sources=self._sources,
         )
+
+    def _of_another(self) -> tuple[KubeObject, KubeObject] | None:
+        """An object and its like of another cluster, if the evidence is of several clusters.
+
+        The namespace kube-system lives as long as its cluster. A role may have been made anew; two of them hardly.
+        """
+        differ = [list(some.values()) for some in self._born.values() if len(some) > 1]
+        if len(differ) > 1 or any(some[0].kind == "Namespace" for some in differ):
+            return differ[0][0], differ[0][1]
+        return None
 
     def _only_newest(self, kind: str, lists: list[tuple[int, str, list[KubeObject]]]) -> None:
         """Of two lists of all there was, the later one says what is: the rest was deleted in between."""
@@ -236,6 +256,8 @@ class _Reader:
 
     def _add(self, one: KubeObject) -> None:
         name = _identity(one)
+        if (one.kind, one.name) in _LASTING and (uid := _text(one.document["metadata"].get("uid"))):
+            self._born.setdefault(str(one), {}).setdefault(uid, one)
         known = self._objects.get(name)
         if known is None and len(self._objects) >= _LIMIT:
             return
