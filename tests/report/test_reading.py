@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from kubewitness.model.incident import Evidence, Incident, Step
 from kubewitness.model.text import Text
 from kubewitness.report.reading import MOST, carrying, cited_in_all, to_read
-from tests.incident.test_graph import ATTACKS, of, recorded
+from tests.incident.graph.test_chain import ATTACKS, of, recorded
 from tests.report.sample_incident import incident as sample
 
 

@@ -12,7 +12,7 @@ from kubewitness.correlate.links import edge
 from kubewitness.model.incident import Edge, Entity, Evidence, Incident
 from kubewitness.report.html.graph import draw_graph
 from kubewitness.report.skeleton import Skeleton, skeleton
-from tests.incident.test_graph import ATTACKS, recorded
+from tests.incident.graph.test_chain import ATTACKS, recorded
 from tests.report.sample_incident import incident as sample
 
 LINE = Evidence("", "log", 1, 0, "")

@@ -23,7 +23,7 @@ from kubewitness.correlate.rbac.state import History, State
 from kubewitness.detect.ledger import LEDGER_RULE
 from kubewitness.detect.run import Scan, scan
 from kubewitness.evidence.opening import anything_there, walk
-from kubewitness.incident.cut_dumps import dumps_of
+from kubewitness.incident.cuts.dumps import dumps_of
 from kubewitness.model.errors import UsageError
 from kubewitness.model.event import parse_time
 from kubewitness.model.text import Language
