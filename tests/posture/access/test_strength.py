@@ -30,6 +30,36 @@ def test_whoever_has_everything_is_on_the_list(refers: str, subject: str, found:
     assert fails("administrators", of) == expected
 
 
+@pytest.mark.parametrize(
+    ("refers", "subject", "check", "severity"),
+    [
+        ("cluster-admin", "User system:kube-proxy", "administrators", "high"),
+        ("cluster-admin", "Group system:nodes", "administrators", "high"),
+        ("edit", "Group system:nodes", "escalation", "medium"),
+        ("edit", "User system:node:n1", "escalation", "medium"),
+        ("system:node", "Group system:nodes", "escalation", "low"),  # as clusters of old have it
+        ("edit", "Group nodes", "escalation", "low"),
+    ],
+)
+def test_nobody_else_binds_users_and_groups_of_kubernetes(refers: str, subject: str, check: str, severity: str) -> None:
+    assert fails(check, cluster(binding("b", refers, subject))) == [("ClusterRoleBinding b", subject, severity)]
+
+
+def test_an_operator_is_not_to_be_unbound_but_given_less() -> None:
+    of = cluster(role("r", ("list", "", "secrets")), account("shop/web"), binding("b", "r", WEB))
+    one = failed("escalation", of)
+    assert one.remedy is not None
+    assert "delete" not in one.remedy.command
+    assert one.remedy.command.endswith("kubectl auth can-i --list --as=system:serviceaccount:shop:web")
+
+
+def test_a_name_that_begins_like_an_option_is_none() -> None:
+    one = failed("administrators", cluster(binding("-x", "cluster-admin", "User eve")))
+    assert one.remedy is not None
+    assert "kubectl get clusterrolebinding/-x -o yaml" in one.remedy.command
+    assert "kubectl delete clusterrolebinding/-x" in one.remedy.command
+
+
 def test_everything_in_one_namespace_is_not_everything() -> None:
     assert fails("administrators", cluster(binding("b", "cluster-admin", "User eve", namespace="shop"))) == []
 

@@ -45,12 +45,11 @@ def _command(binding: Binding, grants: list[Grant]) -> str:
     if not all(name.isprintable() for name in names):
         return ""  # nothing that a shell or a screen could obey
     place = f" -n {shlex.quote(binding.namespace)}" if binding.namespace else ""
-    kind = binding.key.kind.lower()
-    name = _argument(binding.name)
-    copy = f"kubectl get {kind} {name}{place} -o yaml > {_file(binding.key)}"
+    target = _target(binding.key)
+    copy = f"kubectl get {target}{place} -o yaml > {_file(binding.key)}"
     removed = {grant.position for grant in grants}
     if len(removed) >= len(binding.subjects):
-        return f"{copy}\nkubectl delete {kind} {name}{place}"
+        return f"{copy}\nkubectl delete {target}{place}"
     steps = [
         step
         for index in sorted(removed, reverse=True)  # from the end, so that the others keep their places
@@ -59,7 +58,7 @@ def _command(binding: Binding, grants: list[Grant]) -> str:
             {"op": "remove", "path": f"/subjects/{index}"},
         )
     ]
-    return f"{copy}\nkubectl patch {kind} {name}{place} --type=json -p {shlex.quote(json.dumps(steps))}"
+    return f"{copy}\nkubectl patch {target}{place} --type=json -p {shlex.quote(json.dumps(steps))}"
 
 
 def named(key: Key) -> str:
@@ -67,12 +66,13 @@ def named(key: Key) -> str:
     if not (key.name.isprintable() and key.namespace.isprintable()):
         return ""
     place = f"-n {shlex.quote(key.namespace)} " if key.namespace else ""
-    return f"{place}{key.kind.lower()} {_argument(key.name)}"
+    return f"{place}{_target(key)}"
 
 
-def _argument(name: str) -> str:
-    """A name as an argument that is no option."""
-    return shlex.quote(name) if not name.startswith("-") else f"-- {shlex.quote(name)}"
+def _target(key: Key) -> str:
+    """An object as kubectl takes it; with its kind before it, a name that begins like an option is none."""
+    between = "/" if key.name.startswith("-") else " "
+    return f"{key.kind.lower()}{between}{shlex.quote(key.name)}"
 
 
 def backup(key: Key) -> str:

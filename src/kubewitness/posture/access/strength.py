@@ -8,6 +8,7 @@ but for the two that have no other use than to gain rights: escalate and bind.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -34,6 +35,12 @@ from kubewitness.posture.rbac.nouns import MASTERS, Key, PolicyRule
 _ANYBODY: Final = frozenset({ANONYMOUS, UNAUTHENTICATED, AUTHENTICATED, ACCOUNTS})  # told by `grants`
 _ONLY_TO_GAIN: Final = ("escalate_clusterroles", "escalate_roles", "bind_clusterroles")
 _DEFAULT: Final = "default"
+_OWN_USERS: Final = frozenset(("system:kube-proxy", "system:kube-scheduler", "system:kube-controller-manager"))
+_OWN: Final = Text(
+    "Kubernetes binds its own users and groups itself; each machine or component with this credential has these "
+    "rights, and nobody looks for them there",
+    "Kubernetes 自带的用户和组由其自身绑定；新增绑定会让持有该凭据的每台机器或组件都拥有这些权限，且不易察觉",
+)
 _NEEDS_NONE: Final = Text(
     "the group may do everything before any authorizer is asked, with or without this binding: it only makes it look "
     "as if removing it would help",
@@ -47,7 +54,12 @@ def administrators(snapshot: Snapshot) -> Iterator[Result]:
         if not grant.scope and "everything" in state.rights(grant.role):
             observed = Text("{who} may do everything, by {role}", "{who} 通过 {role} 拥有全部权限")
             expected = Text("few, each of them known", "人数少且逐一可知")
-            yield _fail(state, grant, _Claim(observed, expected, _holder(grant.who), "informational"))
+            own = _is_own(grant.who)
+            yield _fail(
+                state,
+                grant,
+                _Claim(observed, expected, _OWN if own else _holder(grant.who), "high" if own else "informational"),
+            )
 
 
 def escalation(snapshot: Snapshot) -> Iterator[Result]:
@@ -61,10 +73,12 @@ def escalation(snapshot: Snapshot) -> Iterator[Result]:
             continue
         what = listed([RIGHTS[one] for one in names])
         account = grant.who.kind == "ServiceAccount" and not is_platform(grant.who.namespace)
-        severity: Severity = "medium" if account and not grant.scope else "low"
+        own = _is_own(grant.who) and not grant.binding.role_name.startswith("system:")
+        severity: Severity = "medium" if (account or own) and not grant.scope else "low"
         observed = Text("{who} has, by {role}: {what}", "{who} 通过 {role} 拥有：{what}")
         expected = Text("only who must has rights with which one gains others", "仅必要者拥有可用于提权的权限")
-        yield _fail(state, grant, _Claim(observed, expected, _holder(grant.who), severity, what))
+        claim = _Claim(observed, expected, _OWN if own else _holder(grant.who), severity, what)
+        yield _fail(state, grant, claim, _narrowed(grant.who) if account else None)
 
 
 def wildcards(snapshot: Snapshot) -> Iterator[Result]:
@@ -145,7 +159,32 @@ def _strangers(snapshot: Snapshot) -> Iterator[tuple[State, Grant]]:
             yield state, grant
 
 
-def _fail(state: State, grant: Grant, claim: _Claim) -> Result:
+def _is_own(who: Who) -> bool:
+    """Whether it is one of Kubernetes' own users and groups, to which nobody else should bind anything."""
+    return (who.kind == "User" and (who.name in _OWN_USERS or who.name.startswith("system:node:"))) or (
+        who.kind == "Group" and who.name == "system:nodes"
+    )
+
+
+def _narrowed(account: Who) -> Remedy | None:
+    """What an operator needs is not taken away from it but named: without it, what it keeps running stops."""
+    if not account.name.isprintable():
+        return None
+    name = shlex.quote(f"system:serviceaccount:{account.name.replace('/', ':', 1)}")
+    return Remedy(
+        Text("Give a role of only what is needed", "改用只含所需权限的角色"),
+        Text(
+            "An operator that must read every Secret needs them: then guard its namespace, where whoever may make pods "
+            "or exec gets its token.",
+            "确实要读取全部 Secret 的 operator 需要这些权限：此时应保护其命名空间，"
+            "能在其中创建 Pod 或执行 exec 者即可取得其令牌。",
+        ),
+        f"# all it may do\nkubectl auth can-i --list --as={name}",
+        breaks=Text("what is needed and not named", "未列入的用途会失效"),
+    )
+
+
+def _fail(state: State, grant: Grant, claim: _Claim, remedy: Remedy | None = None) -> Result:
     key = grant.binding.key
     referred = f"{grant.binding.role_kind} {grant.binding.role_name}"
     place = Text(f" in namespace {grant.scope}", f"（命名空间 {grant.scope}）") if grant.scope else Text("", "")
@@ -158,7 +197,7 @@ def _fail(state: State, grant: Grant, claim: _Claim) -> Result:
         role=Text(referred + place.en, referred + place.zh),
         what=claim.what,
     )
-    remedy: Remedy = removal([grant], Text(f"Take {grant.who} out of {key}", f"从 {key} 中移除 {grant.who}"))
+    remedy = remedy or removal([grant], Text(f"Take {grant.who} out of {key}", f"从 {key} 中移除 {grant.who}"))
     return Result(
         "fail", CLUSTER, str(key), said, claim.expected, where, claim.reason, claim.severity, remedy,
         aspect=str(grant.who),
