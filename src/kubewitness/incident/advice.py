@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from shlex import quote
 
 from kubewitness.incident.blast import Touched
+from kubewitness.incident.certificates import Issued
+from kubewitness.incident.certificates import advice as of_certificates
 from kubewitness.incident.command_names import doubt_of_object, escaped, file_name, fit, is_seen, left_out, target, why
 from kubewitness.incident.deeds import BINDINGS, ROLES
 from kubewitness.incident.story import workloads_left
@@ -30,6 +32,7 @@ def advice(
     secrets: Sequence[Secret],
     addresses: Sequence[str],
     identities: Sequence[str],
+    certificates: Sequence[Issued] = (),
 ) -> tuple[Action, ...]:
     """The actions of one incident."""
     left = workloads_left(touched)
@@ -39,6 +42,7 @@ def advice(
         actions.append(_dump(pods, nodes))
     actions += _stop(left)
     actions += _revoke(touched, secrets)
+    actions += of_certificates(certificates)
     actions += _fix(causes)
     actions.append(_verify(causes, identities))
     return tuple(actions)

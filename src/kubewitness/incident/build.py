@@ -13,6 +13,7 @@ from kubewitness.incident.advice import advice
 from kubewitness.incident.blast import Touched, exposed, lives
 from kubewitness.incident.cascade import Effect, cascades, entity_of, roots_of
 from kubewitness.incident.cause import entry_point, opens, root_causes
+from kubewitness.incident.certificates import issued
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.identity.standing import standing
 from kubewitness.incident.identity.suspects import Cluster, Suspects
@@ -125,6 +126,7 @@ def build(
             secrets=secrets,
             addresses=actor.addresses,
             identities=actor.identities,
+            certificates=issued(requests),
         ),
         limitations=_limitations(requests, accustomed),
         audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),

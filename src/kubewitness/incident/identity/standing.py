@@ -12,18 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from kubewitness.incident.certificates import issued, seconds_of
 from kubewitness.incident.requests import Request
 from kubewitness.incident.when import moment
 from kubewitness.model.event import parse_time
 from kubewitness.model.text import Text
-from kubewitness.rules.features.csr import signing_requests
-from kubewitness.rules.features.untyped import mapping, number
+from kubewitness.rules.features.untyped import mapping
 
-_CSR: Final = "certificatesigningrequests"
 _NAMED: Final = 3
-_LONGEST: Final = 10 * 365 * 86_400  # seconds; a longer wish is no lifetime that a signer would grant
 
 
 def standing(requests: Sequence[Request], end: str) -> tuple[tuple[Text, Text], ...]:
@@ -32,34 +30,24 @@ def standing(requests: Sequence[Request], end: str) -> tuple[tuple[Text, Text], 
 
 
 def _certificates(requests: Sequence[Request]) -> list[tuple[Text, Text]]:
-    approved = dict[str, str]()  # signing request → since when
-    names, limits = dict[str, str](), dict[str, int]()
-    for request in requests:
-        if request.resource != _CSR or not request.succeeded or request.verb not in ("create", "update", "patch"):
-            continue
-        for signing in signing_requests(request.final):
-            names[request.name] = signing.subject.common_name or names.get(request.name, "")
-        limits[request.name] = _seconds(request.final.request_object) or limits.get(request.name, 0)
-        # Without a body an approval cannot be told from a denial, which no intruder needs.
-        denied = any("Denied" in signing.conditions for signing in signing_requests(request.final))
-        if request.subresource == "approval" and not denied:
-            approved.setdefault(request.name, request.time)
-    if not approved:
+    certificates = issued(requests)
+    if not certificates:
         return []
-    who = dict.fromkeys(names.get(name) or "?" for name in approved)
-    ends = [_after(since, limits.get(name, 0)) for name, since in approved.items()]
+    who = dict.fromkeys(one.user or "?" for one in certificates)
+    ends = [_after(one.since, one.seconds) for one in certificates]
     last = max((one for one in ends if one), default="")
     known = Text(f" until {moment(last)} at the latest", f"，最迟至 {moment(last)}") if last and all(ends) else None
     known = known or Text(
         " until an end that the log does not tell (a year after issue is usual)",
         "，其到期时间日志未记录（通常为签发后一年）",
     )
-    count = f"{len(approved)} issued" if len(approved) > 1 else "One issued"
+    count = f"{len(certificates)} issued" if len(certificates) > 1 else "One issued"
     en, zh = ", ".join(list(who)[:_NAMED]), "、".join(list(who)[:_NAMED])
     text = Text(
         f"{count} for {en}: valid{known.en}. Deleting bindings or the signing request voids nothing; only a new "
         "CA does.",
-        f"已为 {zh} 签发 {len(approved)} 份：持续有效{known.zh}。删除绑定或签名请求都不会使其失效，只有更换 CA 才行。",
+        f"已为 {zh} 签发 {len(certificates)} 份：持续有效{known.zh}。"
+        "删除绑定或签名请求都不会使其失效，只有更换 CA 才行。",
     )
     return [(Text("Certificates", "证书"), text)]
 
@@ -98,13 +86,7 @@ def _token_end(request: Request) -> str:
     answered = status.get("expirationTimestamp")
     if isinstance(answered, str) and (when := parse_time(answered)) is not None:
         return _stamp(when)
-    return _after(request.time, _seconds(request.final.request_object))
-
-
-def _seconds(body: Any) -> int:
-    """`spec.expirationSeconds` of a signing request or TokenRequest; 0 if it is not there or no lifetime."""
-    value = number(mapping(mapping(body).get("spec")).get("expirationSeconds"))
-    return value if value and 0 < value <= _LONGEST else 0
+    return _after(request.time, seconds_of(request.final.request_object))
 
 
 def _after(time: str, seconds: int) -> str:
