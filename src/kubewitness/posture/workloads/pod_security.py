@@ -20,7 +20,7 @@ from kubewitness.posture.control_plane.yaml_text import read
 from kubewitness.posture.places import where_of
 from kubewitness.posture.pod_security import Configuration, Enforced, Violation, evaluate, levels_of, sentence
 from kubewitness.posture.pod_security import configuration_of as configured_by
-from kubewitness.posture.reading import mapping
+from kubewitness.posture.reading import mapping, text
 from kubewitness.posture.workloads.gathered import SYSTEM, Workload, is_openshift, is_platform, workloads
 
 _SINCE: Final = 23
@@ -80,6 +80,9 @@ def namespaces(snapshot: Snapshot) -> Iterator[Result]:
     if snapshot.minor is not None and snapshot.minor < _SINCE:
         yield from _before(snapshot)
         return
+    if snapshot.minor is None and (newest := _newest_kubelet(snapshot)) is not None and newest + _SKEW < _SINCE:
+        yield not_evaluated(CLUSTER, "", _TOO_OLD)
+        return
     configuration, unread = _configuration(snapshot)
     known = Configuration() if configuration is None else configuration
     by_namespace = defaultdict[str, list[Workload]](list)
@@ -97,6 +100,21 @@ def namespaces(snapshot: Snapshot) -> Iterator[Result]:
         else:
             text = Text(f"enforces {level.enforce}", f"已强制执行 {level.enforce}")
             yield Result("pass", CLUSTER, str(one), text, where=(where_of(one, "metadata.labels"),))
+
+
+def _newest_kubelet(snapshot: Snapshot) -> int | None:
+    """The highest minor version among the nodes' kubelets."""
+    nodes = snapshot.cluster.of("Node") if snapshot.cluster else []
+    found = [_VERSION.match(text(one.document, "status", "nodeInfo", "kubeletVersion")) for one in nodes]
+    return max((int(one[1]) for one in found if one), default=None)
+
+
+_VERSION: Final = re.compile(r"v1\.(\d{1,3})\.")
+_SKEW: Final = 3  # a kubelet may be so much older than its API server
+_TOO_OLD: Final = Text(
+    "the version of the API server is not known; by those of its nodes it has no Pod Security levels (since 1.23)",
+    "API server 版本未知；从节点版本看，它尚不支持 Pod Security 级别（1.23 起才有）",
+)
 
 
 def _unenforced(one: KubeObject, inside: list[Workload], snapshot: Snapshot) -> Result:
