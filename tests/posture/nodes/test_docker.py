@@ -37,6 +37,8 @@ def engine(command: str = DOCKERD, daemon: str = "", *sockets: object) -> Host:
         (engine(DOCKERD, "", listening(2375, "*", "dockerd", 9)), "fail critical"),
         (engine(DOCKERD, "", listening(2377, "*", "dockerd", 9)), "pass"),  # Swarm asks for certificates
         (engine(DOCKERD, "", listening(8080, "*", "docker-proxy", 10)), "pass"),  # a container's port
+        (engine(DOCKERD, "", listening(6443, "*", "dockerd", 9)), "pass"),  # one of a Swarm's service
+        (engine(f"{DOCKERD} -H tcp://0.0.0.0:4243", "", listening(4243, "*", "dockerd", 9)), "fail critical"),
         (engine("docker -H tcp://10.0.0.9:2375 ps"), "not_applicable"),  # a client
         (clean(), "not_applicable"),
         (Host("n"), "not_evaluated"),

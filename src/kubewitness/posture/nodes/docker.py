@@ -44,6 +44,7 @@ _SOCKETS: Final = re.compile(
     r"cri-dockerd\.sock|podman/podman\.sock)"
 )
 _PLAIN_PORT: Final = 2375
+_USUAL: Final = frozenset((_PLAIN_PORT, 2376))
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -97,13 +98,14 @@ def engine(host: Host) -> Engine:
         where = at_line(line) if line else at_place(file.place, path=file.path)
         verified |= reading.flag(document, "tlsverify") is True
         addresses += (Address(*found, where) for found in _addresses(reading.texts(document, "hosts")))
+    # In a swarm the engine itself holds the published ports of containers; its API is on the usual or the told ports.
+    ports = _USUAL | {one.port for one in addresses}
     sockets = tuple(
         one
         for one in listening(host)
-        if any(name == "dockerd" for name, _ in one.owners) or (one.local_port == _PLAIN_PORT and not one.owners)
+        if (one.local_port in ports and any(name == "dockerd" for name, _ in one.owners))
+        or (one.local_port == _PLAIN_PORT and not one.owners)
     )
-    swarm = {2377, 7946, 4789}
-    sockets = tuple(one for one in sockets if one.local_port not in swarm)
     return Engine(tuple(addresses), sockets, verified, seen or bool(sockets), tuple(told))
 
 
