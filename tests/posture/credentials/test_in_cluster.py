@@ -12,6 +12,7 @@ import pytest
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import KeyFile
 from kubewitness.posture.check import Snapshot
+from kubewitness.posture.credentials.der import Certificate
 from kubewitness.posture.credentials.inventory import inventory
 from kubewitness.posture.usage import Usage, Used
 from tests.posture.credentials.certificates import (
@@ -128,6 +129,23 @@ def asked(pem: str, signer: str = CLIENT, *, by: str = "jane", issued: str = "",
 def test_a_certificate_is_told_if_it_was_issued_to_the_wrong_one(one: Any, severity: str | None) -> None:
     found = results("credentials/signing_request", of(one))
     assert [one.severity for one in found if one.status == "fail"] == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("user", "by", "status"),
+    [
+        ("openshift-monitoring:prometheus-k8s", "openshift-monitoring:cluster-monitoring-operator", "pass"),
+        ("kube-system:clusterrole-aggregation-controller", "openshift-monitoring:cluster-monitoring-operator", "fail"),
+        ("openshift-monitoring:prometheus-k8s", "default:default", "fail"),
+    ],
+)
+def test_an_operator_of_openshift_asks_for_the_accounts_it_looks_after_alone(
+    user: str, by: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Certificate((("CN", f"system:serviceaccount:{user}"),))
+    monkeypatch.setattr("kubewitness.posture.credentials.objects.within", lambda _: made)
+    found = results("credentials/signing_request", of(asked(REQUEST_OF_JANE, by=f"system:serviceaccount:{by}")))
+    assert [one.status for one in found] == [status]
 
 
 def test_without_the_kind_nothing_is_passed() -> None:
