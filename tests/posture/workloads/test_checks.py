@@ -203,6 +203,13 @@ def test_openshift_judges_pods_itself() -> None:
 
 LOGIN = "kubernetesui/dashboard:v2.7.0"
 INSIDE = {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"}
+OF_CONTROLLER = {"service.beta.kubernetes.io/aws-load-balancer-type": "external"}
+FACING = {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing"}
+
+
+def given(*addresses: str) -> Any:
+    ingress = [{"ip": address} if address else {"hostname": "x.example"} for address in addresses]
+    return service("LoadBalancer") | {"status": {"loadBalancer": {"ingress": ingress}}}
 
 
 @pytest.mark.parametrize(
@@ -217,6 +224,13 @@ INSIDE = {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"}
         ([running(LOGIN), service("LoadBalancer", annotations=INSIDE)], None),
         ([running(LOGIN), service("LoadBalancer", loadBalancerSourceRanges=["10.0.0.0/8"])], None),
         ([running(LOGIN), service("LoadBalancer", loadBalancerSourceRanges=["0.0.0.0/0"])], "high"),
+        ([running(LOGIN), service("LoadBalancer", annotations=OF_CONTROLLER)], None),  # internal unless told otherwise
+        ([running(LOGIN), service("LoadBalancer", annotations=OF_CONTROLLER | FACING)], "high"),
+        ([running(LOGIN), service("LoadBalancer", loadBalancerClass="service.k8s.aws/nlb")], None),
+        ([running(LOGIN), given("192.168.7.20")], None),
+        ([running(LOGIN), given("203.0.113.20")], "high"),
+        ([running(LOGIN), given("192.168.7.20", "203.0.113.20")], "high"),
+        ([running(LOGIN), given("")], "high"),  # a name alone
         ([running(LOGIN), service("ClusterIP")], None),
         ([running(LOGIN), service(namespace="other")], None),
         ([running("nginx:1"), service()], None),

@@ -20,6 +20,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from kubewitness.model.cluster import Cluster, KubeObject
+from kubewitness.posture.nodes.network import is_public
 from kubewitness.posture.reading import mapping, node, nodes, number, text, texts
 from kubewitness.posture.workloads.gathered import Same, Workload, workloads
 
@@ -27,10 +28,13 @@ Means = Literal["NodePort", "LoadBalancer", "externalIPs", "Ingress"]
 
 _ROUTES: Final = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
 _SELECTORS: Final = 1_000  # looked at for one label
+_AWS_SCHEME: Final = "service.beta.kubernetes.io/aws-load-balancer-scheme"
+_AWS_TYPE: Final = "service.beta.kubernetes.io/aws-load-balancer-type"
+_AWS_CLASSES: Final = frozenset({"service.k8s.aws/nlb", "eks.amazonaws.com/nlb"})
 # Annotations that make a load balancer internal, with the values that do not.
 _INTERNAL: Final = {
     "service.beta.kubernetes.io/aws-load-balancer-internal": {"false", ""},
-    "service.beta.kubernetes.io/aws-load-balancer-scheme": {"internet-facing", ""},
+    _AWS_SCHEME: {"internet-facing", ""},
     "service.beta.kubernetes.io/azure-load-balancer-internal": {"false", ""},
     "networking.gke.io/load-balancer-type": {"external", ""},
     "cloud.google.com/load-balancer-type": {"external", ""},
@@ -81,8 +85,10 @@ def exposed(cluster: Cluster) -> Iterator[Exposed]:
         kind = text(spec, "type")
         if kind in {"NodePort", "LoadBalancer"}:
             annotations = mapping(one.document, "metadata", "annotations")
-            internal = kind == "LoadBalancer" and any(
-                name in annotations and annotations[name].lower() not in values for name, values in _INTERNAL.items()
+            internal = kind == "LoadBalancer" and (
+                any(name in annotations and annotations[name].lower() not in no for name, no in _INTERNAL.items())
+                or _is_internal_of_aws(spec, annotations)
+                or _has_private_addresses(one.document)
             )
             ranges = texts(spec, "loadBalancerSourceRanges") if kind == "LoadBalancer" else ()
             yield Exposed(one, kind, _ports(spec, nodes_too=kind == "NodePort"), ranges, internal, selector)  # type: ignore[arg-type]
@@ -90,6 +96,18 @@ def exposed(cluster: Cluster) -> Iterator[Exposed]:
             yield Exposed(one, "externalIPs", _ports(spec), selector=selector, addresses=addresses)
         for ingress in routed.get((one.namespace, one.name), ())[:5]:
             yield Exposed(ingress, "Ingress", _ports(spec), selector=selector)
+
+
+def _is_internal_of_aws(spec: object, annotations: Mapping[str, str]) -> bool:
+    """The AWS Load Balancer Controller makes internal ones unless told otherwise (since 2.2)."""
+    its = text(spec, "loadBalancerClass") in _AWS_CLASSES or annotations.get(_AWS_TYPE, "") in {"external", "nlb-ip"}
+    return its and _AWS_SCHEME not in annotations
+
+
+def _has_private_addresses(document: object) -> bool:
+    """Whether all addresses it was given are private: an internal one of a cloud, or MetalLB in its own network."""
+    given = [text(each, "ip") for _, each in nodes(document, "status", "loadBalancer", "ingress")]
+    return bool(given) and all(_is_private(one) and not is_public(one) for one in given)
 
 
 def _ports(spec: object, *, nodes_too: bool = False) -> tuple[tuple[int, int, str], ...]:
