@@ -76,6 +76,12 @@ def test_a_request_leads_forward_to_everything_but_what_only_shares_its_node() -
     assert STRANGER not in targets
 
 
+def test_a_node_leads_forward_to_what_ran_there_in_the_intruders_pods() -> None:
+    targets = {hop.target for hop in one("node:node2").forward}
+    assert {CONTAINER, MINER, SOCKET, STRANGER} <= targets
+    assert not {REQUEST, WORK} & targets
+
+
 @pytest.mark.parametrize(
     "subject",
     ["pid:4411", "pod:kube-controller-x7", "container:c0c0c0", "address:203.0.113.33", "step:2", "node:node2"],

@@ -78,6 +78,7 @@ def _trace(document: Document, incident: Incident, subject: Subject) -> Trace | 
     way = max(ways, key=lambda one: (bool(one) and one[0].kind in _ACTS, len(one)), default=())
     surest = prod(one.confidence for one in _along(way, edges))
     begin = {*start, *(_things_of(incident, steps) if not start else ())}
+    begin |= {one.source for one in edges if one.target in start and (one.source.kind, one.target.kind) == _RUNS_ON}
     forward, cut = _forward(begin, edges)
     reached = dict[str, dict[str, None]]()
     for hop in forward:
@@ -119,6 +120,7 @@ def _until(entity: Entity, edges: Iterable[Edge], times: dict[Entity, str]) -> s
     return (when + _CLOCKS).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if when else ""
 
 
+_RUNS_ON: Final = ("pod", "node")  # who asks what came of a node asks what ran there, in the intruder's pods too
 _ACTS: Final = ("request", "step", "object", "setting", "address", "identity")
 
 
