@@ -42,11 +42,14 @@ def test_remedies_of_several_titles_under_one_check_bear_the_title_of_the_check(
 
 
 def test_a_command_is_not_told_again_where_another_one_holds_it() -> None:
-    commands = ("edit a\nrestart\n", "restart", "edit a\nrestart\nclose the port", "edit b\nrestart", "start")
+    commands = (
+        "edit a\nlook\nrestart\n", "restart", "edit a\nrestart", "edit a\nlook\nrestart\nclose the port",
+        "restart\nedit a", "edit b\nrestart", "start",
+    )  # fmt: skip
     own = [Remedy(Text("Mend it", "修复"), command=one, fix="kubelet") for one in commands]
     made = report([(ANONYMOUS, [fail(str(at), remedy=one) for at, one in enumerate(own)])])
     (one,) = fixes(open_failures(made), info_of(made))
-    assert one.commands == ("edit a\nrestart", "close the port", "edit b\nrestart", "start")
+    assert one.commands == ("edit a\nlook\nrestart", "close the port", "restart\nedit a", "edit b\nrestart", "start")
 
 
 def test_what_is_said_in_the_same_words_is_one_entry_and_a_path_one_of_its_own() -> None:

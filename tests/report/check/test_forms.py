@@ -81,8 +81,8 @@ def test_an_unsafe_remedy_says_so_with_what_it_breaks() -> None:
 def test_what_several_remedies_break_is_told_apart() -> None:
     remedies = [Remedy(Text("Mend it", "修复"), breaks=Text(f"{one} ends.", f"{one} 失效。")) for one in ("a", "b")]
     made = report([(ANONYMOUS, [fail(str(at), remedy=one) for at, one in enumerate(remedies)])])
-    assert "UNSAFE: a ends; b ends" in text(made)
-    assert "有风险：a 失效；b 失效" in text(made, language="zh")
+    assert "UNSAFE: a ends. b ends." in text(made)
+    assert "有风险：a 失效。b 失效。" in text(made, language="zh")
 
 
 def test_before_what_is_to_be_done_the_reasons_for_no_judgement_are_few() -> None:

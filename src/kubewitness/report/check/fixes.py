@@ -131,8 +131,14 @@ def _once(commands: Iterable[str]) -> tuple[str, ...]:
     """Commands without those lines that another one has said: nobody should restart the same thing four times."""
     told = list[str]()
     for command in dict.fromkeys(one.strip("\n") for one in commands):
-        if any(f"\n{command}\n" in f"\n{known}\n" for known in told):
+        if any(_holds(known, command) for known in told):
             continue
         begun = next((known for known in told if command.startswith(f"{known}\n")), "")
         told.append(command.removeprefix(begun).lstrip("\n"))
     return tuple(told)
+
+
+def _holds(known: str, command: str) -> bool:
+    """Whether all lines of a command are said by another one, in this order."""
+    lines = iter(known.split("\n"))
+    return all(line in lines for line in command.split("\n"))

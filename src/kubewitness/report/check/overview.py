@@ -275,9 +275,11 @@ def _fix(told: _Told, number: int, fix: Fix) -> Iterator[Block]:
 def _effect(told: _Told, fix: Fix) -> Inline:
     if not fix.breaks:
         return line(_safety(told, fix), "" if fix.safe else span(f": {told.say(words.UNSAFE_MAY)}"))
-    breaks = told.comma.join(dict.fromkeys(told.say(one).rstrip(".。") for one in fix.breaks[:4]))
-    if len(fix.breaks) == 1:
-        breaks = told.say(fix.breaks[0])
+    stop = "。" if told.language == "zh" else "."
+    some = [told.say(one) for one in fix.breaks[:4]]
+    if len(some) > 1:
+        some = [f"{one.rstrip('.。')}{stop}" for one in some]
+    breaks = ("" if told.language == "zh" else " ").join(dict.fromkeys(some))
     return line(_safety(told, fix), span(f"{'：' if told.language == 'zh' else ': '}{breaks}"))
 
 
