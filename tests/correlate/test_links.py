@@ -33,7 +33,7 @@ def test_a_link_is_whole(name: str) -> None:
 
 def test_every_link_is_used_and_no_other_is_named() -> None:
     code = "\n".join(
-        path.read_text() for folder in ("correlate", "incident") for path in (SOURCE / folder).glob("*.py")
+        path.read_text() for folder in ("correlate", "incident") for path in (SOURCE / folder).rglob("*.py")
     )
     named = set(LITERAL.findall(code))
     assert set(links()) <= named, set(links()) - named

@@ -173,7 +173,7 @@ def _file_losses(component: Component, path: Given) -> Iterator[Result]:
         if kept < _MEGABYTES:
             text = Text(
                 f"no more than {kept} MB are kept: whoever makes enough requests pushes their own out",
-                f"最多只保留 {kept} MB：攻击者只要发出足够多的请求，就能把自己的记录挤出去",
+                f"最多只保留 {kept} MB：入侵者只要发出足够多的请求，就能把自己的记录挤出去",
             )
             expected = Text(f"{_MEGABYTES} MB or more, or shipped away", f"不少于 {_MEGABYTES} MB，或转存到别处")
             yield told(component, text, expected, backups[1], size[1], aspect="size")
