@@ -29,6 +29,7 @@ ANONYMOUS: Final = "authentication.anonymous.enabled"
 MODE: Final = "authorization.mode"
 READ_ONLY: Final = "readOnlyPort"
 _OLD_DEFAULT: Final = "default without --config"
+_EMPTY: Final = '""'  # as a setting without a value is written
 _READ_ONLY_PORT: Final = 10255
 _RESTART: Final = "systemctl daemon-reload && systemctl restart kubelet"
 
@@ -150,7 +151,7 @@ def why(configuration: KubeletConfiguration, decisive: tuple[Setting, ...], stat
         "restart": Text("will be started", "重启时将不会指定"),
     }[state]
     if by_default:
-        values = ", ".join(f"{setting.name}={setting.value}" for setting in by_default)
+        values = ", ".join(f"{setting.name}={setting.value or _EMPTY}" for setting in by_default)
         cause = clauses(reason.text for reason in configuration.because)
         yield Text(
             f"The kubelet {started.en} without --config{', because ' if cause.en else ''}{cause.en}. "
@@ -179,7 +180,7 @@ def why(configuration: KubeletConfiguration, decisive: tuple[Setting, ...], stat
 
 
 def _decided(setting: Setting) -> Text:
-    said = f"{setting.name}={setting.value[:80]}"
+    said = f"{setting.name}={setting.value[:80] or _EMPTY}"
     if setting.line is None:
         return Text(f"{said} is the default.", f"{said} 是默认值。")
     if setting.origin == "configz":

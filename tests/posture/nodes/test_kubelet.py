@@ -51,6 +51,10 @@ def test_the_value_that_lost_is_shown_with_its_line() -> None:
     assert ("enabled: false", CONFIG) in [(place.text, place.path) for place in where]
 
 
+def test_a_setting_without_a_value_is_told_as_empty() -> None:
+    assert 'clientCAFile="".' in one("kubelet_client_ca", commented()).observed.en
+
+
 def test_the_file_that_is_never_read_is_its_own_failure() -> None:
     result = one("kubelet_config_unread", commented())
     assert (result.status, result.severity, result.where[0].line) == ("fail", "high", 4)
