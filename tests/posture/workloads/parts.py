@@ -28,8 +28,9 @@ def privileged(*, kind: str = "", namespace: str = "web", name: str = "app") -> 
     return pod(f"{name}-x", namespace, (kind, name), containers=[box])
 
 
-def mounting(path: str, *, read_only: bool = False, namespace: str = "web") -> Any:
-    box = {"name": "c", "image": "app:1", "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": read_only}]}
+def mounting(path: str, *, read_only: bool = False, namespace: str = "web", part: str = "") -> Any:
+    mount = {"name": "v", "mountPath": "/v", "readOnly": read_only, "subPath": part}
+    box = {"name": "c", "image": "app:1", "volumeMounts": [mount]}
     return pod(namespace=namespace, containers=[box], volumes=[{"name": "v", "hostPath": {"path": path}}])
 
 

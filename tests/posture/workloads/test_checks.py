@@ -73,6 +73,10 @@ def test_a_template_stands_where_no_pod_does() -> None:
 # -- the node --------------------------------------------------------------------------------------------------------
 
 
+def starting(**more: Any) -> Any:
+    return pod(initContainers=[{"name": "sysctl", "securityContext": {"privileged": True}, **more}])
+
+
 def with_right(name: str) -> Any:
     return [{"name": "c", "securityContext": {"capabilities": {"add": [name]}}}]
 
@@ -93,6 +97,10 @@ def with_right(name: str) -> Any:
         ([mounting("/", read_only=True)], None),
         ([mounting("/var/log")], None),
         ([mounting("/data/app")], None),
+        ([mounting("/etc", part="localtime")], None),
+        ([mounting("/etc", part="cron.d")], "medium"),
+        ([starting(), service("LoadBalancer")], "low"),  # ended before anybody can reach the pod
+        ([starting(restartPolicy="Always"), service("LoadBalancer")], "high"),  # a sidecar
         ([pod(hostPID=True)], None),
         ([pod(hostPID=True, containers=with_right("SYS_PTRACE"))], "medium"),
         ([pod(containers=with_right("SYS_PTRACE"))], None),
@@ -207,6 +215,11 @@ OF_CONTROLLER = {"service.beta.kubernetes.io/aws-load-balancer-type": "external"
 FACING = {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing"}
 
 
+def beside_its_exporter() -> Any:
+    redis = {"name": "r", "image": "bitnami/redis:7", "ports": [{"containerPort": 6400}]}
+    return pod(containers=[redis, {"name": "m", "image": "own/exporter:1", "ports": [{"containerPort": 9121}]}])
+
+
 def given(*addresses: str) -> Any:
     ingress = [{"ip": address} if address else {"hostname": "x.example"} for address in addresses]
     return service("LoadBalancer") | {"status": {"loadBalancer": {"ingress": ingress}}}
@@ -235,6 +248,9 @@ def given(*addresses: str) -> Any:
         ([running(LOGIN), service(namespace="other")], None),
         ([running("nginx:1"), service()], None),
         ([running("oliver006/redis_exporter:1"), service(port=9121)], None),
+        ([beside_its_exporter(), service(port=9121)], None),
+        ([beside_its_exporter(), service(port=6400)], "medium"),
+        ([beside_its_exporter(), service(port=7000)], "medium"),  # a port that no container names
         ([running("own/redis-client-app:1"), service()], None),
         ([service(port=10250)], "high"),
     ],

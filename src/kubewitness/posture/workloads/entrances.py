@@ -7,7 +7,7 @@ whatever its image is called. Ordinary applications are listed, not accused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from kubewitness.model.judgement import Severity
@@ -16,7 +16,7 @@ from kubewitness.model.text import Text
 from kubewitness.posture.access.state import Who, state_of
 from kubewitness.posture.check import CLUSTER, Snapshot
 from kubewitness.posture.places import where_of
-from kubewitness.posture.reading import nodes, text, texts
+from kubewitness.posture.reading import nodes, number, text, texts
 from kubewitness.posture.workloads.exposed import Exposed, ways
 from kubewitness.posture.workloads.gathered import Workload, is_platform, workloads
 
@@ -109,12 +109,28 @@ _BALANCER: Final = Text(
 
 
 def _stands_behind(kind: Kind, one: Exposed, behind: tuple[Workload, ...]) -> bool:
-    images = {_named(text(box, "image")) for each in behind for _, box in each.boxes() if box}
+    images = {_named(text(box, "image")) for each in behind for box in _served(one, each)}
     if any(kind.image.fullmatch(image) for image in images):
         return True
     return one.means != "Ingress" and any(
         own in kind.ports or (inner.isdecimal() and int(inner[:9]) in kind.ports) for _, own, inner in one.ports
     )
+
+
+def _served(one: Exposed, behind: Workload) -> list[Mapping[str, object]]:
+    """The containers that the ways lead to: those that name the ports, or all where a port is named by none."""
+    boxes = [box for _, box in behind.boxes()]
+    out = list[Mapping[str, object]]()
+    for _, _, inner in one.ports:
+        named = [box for box in boxes if any(inner in _port_names(port) for _, port in nodes(box, "ports"))]
+        if not named:
+            return boxes
+        out += named
+    return out or boxes
+
+
+def _port_names(port: object) -> tuple[str, str]:
+    return str(number(port, "containerPort")), text(port, "name")
 
 
 def _named(image: str) -> str:

@@ -41,6 +41,7 @@ class _Sign(NamedTuple):
     aspect: str
     text: Text
     where: Where
+    is_brief: bool  # of a container that has ended before the pod serves anybody
 
 
 def takeovers(snapshot: Snapshot) -> Iterator[Result]:
@@ -55,6 +56,12 @@ def sockets(snapshot: Snapshot) -> Iterator[Result]:
 
 _NOT_ROOT: Final = Text("only what it needs of its node", "只拥有其所需的节点权限")
 _NO_SOCKET: Final = Text("no socket of the runtime in a pod", "Pod 中没有容器运行时的套接字")
+
+
+_BRIEF: Final = Text(
+    "only while the pod starts: that container has ended before anybody can reach the pod",
+    "仅在 Pod 启动期间：该容器在 Pod 可被访问之前就已结束",
+)
 
 
 def _told(snapshot: Snapshot, judge: object, expected: Text) -> Iterator[Result]:
@@ -73,6 +80,8 @@ def _told(snapshot: Snapshot, judge: object, expected: Text) -> Iterator[Result]
             "；".join(dict.fromkeys(sign.text.zh for sign in found))[:400],
         )
         severity, reason = _rated(one, reach.get((one.kind, one.namespace, one.name), ()))
+        if all(sign.is_brief for sign in found):
+            severity, reason = "low", _BRIEF
         where = tuple(sign.where for sign in found[:8])
         yield Result("fail", CLUSTER, str(one), observed, expected, where, reason, severity)
 
@@ -96,15 +105,26 @@ def _rated(one: Workload, open_: tuple[Exposed, ...]) -> tuple[Severity, Text]:
     return "medium", Text("", "")
 
 
+def _is_brief(path: str, box: object) -> bool:
+    """Whether it is an init container, and none of those that stay (sidecars since 1.28)."""
+    return path.startswith("spec.initContainers") and text(box, "restartPolicy") != "Always"
+
+
+def _mounted(folder: str, mount: object) -> str:
+    """What of the folder the mount shows."""
+    part = text(mount, "subPath")[:4096] or text(mount, "subPathExpr")[:4096]
+    return posixpath.normpath(posixpath.join(folder, part.lstrip("/"))) if part else folder
+
+
 def _signs(one: Workload) -> Iterator[_Sign]:
     sees = flag(one.spec, "hostPID") is True
     folders = _folders(one, _is_hold)
     for path, box in one.boxes():
-        name = text(box, "name")[:100]
+        name, brief = text(box, "name")[:100], _is_brief(path, box)
         if flag(box, "securityContext", "privileged"):
             yield _Sign(
                 "privileged", Text(f"container {name} is privileged", f"容器 {name} 以特权模式运行"),
-                one.where(f"{path}.securityContext.privileged", "true"),
+                one.where(f"{path}.securityContext.privileged", "true"), brief,
             )  # fmt: skip
             continue
         added = {each.upper().removeprefix("CAP_") for each in texts(box, "securityContext", "capabilities", "add")}
@@ -114,15 +134,17 @@ def _signs(one: Workload) -> Iterator[_Sign]:
             also = Text(" with hostPID", "（并启用 hostPID）") if sees else Text("", "")
             yield _Sign(
                 "capabilities", Text(f"container {name} has {names}{also.en}", f"容器 {name} 拥有 {names}{also.zh}"),
-                one.where(f"{path}.securityContext.capabilities.add", names),
+                one.where(f"{path}.securityContext.capabilities.add", names), brief,
             )  # fmt: skip
         for at, mount in nodes(box, "volumeMounts"):
-            folder = folders.get(text(mount, "name"))
-            if folder and not flag(mount, "readOnly"):
+            volume = folders.get(text(mount, "name"))
+            folder = _mounted(volume, mount) if volume else ""
+            if folder and _is_hold(folder) and not flag(mount, "readOnly"):
                 yield _Sign(
                     "hostPath",
                     Text(f"container {name} can write {folder} of the node", f"容器 {name} 可写节点的 {folder}"),
                     one.where(f"{path}.volumeMounts[{at}]", folder),
+                    brief,
                 )
 
 
@@ -131,11 +153,10 @@ def _sockets(one: Workload) -> Iterator[_Sign]:
     for path, box in one.boxes():
         for at, mount in nodes(box, "volumeMounts"):
             folder = folders.get(text(mount, "name"))
-
             if folder:
                 name = text(box, "name")[:100]
                 said = Text(f"container {name} has {folder} of the node", f"容器 {name} 挂载了节点的 {folder}")
-                yield _Sign("socket", said, one.where(f"{path}.volumeMounts[{at}]", folder))
+                yield _Sign("socket", said, one.where(f"{path}.volumeMounts[{at}]", folder), _is_brief(path, box))
 
 
 def _is_hold(path: str) -> bool:
