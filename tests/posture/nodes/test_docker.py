@@ -97,6 +97,17 @@ def test_a_kubeconfig_that_only_names_its_key_file_weighs_less() -> None:
     assert said("file_modes", machine) == "pass"
 
 
+def test_a_file_in_roots_own_folder_is_not_open_to_everybody_unless_the_folder_is() -> None:
+    path = "/root/.kube/config"
+    machine = Host("n", copied=[entry(path, "-rw-r--r--")])
+    assert said("file_modes", machine) == "fail low"
+    machine.listing = [entry("/root", "drwx------", kind="directory")]
+    assert said("file_modes", machine) == "fail low"
+    machine.listing = [entry("/root", "drwxr-xr-x", kind="directory")]
+    assert said("file_modes", machine) == "fail high"
+    assert said("file_modes", Host("n", copied=[entry(path, "-rw-rw-rw-")])) == "fail high"
+
+
 def test_the_command_that_mends_a_file_quotes_its_name() -> None:
     machine = Host("n", copied=[entry("/home/it's/.kube/config", "-rw-r--r--", "1000:1000")])
     (result,) = judged("file_modes", machine)

@@ -81,6 +81,7 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
         if entry.kind == "file" and len(entry.mode) >= 10 and entry.path not in seen:
             seen[entry.path] = entry
     texts = {file.path: file for file in machine.host.files}
+    folders = {one.path: one.mode for one in machine.host.listing if one.kind == "directory"}
     judged = 0
     for path in sorted(seen):
         kind = next((one for one in KINDS if one.path.fullmatch(path)), None)
@@ -98,6 +99,8 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
         severity = kind.severity
         if keyless and wrong == [_READABLE]:
             wrong, severity = [_NAMES_FILES], "low"
+        elif wrong == [_READABLE] and path.startswith("/root/") and not _may_be_entered(folders.get("/root", "")):
+            wrong, severity = [_BEHIND_ROOT], "low"
         observed = same(f"{entry.mode} {entry.owner}".strip())
         if wrong:
             yield failed(
@@ -118,6 +121,11 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
             "证据中没有这些文件的权限：`kubewitness collect` 的归档中包含",
         )
         yield unknown(machine, "files", reason)
+
+
+def _may_be_entered(mode: str) -> bool:
+    """Whether everybody gets into a folder. Of /root no system lets them unless somebody changed it."""
+    return mode[9:10] in {"x", "t"}
 
 
 def _is_bare(file: HostFile) -> bool:
@@ -165,6 +173,10 @@ _READABLE: Final = Text("everybody on the machine may read the credential", "该
 _NAMES_FILES: Final = Text(
     "everybody on the machine may read it; it holds no key itself, but names other files",
     "该机器上的任何用户都可以读取它；它本身不含密钥，只引用其他文件",
+)
+_BEHIND_ROOT: Final = Text(
+    "everybody may read the credential who gets into /root; as a rule that is root alone",
+    "能进入 /root 的任何用户都可以读取该凭据；通常只有 root 能进入",
 )
 _FIXED: Final = Text("owned by root, written by root alone", "归 root 所有，且仅 root 可写")
 
