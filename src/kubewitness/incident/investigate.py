@@ -128,6 +128,7 @@ def investigate(
         from kubewitness.detect.host import yara  # noqa: PLC0415
         from kubewitness.incident.node import joined, view  # noqa: PLC0415 -- often an audit log alone
         from kubewitness.incident.node.asked import asked_by  # noqa: PLC0415
+        from kubewitness.incident.node.planted import with_planted  # noqa: PLC0415
         from kubewitness.incident.node.sightings import with_sightings  # noqa: PLC0415
 
         scanned = yara.scan(machines, options.yara)
@@ -139,7 +140,7 @@ def investigate(
         if incidents:
             first, last = min(one.first for one in incidents), max(one.last for one in incidents)
             clocks = compare(first_pass, [one.lineage for one in views], first, last)
-            views = view.by_one_clock(with_sightings(views, incidents), clocks)
+            views = view.by_one_clock(with_planted(with_sightings(views, incidents), incidents), clocks)
         incidents, incident_of_finding = joined.with_nodes(incidents, views, hashes, asked_by(found, hashes))
         if index:
             incident_of_finding |= known_bad.homes(views, incidents, incident_of_finding)

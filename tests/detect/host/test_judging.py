@@ -18,7 +18,7 @@ from kubewitness.rules.attack import techniques
 from tests.detect.host.making import file, host, iptables, listening, process
 
 NAMES = {rule.__name__ for rule in RULES}
-SIGHTINGS = {"login_from_intruder", "connection_with_intruder"}  # made where incidents are known
+SIGHTINGS = {"login_from_intruder", "connection_with_intruder", "planted_key"}  # made where incidents are known
 
 
 def test_every_rule_has_its_words_and_every_words_their_rule() -> None:

@@ -7,6 +7,7 @@ from shlex import quote
 
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.incident.node.story import shown
+from kubewitness.incident.node.view import NodeView
 from kubewitness.incident.when import moment
 from kubewitness.model.collection import MANIFEST
 from kubewitness.model.host import Host
@@ -18,7 +19,9 @@ from kubewitness.sources.host.folders import machine_path
 
 _EACH = 12
 _NAME = 300  # characters of an archive's name
-_STARTS = frozenset(("host/cron_persistence", "host/unit_persistence", "host/ld_preload"))
+_STARTS = frozenset(("host/cron_persistence", "host/unit_persistence", "host/ld_preload", "host/planted_key"))
+_AFTER = ("stop", "revoke", "fix", "verify")
+_MACHINES = 8  # that an incident of the audit log says it of
 _NOTHING = Text("Nothing", "无")
 
 
@@ -30,8 +33,7 @@ def advice(
     actions = [_snapshot(host), _isolate()]
     if pids:
         actions.append(_dump(pids))
-    if lines := _starting(host, told):
-        actions.append(_disarm(lines))
+    actions += disarm(host, told)
     if pids:
         actions.append(_stop(pids))
     actions.append(_revoke(host, pods))
@@ -137,7 +139,7 @@ def _dump(pids: Sequence[int]) -> Action:
 
 
 def _starting(host: Host, told: Sequence[HostFinding]) -> dict[str, list[int]]:
-    """The files that start the intruder's programs again, with the numbers of the lines concerned."""
+    """The files that bring the intruder or its programs back, with the numbers of the lines concerned."""
     paths = {file.place.item: file.path for file in host.files}
     lines = dict[str, list[int]]()
     for finding in told:
@@ -148,8 +150,25 @@ def _starting(host: Host, told: Sequence[HostFinding]) -> dict[str, list[int]]:
     return lines
 
 
-def _disarm(lines: Mapping[str, Sequence[int]]) -> Action:
-    """Before the processes are stopped: cron brings them back within a minute."""
+def disarm(host: Host, told: Sequence[HostFinding]) -> tuple[Action, ...]:
+    """What brings the intruder back goes before its processes are stopped: cron starts them within a minute."""
+    lines = _starting(host, told)
+    return (_disarm(host, lines),) if lines else ()
+
+
+def with_disarming(
+    actions: tuple[Action, ...], views: Sequence[NodeView], told: Sequence[HostFinding]
+) -> tuple[Action, ...]:
+    """The actions of an incident of the audit log with the same for each machine where it left something."""
+    sure = [finding for finding in told if finding.kind == "intrusion"]
+    more = [
+        action for view in views for action in disarm(view.host, [one for one in sure if one.host == view.host.name])
+    ]
+    place = next((n for n, action in enumerate(actions) if action.phase in _AFTER), len(actions))
+    return (*actions[:place], *more[:_MACHINES], *actions[place:])
+
+
+def _disarm(host: Host, lines: Mapping[str, Sequence[int]]) -> Action:
     copies = [f"cp -a --parents {quote(path)} ." for path in lines]
     edits = [
         f"# then take out of {quote(path)}: line{'s' if len(set(numbers)) > 1 else ''} "
@@ -158,10 +177,11 @@ def _disarm(lines: Mapping[str, Sequence[int]]) -> Action:
     ]
     return Action(
         "stop",
-        Text("Take away what starts the programs again", "清除会重新启动这些程序的配置"),
+        Text(f"Take away what brings the intruder back on {host.name}", f"清除 {host.name} 上的持久化手段"),
         Text(
-            "Cron, units and preloaded libraries bring stopped programs back. Keep copies, then edit by hand.",
-            "cron、unit 和预加载库会让已停止的程序重新运行。先保留副本，再手动编辑这些文件。",
+            "Cron, units and preloaded libraries bring stopped programs back, keys let their owner log in again. Keep "
+            "copies, then edit by hand.",
+            "cron、unit 和预加载库会让已停止的程序重新运行，密钥可让其持有者再次登录。先保留副本，再手动编辑这些文件。",
         ),
         "\n".join(("mkdir -p /root/evidence && cd /root/evidence", *copies, *edits)),
         safe=False,

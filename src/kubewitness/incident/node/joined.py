@@ -20,11 +20,12 @@ from kubewitness.correlate.paths import path_to
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.detect.host.judging import in_order, judge
 from kubewitness.detect.host.sigma import HostRules
-from kubewitness.incident.node.advice import advice
+from kubewitness.incident.node.advice import advice, with_disarming
 from kubewitness.incident.node.asked import said_of
 from kubewitness.incident.node.edges import MOST, edges_of, entities_of, once
 from kubewitness.incident.node.execs import with_execs
 from kubewitness.incident.node.links import Tie, of_birth, tie_of, told_apart
+from kubewitness.incident.node.planted import with_effect
 from kubewitness.incident.node.story import (
     COMMANDS,
     SUBJECT,
@@ -104,10 +105,21 @@ def with_nodes(
             edges += edges_of(view, tie, group, hashes)
         run, joins = with_execs(incident, views, hashes)
         edges = list(once((*edges, *joins)))
-        added = [*run, *(_step(view, group, tie, hashes, edges) for view, tie, group in tied)]
-        status = also_found(incident.status, [finding for _, _, group in tied for finding in group])
-        grown = replace(incident, nodes=tuple(sorted(nodes)), edges=tuple(edges), status=status)
-        out.append(_renumbered(grown, (*incident.steps, *added)) if added or joins else incident)
+        steps, added = incident.steps, [*run]
+        for view, tie, group in tied:
+            if told := with_effect(steps, tie, group, hashes):
+                steps = told
+            else:
+                added.append(_step(view, group, tie, hashes, edges))
+        theirs = [finding for _, _, group in tied for finding in group]
+        grown = replace(
+            incident,
+            nodes=tuple(sorted(nodes)),
+            edges=tuple(edges),
+            status=also_found(incident.status, theirs),
+            actions=with_disarming(incident.actions, views, theirs),
+        )
+        out.append(_renumbered(grown, (*steps, *added)) if tied or added or joins else incident)
     for number, incident in enumerate(out):
         notes = [note for key, said in apart.items() if key not in taken for at, note in said if at == number]
         out[number] = replace(incident, limitations=(*incident.limitations, *dict.fromkeys(notes[:_APART])))

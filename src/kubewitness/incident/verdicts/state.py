@@ -80,7 +80,7 @@ def _running(ending: Ending) -> list[Sign]:
         names = listed([f"{one.host}: {one.title.en}" for one in stays])
         zh = listed([f"{one.host}：{one.title.zh}" for one in stays])
         out.append(
-            sign(f"What starts it again stands on machines ({names.en}).", f"节点上仍有自启动手段（{zh.zh}）。", 2)
+            sign(f"What brings it back stands on machines ({names.en}).", f"节点上仍留有持久化手段（{zh.zh}）。", 2)
         )
     return out
 
