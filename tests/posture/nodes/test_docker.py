@@ -113,3 +113,24 @@ def test_the_command_that_mends_a_file_quotes_its_name() -> None:
     (result,) = judged("file_modes", machine)
     assert result.remedy is not None
     assert result.remedy.command == "chmod 600 '/home/it'\\''s/.kube/config'"
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "owner", "safe"),
+    [
+        ("/etc/rancher/k3s/k3s.yaml", "-rw-r--r--", "0:0", False),  # made readable for the kubectl of somebody
+        ("/etc/kubernetes/manifests/etcd.yaml", "-rw-rw-rw-", "0:0", True),
+        ("/etc/kubernetes/manifests/etcd.yaml", "-rw-------", "1000:1000", False),
+    ],
+)
+def test_that_taking_rights_away_is_safe_is_said_only_of_what_root_alone_reads(
+    path: str, mode: str, owner: str, safe: bool
+) -> None:
+    remedy = one("file_modes", Host("n", copied=[entry(path, mode, owner)])).remedy
+    assert remedy is not None
+    assert (remedy.safe, bool(remedy.breaks.zh)) == (safe, not safe)
+    assert ("--write-kubeconfig-mode" in remedy.command) is ("rancher" in path)
+
+
+def test_a_collected_machine_without_these_files_is_not_sent_to_the_collector() -> None:
+    assert said("file_modes", Host("n", collected="2026-11-22T04:06:00Z")) == "not_applicable"

@@ -21,7 +21,7 @@ from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import Machine, NodeCheck, Snapshot
 from kubewitness.posture.kubelet_file import looks_like_configuration
-from kubewitness.posture.nodes.telling import at_file, failed, passed, same, unknown
+from kubewitness.posture.nodes.telling import at_file, beside_the_point, failed, passed, same, unknown
 
 _MOST: Final = 200
 _CREDENTIAL: Final = re.compile(r"\b(?:client-key-data|token|password|id-token|refresh-token)[\"']?\s{0,20}:")
@@ -111,11 +111,14 @@ def _modes(machine: Machine, _: Snapshot) -> Iterator[Result]:
                 at_file(entry),
                 reason=Text("; ".join(one.en for one in wrong), "；".join(one.zh for one in wrong)),
                 severity=severity,
-                remedy=_remedy(path, kind, keyless=keyless),
+                remedy=_remedy(entry, kind, keyless=keyless),
             )
         else:
             yield passed(machine, path, observed, at_file(entry))
-    if not judged:
+    if not judged and machine.host.collected:
+        none = Text("the collector found none of these files on the machine", "收集器在该机器上未发现这些文件")
+        yield beside_the_point(machine, "files", none)
+    elif not judged:
         reason = Text(
             "the evidence tells no modes of these files: an archive of `kubewitness collect` does",
             "证据中没有这些文件的权限：`kubewitness collect` 的归档中包含",
@@ -148,11 +151,16 @@ def _wrong(entry: FileEntry, kind: Kind) -> Iterator[Text]:
         yield Text(f"it belongs to {user[:60]}, not to root", f"其所有者是 {user[:60]}，而不是 root")
 
 
-def _remedy(path: str, kind: Kind, *, keyless: bool) -> Remedy:
-    """The command for this file."""
+def _remedy(entry: FileEntry, kind: Kind, *, keyless: bool) -> Remedy:
+    """The command for this file. Safe where nobody has to read the file but root."""
+    path, user = entry.path, entry.owner.replace(" ", ":").partition(":")[0]
     mode = "600" if kind.is_secret else "go-w"
     quoted = "'" + path.replace("'", "'\\''") + "'"
     owner = "" if path.startswith("/home/") else f"chown root:root {quoted}\n"
+    again = (
+        "# K3s and RKE2 write it anew: take --write-kubeconfig-mode away, too\n" if path.startswith(_RANCHER) else ""
+    )
+    safe = not kind.is_secret and user in {"", "0", "root"}
     return Remedy(
         Text("Take the rights away from others", "收回其他用户的权限"),
         Text(
@@ -161,12 +169,18 @@ def _remedy(path: str, kind: Kind, *, keyless: bool) -> Remedy:
         )
         if kind.is_secret and not keyless
         else Text("", ""),
-        f"{owner}chmod {mode} {quoted}",
-        safe=True,
+        f"{again}{owner}chmod {mode} {quoted}",
+        safe=safe,
+        breaks=Text("", "") if safe else _BREAKS,
         fix="file_modes",
     )
 
 
+_RANCHER: Final = "/etc/rancher/"
+_BREAKS: Final = Text(
+    "People and programs that use the file without being root, such as another user's kubectl.",
+    "不以 root 身份使用该文件的人和程序，例如其他用户的 kubectl。",
+)
 _SECRET: Final = Text("read and written by root alone (600)", "仅 root 可读写（600）")
 _CONFIGURATION: Final = KINDS[-1]
 _READABLE: Final = Text("everybody on the machine may read the credential", "该机器上的任何用户都可以读取该凭据")
