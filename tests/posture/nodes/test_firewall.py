@@ -77,6 +77,14 @@ SYNC = "#!/bin/bash\niptables -F\niptables -P INPUT ACCEPT\ncurl -s http://confi
         (SYNC.replace("\niptables -F", "\nset -euo pipefail\niptables -F"), "pass"),
         ("#!/bin/sh\ncurl -so /run/new http://config/rules\niptables -F\niptables-restore /run/new\n", "pass"),
         ("#!/bin/sh\niptables -F\niptables -P INPUT DROP\ncurl http://config/\n", "pass"),
+        ("#!/bin/sh\niptables -F\ncurl -o /run/x http://config/x\niptables-restore < /run/x\n", "fail medium"),
+        (
+            "#!/bin/sh\niptables -F\nfor ip in $(curl http://a/x); do\n  iptables -A INPUT -s $ip -j ACCEPT\n",
+            "fail medium",
+        ),
+        ("#!/bin/sh\nufw disable\ncurl -sfL https://get.k3s.io | sh -\n", "pass"),  # as its manual says
+        ("#!/bin/sh\nsystemctl stop firewalld\niptables -F\ncurl -fsSL https://a.example/docker.repo\n", "pass"),
+        ("#!/bin/sh\niptables -F\ncurl -O https://a/b\necho net.bridge.bridge-nf-call-iptables=1\n", "pass"),
         ("#!/bin/sh\n# iptables -F\ncurl http://config/\n", "pass"),
         ("#!/bin/sh\niptables -t nat -F\ncurl http://config/\n", "pass"),
         ("#!/bin/sh\niptables -F DOCKER-USER\ncurl http://config/\n", "pass"),

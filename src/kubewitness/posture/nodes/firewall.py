@@ -33,6 +33,13 @@ _FLUSH: Final = re.compile(
     r"|nft\s+flush\s+ruleset|ufw\s+(?:--force\s+)?(?:disable|reset)|systemctl\s+stop\s+(?:firewalld|nftables|iptables|ufw))"
 )
 _FETCH: Final = re.compile(r"(?:^|[\s;&|($`])(?:curl|wget|git|scp|rsync|aws|gsutil|ossutil|kubectl|dig|nslookup)\s")
+# That what is fetched are rules: by its name, or because rules are loaded from there on. An installer that switches the
+# filter off and then fetches Docker or K3s does what its manual says, and never meant to have rules.
+_RULES: Final = re.compile(r"rules|ip6?tables|firewall|\bnft|ipset|\bufw\b", re.IGNORECASE)
+_LOADS: Final = re.compile(
+    r"(?:^|[;&|(])\s{0,40}(?:sudo\s+)?(?:/\S{0,40}/)?(?:ip6?tables(?:-legacy|-nft)?-restore\b|nft\s+(?:-f|add)\b"
+    r"|ip6?tables(?:-legacy|-nft)?\s+(?:-w\s+)?-[AI]\s+INPUT\b|ufw\s+(?:--force\s+)?(?:allow|deny|default)\b|firewall-cmd\s)"
+)
 _STRICT: Final = re.compile(r"^\s*(?:set\s+-\w{0,8}e|trap\s)")
 _CLOSE: Final = re.compile(r"-P\s+INPUT\s+DROP|policy\s+drop|ufw\s+(?:--force\s+)?enable")
 _SCRIPT: Final = re.compile(r"#!|.{0,400}\.(?:sh|bash)$")
@@ -184,20 +191,26 @@ def _fails_open(machine: Machine, _: Snapshot) -> Iterator[Result]:
 
 def _empties_first(file: HostFile) -> tuple[Line, Line] | None:
     flush: Line | None = None
+    fetch: Line | None = None
     for number, line in enumerate(lines(file)):
         if number >= _SCRIPT_LINES:
             break
         text = line.text[:1024]
         if text.lstrip().startswith("#"):
             continue
-        if _STRICT.match(text) and flush is None:
-            return None  # ends, or cleans up, where something fails
         if flush is None:
+            if _STRICT.match(text):
+                return None  # ends, or cleans up, where something fails
             flush = line if _FLUSH.match(text) else None
-        elif _CLOSE.search(text):
-            return None  # shut before the fetch
-        elif _FETCH.search(text):
-            return flush, line
+            continue
+        if fetch is None:
+            if _CLOSE.search(text):
+                return None  # shut before the fetch
+            fetch = line if _FETCH.search(text) else None
+            if fetch is not None and _RULES.search(text):
+                return flush, fetch
+        if fetch is not None and _LOADS.search(text):
+            return flush, fetch
     return None
 
 
