@@ -269,7 +269,7 @@ def _fix_binding(cause: RootCause) -> Action:
     unnamed = left_out([binding])
     return Action(
         "fix",
-        Text(f"Close the way in: {cause.kind} {cause.name}", f"关闭入口：{cause.kind} {cause.name}"),
+        Text(f"Close the way in: {cause.kind} {cause.place}", f"关闭入口：{cause.kind} {cause.place}"),
         Text(
             f"It gives {cause.role} to {cause.subject}." + (state.en if cause.deleted else "") + unnamed.en,
             f"它将 {cause.role} 授予 {cause.subject}。" + (state.zh if cause.deleted else "") + unnamed.zh,

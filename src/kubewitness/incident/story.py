@@ -188,10 +188,10 @@ def _way_in(cause: RootCause, end: str) -> Text:
     if cause.deleted:
         by = cause.deleted_by or "?"
         return Text(
-            f"{cause.kind} {cause.name}: deleted at {moment(cause.deleted)} by {by}",
-            f"{cause.kind} {cause.name}：于 {moment(cause.deleted)} 被 {by} 删除",
+            f"{cause.kind} {cause.place}: deleted at {moment(cause.deleted)} by {by}",
+            f"{cause.kind} {cause.place}：于 {moment(cause.deleted)} 被 {by} 删除",
         )
     return Text(
-        f"{cause.kind} {cause.name}: open when the evidence ends ({moment(end)})",
-        f"{cause.kind} {cause.name}：证据结束时（{moment(end)}）仍然敞开",
+        f"{cause.kind} {cause.place}: open when the evidence ends ({moment(end)})",
+        f"{cause.kind} {cause.place}：证据结束时（{moment(end)}）仍然敞开",
     )

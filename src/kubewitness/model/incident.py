@@ -121,6 +121,11 @@ class RootCause(Struct, frozen=True):
     deleted_by: str = ""
     evidence: tuple[Evidence, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Its name, of something in a namespace behind that: `payroll/reader`."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
 
 class Step(Struct, frozen=True):
     """One action in an attack chain; like requests in a row fold into one step."""

@@ -111,7 +111,7 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
     for cause in incident.root_causes:
         if cause.evidence:
             yield Heading(
-                3, line(words.ROOT_CAUSE.in_(language), " · ", span(f"{cause.kind} {cause.name}", "code", 100))
+                3, line(words.ROOT_CAUSE.in_(language), " · ", span(f"{cause.kind} {cause.place}", "code", 100))
             )
             yield from _citations(cause.evidence, language, originals=originals)
     yield from _cuts(incident, language)

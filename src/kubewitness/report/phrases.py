@@ -55,8 +55,7 @@ def names(values: tuple[str, ...], language: Language, most: int = 3, cells: int
 
 def root_cause_words(cause: RootCause, language: Language) -> Inline:
     """What it gives to whom: "ClusterRoleBinding x gives ClusterRole cluster-admin to User system:anonymous"."""
-    place = f"{cause.namespace}/{cause.name}" if cause.namespace else cause.name
-    parts: list[str | Span] = [f"{cause.kind} ", span(place, "strong", 80)]
+    parts: list[str | Span] = [f"{cause.kind} ", span(cause.place, "strong", 80)]
     role, subject = span(cause.role, "code", 60), span(cause.subject, "code", 80)
     zh = language == "zh"
     if cause.role and cause.subject:

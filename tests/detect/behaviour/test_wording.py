@@ -54,6 +54,15 @@ def test_without_requests_of_its_own_its_kind_is_what_it_is_compared_with() -> N
     assert sentences(WEB, [SECRETS], 0, 0) == []
 
 
+def test_several_others_are_told_as_several() -> None:
+    asked = Departure("act", "create selfsubjectreviews", "", 9, rare=True)
+    own, others = sentences(WEB, [asked], 5, 3)
+    assert "never asked who it is (" in own.en
+    assert others.en == "The 3 other service accounts have never asked who they are either."
+    (_, one) = sentences(WEB, [asked], 5, 1)
+    assert one.en == "The one other service account has never asked who it is either."
+
+
 def test_no_more_is_named_than_can_be_read() -> None:
     many = [SECRETS._replace(value=f"list thing{n}") for n in range(30)]
     (own, _) = sentences("x" * 10_000, many, 5, 2)

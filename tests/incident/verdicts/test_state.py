@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubewitness.model.incident import Incident, Verdict
 from tests.incident.conftest import Investigate
 from tests.incident.identity.test_attribution import only
-from tests.incident.logs import Log, binding, daemonset
+from tests.incident.logs import Log, allowed_by, binding, daemonset
 from tests.incident.verdicts.test_pace import STOLEN, log_of_a_theft
 
 BODY = binding("ci-admin", "cluster-admin", "ServiceAccount ci/deployer")
@@ -72,3 +72,14 @@ def test_rights_that_others_took_away_with_all_it_made_contain_it(judged: Invest
 def test_a_credential_of_which_nothing_more_is_known_is_active_at_low_confidence_at_most(judged: Investigate) -> None:
     found = state(only(judged(log_of_a_theft())))
     assert (found.verdict, found.confidence) in (("active", "low"), ("undetermined", "low"))
+
+
+def test_a_binding_of_a_namespace_is_named_with_it_in_verdict_advice_and_root_cause(judged: Investigate) -> None:
+    reason = {"reason": allowed_by("deployer", "Role deployer", "ServiceAccount deployer/ci", namespace="ci")}
+    log = log_of_a_theft()
+    log.request("create", "daemonsets", at="14:02", namespace="ci", name="x", body=daemonset("x", "a"),
+                **STOLEN | reason)  # fmt: skip
+    incident = only(judged(log))
+    assert "RoleBinding ci/deployer" in said(state(incident))
+    assert [cause.place for cause in incident.root_causes if cause.kind == "RoleBinding"] == ["ci/deployer"]
+    assert "Close the way in: RoleBinding ci/deployer" in [action.title.en for action in incident.actions]

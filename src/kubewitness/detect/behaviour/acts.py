@@ -54,3 +54,8 @@ def words(act: str) -> Words:
         return special
     form = _VERBS.get(verb, _OTHER)
     return Words(*(text.replace("{verb}", verb).replace("{}", resource) for text in form))
+
+
+def of_many(text: str) -> str:
+    """The English words for acts when several did them: "asked who they are"."""
+    return text.replace("who it is", "who they are").replace("what it may do", "what they may do")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kubewitness.detect.behaviour.acts import Words, touched, words
+from kubewitness.detect.behaviour.acts import Words, of_many, touched, words
 from kubewitness.detect.behaviour.departures import DAYS, Departure, What
 from kubewitness.detect.behaviour.detail import Detail
 from kubewitness.model.text import Text
@@ -113,6 +113,8 @@ def _sorts(found: Sequence[Departure]) -> list[list[Departure]]:
 def _peers(identity: str, found: Sequence[Departure], requests: int, peers: int) -> Text:
     kind = _KIND[kind_of_name(identity)]
     what, zh = ", never ".join(_en(found)), "，从未".join(_zh(found))
+    if peers > 1:
+        what = of_many(what)
     if requests:
         if peers == 1:
             return Text(f"The one other {kind.en} has never {what} either.", f"另外 1 个{kind.zh}也从未{zh}。")
@@ -121,9 +123,9 @@ def _peers(identity: str, found: Sequence[Departure], requests: int, peers: int)
             f"The {peers:,} other {plural} have never {what} either.", f"其余 {peers:,} 个{kind.zh}也都从未{zh}。"
         )
     who_en, who_zh = _name(identity)
+    others = "the one other has" if peers == 1 else f"the {peers:,} others have"
     return Text(
-        en=f"{who_en} has no other requests to compare with; of its kind ({kind.en}), the {peers:,} others have never "
-        f"{what}.",
+        en=f"{who_en} has no other requests to compare with; of its kind ({kind.en}), {others} never {what}.",
         zh=f"{who_zh}没有其他请求可供对比；其余 {peers:,} 个同类身份（{kind.zh}）从未{zh}。",
     )
 

@@ -111,7 +111,7 @@ def _way_in(ending: Ending) -> list[Sign]:
     standing = [cause for cause in doors if not cause.deleted]
     if not standing:
         return []
-    names = listed([f"{cause.kind} {cause.name}" for cause in standing])
+    names = listed([f"{cause.kind} {cause.place}" for cause in standing])
     if any(cause.kind == "Credential" for cause in causes):  # what the binding allows its owner is no way in by itself
         return [
             sign(f"The stolen credential still has its rights by {names.en}.", f"被盗凭据仍由 {names.zh} 赋予权限。")
@@ -177,7 +177,7 @@ def _closed(ending: Ending) -> list[Sign]:
     for cause in ending.incident.root_causes:
         if not cause.deleted:
             continue
-        name, when, by = f"{cause.kind} {cause.name}", moment(cause.deleted), cause.deleted_by or "?"
+        name, when, by = f"{cause.kind} {cause.place}", moment(cause.deleted), cause.deleted_by or "?"
         if cause.deleted_by in own or kind_of_name(by) == "anonymous":
             out.append(
                 sign(

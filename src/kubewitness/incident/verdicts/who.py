@@ -242,14 +242,14 @@ def _binder(cause: RootCause) -> Sign:
     who, when = cause.created_by, moment(cause.created)
     if cause.subject in _OPEN_TO_ALL:
         return sign(
-            f"{who} made {cause.kind} {cause.name} at {when}, which opened the door to everybody: more likely an "
+            f"{who} made {cause.kind} {cause.place} at {when}, which opened the door to everybody: more likely an "
             "insider's mistake, and no part of the intruder. Ask why it was made.",
-            f"{who} 于 {when} 创建了 {cause.kind} {cause.name}，向所有人敞开了大门：更可能是内部人员的失误，"
+            f"{who} 于 {when} 创建了 {cause.kind} {cause.place}，向所有人敞开了大门：更可能是内部人员的失误，"
             "不属于入侵者。请向其核实原因。",
             0,
         )
     return sign(
-        f"{who} made {cause.kind} {cause.name} at {when}: who gave these rights is no part of the intruder.",
-        f"{who} 于 {when} 创建了 {cause.kind} {cause.name}：授予这些权限的人不属于入侵者。",
+        f"{who} made {cause.kind} {cause.place} at {when}: who gave these rights is no part of the intruder.",
+        f"{who} 于 {when} 创建了 {cause.kind} {cause.place}：授予这些权限的人不属于入侵者。",
         0,
     )

@@ -245,8 +245,7 @@ def _rows(incident: Incident, originals: Originals) -> Iterator[StepRow]:
 
 
 def _cause(cause: RootCause, incident: Incident, originals: Originals) -> CauseView:
-    name = f"{cause.namespace}/{cause.name}" if cause.namespace else cause.name
-    boxes = [(cause.kind, name)]
+    boxes = [(cause.kind, cause.place)]
     if cause.role and cause.subject:
         boxes += [_box(cause.role), _box(cause.subject)]
     cited = [*cause.evidence, *(e for step in incident.steps if step.succeeded for e in step.evidence[:2])]
