@@ -46,6 +46,17 @@ def test_an_address_that_a_cloud_translates_leaves_the_absence_low() -> None:
     assert "安全组" in result.reason.zh
 
 
+def test_a_node_of_a_managed_cluster_stands_behind_its_clouds_firewall() -> None:
+    machine = addressed(clean(), "2001:db8::5")  # of EKS with IPv6, which translates no address
+    machine.firewalls = [filtered("", family="ip6")]
+    node = node_object(machine.name)
+    assert one("firewall", machine, node).severity == "medium"
+    node.document["metadata"]["labels"] = {"eks.amazonaws.com/nodegroup": "n"}
+    result = one("firewall", machine, node)
+    assert result.severity == "low"
+    assert "EKS" in result.reason.zh
+
+
 def test_rules_kept_in_a_file_and_not_in_force_weigh_more_than_none() -> None:
     machine = addressed(clean(), PRIVATE)
     machine.firewalls = [filtered("")]

@@ -18,6 +18,7 @@ from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture.check import Machine, NodeCheck, Snapshot
+from kubewitness.posture.control_plane.judging import provider
 from kubewitness.posture.lines import Line, lines
 from kubewitness.posture.nodes.door import door
 from kubewitness.posture.nodes.network import Addresses, addresses_of, listening
@@ -53,7 +54,7 @@ def _firewall(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
         if not dumps:
             continue
         seen = True
-        yield _of_family(machine, addresses, family, name, dumps)
+        yield _of_family(machine, addresses, family, name, dumps, cloud=provider(snapshot))
     if not seen:
         reason = Text(
             "no dump of the packet filter is in the evidence (iptables-save, nft list ruleset), or it failed",
@@ -62,7 +63,9 @@ def _firewall(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
         yield unknown(machine, SUBJECT, reason)
 
 
-def _of_family(machine: Machine, addresses: Addresses, family: str, name: str, dumps: Sequence[Firewall]) -> Result:
+def _of_family(
+    machine: Machine, addresses: Addresses, family: str, name: str, dumps: Sequence[Firewall], *, cloud: str
+) -> Result:
     shown = [at_place(dump.place, f"{dump.source} ({dump.family}): {len(dump.rules)} rules") for dump in dumps]
     own = [one for one in addresses.own if one.family == family]
     if family == "ip6" and not own:
@@ -76,7 +79,7 @@ def _of_family(machine: Machine, addresses: Addresses, family: str, name: str, d
                 "导出内容自身提示存在另一后端（iptables-legacy、nft）的表，而证据中没有它们",
             )
             return unknown(machine, SUBJECT, reason, *shown, aspect=name)
-        return _absent(machine, addresses, name, bool(own), shown)
+        return _absent(machine, addresses, name, shown, cloud=cloud, public=bool(own))
     outer = [one.interface for one in addresses.own if one.interface]
     heard = sorted({socket.local_port for socket in listening(machine.host, *GUARDED)} & set(GUARDED))
     doors = {port: door(machine.host, port, family, outer) for port in heard}
@@ -84,7 +87,7 @@ def _of_family(machine: Machine, addresses: Addresses, family: str, name: str, d
     if let:
         ports = ", ".join(map(str, let))
         where = [at_place(rule.place, rule.text) for port in let for rule in doors[port].rules]
-        severity: Severity = "medium" if own else "low"
+        severity: Severity = "medium" if own and not cloud else "low"
         return failed(
             machine, SUBJECT,
             Text(f"{name}: it refuses something, but lets strangers through to {ports}",
@@ -109,7 +112,9 @@ def _of_family(machine: Machine, addresses: Addresses, family: str, name: str, d
     return passed(machine, SUBJECT, text, *where, *shown, aspect=name)
 
 
-def _absent(machine: Machine, addresses: Addresses, name: str, public: bool, shown: list[Where]) -> Result:
+def _absent(
+    machine: Machine, addresses: Addresses, name: str, shown: list[Where], *, cloud: str, public: bool
+) -> Result:
     saved = list(_saved(machine.host.files))
     if saved:
         what = Text(
@@ -118,7 +123,12 @@ def _absent(machine: Machine, addresses: Addresses, name: str, public: bool, sho
         )
     else:
         what = Text(f"{name}: nothing refuses what comes in", f"{name}：没有规则拒绝入站连接")
-    if public:
+    if public and cloud:
+        reason = Text(
+            f"its address is public, and {cloud} has firewalls of its own before it, which are not in the evidence",
+            f"其地址是公网地址，但 {cloud} 在其前方有自己的防火墙，证据中未包含",
+        )
+    elif public:
         reason = Text(
             "the machine has a public address of its own: every port that listens on all addresses is reached",
             "该机器自身拥有公网地址：监听在所有地址上的每个端口都可被访问",
@@ -133,7 +143,7 @@ def _absent(machine: Machine, addresses: Addresses, name: str, public: bool, sho
             "no public address is known; what protects the network it is in is not in the evidence",
             "未发现公网地址；其所在网络的防护不在证据中",
         )
-    severity: Severity = "medium" if public or saved else "low"
+    severity: Severity = "medium" if (public and not cloud) or saved else "low"
     return failed(
         machine,
         SUBJECT,
