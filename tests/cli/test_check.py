@@ -277,7 +277,8 @@ def test_machines_like_one_are_asked_for_by_its_name(monkeypatch: pytest.MonkeyP
     assert ("checks/fleet/like", "fail", "high") in [
         (one["check"], one["status"], one["severity"]) for one in report["results"]
     ]
-    assert "checks/fleet/like" in [one["id"] for one in report["checks"]]
+    (like_info,) = (one for one in report["checks"] if one["id"] == "checks/fleet/like")
+    assert "kubewitness check node" in like_info["remedy"]["command"]
     missing = run("fleet", "--like", "c", "in")
     assert (missing.exit_code, "which has: a, b" in missing.stderr) == (2, True)
 
