@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -430,3 +432,9 @@ def test_without_root_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(node_collector, "collect", nothing)
     assert "NOT ROOT" in run("node").stderr
+
+
+def test_the_archives_that_help_names_are_called_as_the_collector_calls_them() -> None:
+    patterns = re.findall(r"\S+\.tar\.zst", run("--help").stdout)
+    assert patterns
+    assert all(fnmatch("kubewitness-node1-20261122T041000Z.tar.zst", one) for one in patterns)

@@ -49,8 +49,8 @@ Examples:
   kubectl get clusterroles,clusterrolebindings,roles,rolebindings,pods -A -o json > dump.json
   kubewitness check dump.json --format html --output check.html --lang zh
   kubewitness check manifests/ --severity high --format sarif --output check.sarif
-  kubewitness check fleet node-*.tar.zst
-  kubewitness check fleet --like node2 node-*.tar.zst # is any other machine like this one?
+  kubewitness check fleet kubewitness-*.tar.zst
+  kubewitness check fleet --like node2 kubewitness-*.tar.zst # is any other machine like this one?
   kubewitness check --probe 192.0.2.7:10250           # from outside, without a credential
   kubewitness check dump.json --format json -o before.json
   kubewitness check dump.json --baseline before.json --waivers accepted.yml
@@ -238,7 +238,7 @@ def _asked(targets: Sequence[str], connection: Connection, language: Language, *
             raise UsageError(f"{inert(', '.join(paths[:3]))}{' ...' if paths[3:] else ''}: no such file or directory")
         return _Asked(scope, paths, cluster=False, node=False)
     if scope == "fleet":
-        raise UsageError("name the archives of the machines: kubewitness check fleet node-*.tar.zst")
+        raise UsageError("name the archives of the machines: kubewitness check fleet kubewitness-*.tar.zst")
     if scope:
         return _Asked(scope, (), cluster=scope == "cluster", node=scope == "node")
     cluster, node = has_configuration(connection, os.environ), is_node() and not connection.named

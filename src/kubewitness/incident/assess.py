@@ -115,7 +115,7 @@ LIKE = CheckInfo(
     Remedy(
         Text("Mend on these machines what is mended on the first", "在这些节点上做同样的修复"),
         Text("Each machine's failures, and what mends them, are told by:", "各节点的不合格项及修复命令见："),
-        "kubewitness check node node-*.tar.zst",
+        "kubewitness check node kubewitness-*.tar.zst",
         breaks=Text("What is said there of each.", "见各项的说明。"),
     ),
 )
