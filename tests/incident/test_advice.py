@@ -99,6 +99,15 @@ def test_credentials_are_counted_in_good_english(count: int, title: str) -> None
     assert title in [action.title.en for action in _advice(secrets=secrets)]
 
 
+def test_the_token_of_an_account_is_voided_once_with_what_is_rotated() -> None:
+    causes = [RootCause("Credential", "system:serviceaccount:shop:web")]
+    actions = _advice(causes=causes, secrets=[Secret("shop", "web", Text("in hands", "已泄露"))])
+    assert _kubectl(actions).count(["kubectl", "delete", "-n", "shop", "serviceaccounts/web"]) == 1
+    assert not [action for action in actions if action.phase == "fix"]
+    (fix,) = [one for one in _advice(causes=causes, secrets=[]) if one.phase == "fix"]
+    assert fix.title.en == "Void the credential of system:serviceaccount:shop:web"
+
+
 def test_a_single_request_is_not_one_of_one() -> None:
     assert (share(1, 1), share(1, 3), share(3, 3)) == ("the one request", "1 of the 3 requests", "3 of the 3 requests")
 

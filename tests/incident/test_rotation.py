@@ -36,7 +36,7 @@ def test_a_token_and_secrets_of_a_pod_that_was_entered_are_rotated(judged: Inves
     assert f"{len(incident.secrets)} to rotate" in [said.en for _, said in incident.status]
     (command,) = _advice(incident)
     assert "# shop/web: its token lies in pod shop/web-1, which the intruder entered" in command
-    assert command.count("\n") + 1 == len(incident.secrets)
+    assert sum(line.startswith("# ") for line in command.splitlines()) == len(incident.secrets)
 
 
 def test_what_a_list_of_all_secrets_has_is_not_told_again_by_name(judged: Investigate) -> None:

@@ -11,8 +11,9 @@ from html.parser import HTMLParser
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from kubewitness.model.text import Language
+from kubewitness.model.text import Language, Text
 from kubewitness.report.document import Document, to_json
 from kubewitness.report.html.page import render
 from kubewitness.report.html.views import MOST_CHARACTERS, MOST_ORIGINALS
@@ -294,6 +295,36 @@ def test_one_huge_original_is_cut_and_the_cut_is_told() -> None:
     html = render(_with_steps(document, (msgspec.structs.replace(step, evidence=(huge,)),)), "en")
     assert len(html) < 400_000
     assert "more line of this event in the evidence" in html
+
+
+def test_what_is_to_be_rotated_is_counted_once() -> None:
+    document = rbac_buster()
+    (incident,) = document.incidents
+    assert incident.secrets
+    told = replace(incident, status=((Text("Credentials", "凭据"), Text("3 to rotate", "3 项需轮换")),))
+    for one, tiles in ((told, 0), (replace(incident, status=()), 1)):
+        html = render(replace(document, incidents=(one,)), "en")
+        assert html.count(f'<dt><span class="en">{WORDS["to_rotate"].en}<') == tiles
+
+
+def test_a_credential_is_not_said_to_have_been_made_or_deleted_but_a_binding_is() -> None:
+    document = rbac_buster()
+    (incident,) = document.incidents
+    for kind, rows in (("Credential", 0), ("ClusterRoleBinding", 1)):
+        cause = replace(incident.root_causes[0], kind=kind)
+        html = render(replace(document, incidents=(replace(incident, root_causes=(cause,)),)), "en")
+        section = html[html.index('id="i1cause"') : html.index('id="i1chain"')]
+        assert section.count(f'<dt><span class="en">{WORDS["created"].en}<') == rows
+        assert section.count(f'<dt><span class="en">{WORDS["deleted"].en}<') == rows
+        assert section.count(f'<dt><span class="en">{WORDS["used"].en}<') == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_confidence_beside_an_incident_says_that_it_is_of_the_attribution(language: Language) -> None:
+    html, _ = page("rbac_buster", language)
+    lead = html[html.index('class="sev"') : html.index("<h1>")]
+    assert WORDS["attributed_high"].in_(language) in lead
+    assert {"en": "attributed with high confidence", "zh": "归因置信度高"}[language] in lead
 
 
 def test_samples_are_worth_testing() -> None:

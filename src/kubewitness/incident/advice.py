@@ -41,9 +41,10 @@ def advice(
     if pods or left:
         actions.append(_dump(pods, nodes))
     actions += _stop(left)
-    actions += _revoke(touched, secrets)
+    accounts = stolen_accounts(causes, secrets)
+    actions += _revoke(touched, secrets, accounts)
     actions += of_certificates(certificates)
-    actions += _fix(causes)
+    actions += _fix(causes, accounts)
     actions.append(_verify(causes, identities))
     return tuple(actions)
 
@@ -193,7 +194,7 @@ def _stop(left: Sequence[ObjectName]) -> list[Action]:
     ]
 
 
-def _revoke(touched: Touched, secrets: Sequence[Secret]) -> list[Action]:
+def _revoke(touched: Touched, secrets: Sequence[Secret], accounts: Sequence[ObjectName]) -> list[Action]:
     actions = []
     gone = set(touched.deleted)
     backdoors = [o for o in touched.created if o.kind in BINDINGS | ROLES | {"serviceaccounts"} and o not in gone]
@@ -214,18 +215,39 @@ def _revoke(touched: Touched, secrets: Sequence[Secret]) -> list[Action]:
             )
         )
     if secrets:
-        actions.append(rotate(secrets))
+        actions.append(rotate(secrets, accounts))
     return actions
 
 
-def rotate(secrets: Sequence[Secret]) -> Action:
-    """To rotate what was read or made."""
+def stolen_accounts(causes: Sequence[RootCause], secrets: Sequence[Secret]) -> tuple[ObjectName, ...]:
+    """Service accounts whose token was the way in, as far as they are among what to rotate."""
+    listed = {(one.namespace, one.name) for one in secrets}
+    accounts = [
+        _account(cause.name)
+        for cause in causes
+        if cause.kind == "Credential" and kind_of_name(cause.name) == "serviceaccount"
+    ]
+    return tuple(dict.fromkeys(one for one in accounts if (one.namespace, one.name) in listed))
+
+
+def _account(identity: str) -> ObjectName:
+    namespace, _, name = identity.removeprefix("system:serviceaccount:").partition(":")
+    return ObjectName("serviceaccounts", namespace, name)
+
+
+def rotate(secrets: Sequence[Secret], accounts: Sequence[ObjectName] = ()) -> Action:
+    """To rotate what was read or made; `accounts` are those of the service accounts to void at once."""
     number = "1 credential" if len(secrets) == 1 else f"{len(secrets)} credentials"
     wide = any(not s.name and not s.namespace for s in secrets)
-    listed = "\n".join(
+    listed = [
         "# " + escaped(f"{s.namespace or 'all namespaces'}/{s.name or '(every Secret)'}: {s.description.en}")
         for s in secrets[:30]
-    )
+    ]
+    listed += [
+        f"kubectl delete {target(account)}  # voids its tokens; create it again and restart its pods"
+        for account in fit(accounts)[:_EACH]
+    ]
+    unnamed = left_out(accounts)
     return Action(
         "revoke",
         Text(
@@ -234,23 +256,23 @@ def rotate(secrets: Sequence[Secret]) -> Action:
         ),
         Text(
             "A Secret read once stays known: change it where it is used (databases, registries, clouds), not only "
-            "here. Deleting a ServiceAccount voids all its tokens.",
+            "here. Deleting a ServiceAccount voids all its tokens." + unnamed.en,
             "被读取过的 Secret 永远视为泄露：须在其使用处（数据库、镜像仓库、云账号）更换，而不只是在集群内。"
-            "删除 ServiceAccount 会使其全部令牌失效。",
+            "删除 ServiceAccount 会使其全部令牌失效。" + unnamed.zh,
         ),
-        listed,
+        "\n".join(listed),
         safe=False,
         breaks=Text("Whatever uses the old value until it has the new one", "仍在使用旧值的系统，直至换成新值"),
         undo=Text("None: do not go back to a known secret", "无：不要恢复已泄露的凭据"),
     )
 
 
-def _fix(causes: Sequence[RootCause]) -> list[Action]:
+def _fix(causes: Sequence[RootCause], rotated: Sequence[ObjectName]) -> list[Action]:
     actions = []
     for cause in causes:
         if cause.kind.endswith("Binding"):
             actions.append(_fix_binding(cause))
-        elif cause.kind == "Credential":
+        elif cause.kind == "Credential" and _account(cause.name) not in rotated:
             actions.append(_fix_credential(cause))
     return actions
 
@@ -283,8 +305,7 @@ def _fix_binding(cause: RootCause) -> Action:
 
 def _fix_credential(cause: RootCause) -> Action:
     if kind_of_name(cause.name) == "serviceaccount":
-        namespace, _, name = cause.name.removeprefix("system:serviceaccount:").partition(":")
-        account = ObjectName("serviceaccounts", namespace, name)
+        account = _account(cause.name)
         unnamed = left_out([account])
         command = f"kubectl delete {target(account)}\n# then create it again and restart its pods"
         command = "" if doubt_of_object(account) else command

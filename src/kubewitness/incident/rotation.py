@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from kubewitness.incident.advice import rotate
+from kubewitness.incident.advice import rotate, stolen_accounts
 from kubewitness.incident.story import to_rotate
 from kubewitness.model.incident import Action, Exposure, Incident, Secret
 
@@ -34,7 +34,7 @@ def with_rotation(incident: Incident, exposures: Sequence[Exposure]) -> Incident
     secrets = tuple(sorted((*incident.secrets, *more), key=lambda one: (one.namespace, one.name)))
     before = to_rotate(len(incident.secrets))
     status = tuple((label, to_rotate(len(secrets)) if said == before else said) for label, said in incident.status)
-    return replace(incident, secrets=secrets, status=status, actions=_with(incident.actions, incident.secrets, secrets))
+    return replace(incident, secrets=secrets, status=status, actions=_with(incident, secrets))
 
 
 def _covered(exposure: Exposure, known: set[tuple[str, str]]) -> bool:
@@ -45,10 +45,12 @@ def _covered(exposure: Exposure, known: set[tuple[str, str]]) -> bool:
     return name.kind == "secrets" and ((name.namespace, "") in known or ("", "") in known)
 
 
-def _with(actions: Sequence[Action], before: Sequence[Secret], now: Sequence[Secret]) -> tuple[Action, ...]:
+def _with(incident: Incident, now: Sequence[Secret]) -> tuple[Action, ...]:
     """The actions with that of rotating anew, in its old place or, if there was none, where it belongs."""
-    old = rotate(before) if before else None
+    actions, before, causes = incident.actions, incident.secrets, incident.root_causes
+    accounts = stolen_accounts(causes, before)  # of others the advice already has a way to void them
+    old, new = rotate(before, accounts) if before else None, rotate(now, accounts)
     if old in actions:
-        return tuple(rotate(now) if action == old else action for action in actions)
+        return tuple(new if action == old else action for action in actions)
     place = next((n for n, action in enumerate(actions) if action.phase in _LATER), len(actions))
-    return (*actions[:place], rotate(now), *actions[place:])
+    return (*actions[:place], new, *actions[place:])

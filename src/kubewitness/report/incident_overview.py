@@ -70,7 +70,7 @@ def incident_blocks(
     word = words.SEVERITY[incident.severity].in_(language)
     badge = span(f"[{word.upper()}]", incident.severity)
     yield Heading(1, line(badge, " ", span(incident.title.in_(language), "strong", 200)))
-    confidence = f"{words.CONFIDENCE_LABEL.in_(language)} {words.CONFIDENCE[incident.confidence].in_(language)}"
+    confidence = words.ATTRIBUTED[incident.confidence].in_(language)
     yield Paragraph(
         line(span(f"{incident.id} · {confidence} · {words.period(incident.first, incident.last, language)}", "dim"))
     )

@@ -22,6 +22,12 @@ CONFIDENCE: Final[dict[Confidence, Text]] = {
     "medium": Text("medium", "中"),
     "low": Text("low", "低"),
 }
+# How sure it is that what is told of an incident is one intruder's; verdicts have their own.
+ATTRIBUTED: Final[dict[Confidence, Text]] = {
+    "high": Text("attributed with high confidence", "归因置信度高"),
+    "medium": Text("attributed with medium confidence", "归因置信度中"),
+    "low": Text("attributed with low confidence", "归因置信度低"),
+}
 # Glyphs are one column wide in every terminal, also where East Asian "ambiguous" characters take two.
 GLYPH: Final[dict[Act, str]] = {
     "read": "◦",

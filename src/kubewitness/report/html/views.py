@@ -24,6 +24,7 @@ from kubewitness.report.html.lanes import object_word
 from kubewitness.report.html.originals import Unfolded, reason_of, unfold
 from kubewitness.report.html.picture import draw
 from kubewitness.report.reading import Reading, cited_in_all, to_read
+from kubewitness.report.words import CREDENTIALS
 
 MOST_ORIGINALS = 240  # embedded in one file
 MOST_CHARACTERS = 3_000_000  # of originals in one file
@@ -97,6 +98,7 @@ class IncidentView:
     requests: int
     carried: int | None  # requests carried out, where the steps account for every request
     touched: int
+    rotation_told: bool  # the state says how many credentials are to be rotated
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,7 @@ def _incident(document: Document, incident: Incident, prefix: str, originals: Or
         if requests and sum(step.requests for step in asked) == requests
         else None,
         touched=len(touched),
+        rotation_told=any(label.en == CREDENTIALS.en for label, _ in incident.status),
     )
 
 

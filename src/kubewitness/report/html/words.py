@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from kubewitness.model.text import Text
 from kubewitness.report.html.inert import both
+from kubewitness.report.words import ATTRIBUTED
 
 _PLURAL = re.compile(r"\[([^\]|]*)\|([^\]|]*)\]")
 
@@ -43,6 +44,9 @@ WORDS: dict[str, Text] = {
     "confidence_high": Text("high confidence", "置信度高"),
     "confidence_medium": Text("medium confidence", "置信度中"),
     "confidence_low": Text("low confidence", "置信度低"),
+    "attributed_high": ATTRIBUTED["high"],
+    "attributed_medium": ATTRIBUTED["medium"],
+    "attributed_low": ATTRIBUTED["low"],
     "act_read": Text("read", "读取"),
     "act_create": Text("create", "创建"),
     "act_change": Text("change", "修改"),
