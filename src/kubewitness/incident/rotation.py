@@ -27,7 +27,7 @@ def with_rotation(incident: Incident, exposures: Sequence[Exposure]) -> Incident
     more = [
         Secret(one.object.namespace, one.object.name, one.description, one.evidence)
         for one in exposures
-        if one.object.kind in _KINDS and one.detail in _GRADES and one.requests and not _covered(one, known)
+        if one.object.kind in _KINDS and _laid_open(one) and not _covered(one, known)
     ]
     if not more:
         return incident
@@ -35,6 +35,11 @@ def with_rotation(incident: Incident, exposures: Sequence[Exposure]) -> Incident
     before = to_rotate(len(incident.secrets))
     status = tuple((label, to_rotate(len(secrets)) if said == before else said) for label, said in incident.status)
     return replace(incident, secrets=secrets, status=status, actions=_with(incident, secrets))
+
+
+def _laid_open(exposure: Exposure) -> bool:
+    """Read, or within reach of a request; a process on a machine may have sent it out without any."""
+    return exposure.detail in _GRADES and bool(exposure.requests or exposure.detail != "mounted")
 
 
 def _covered(exposure: Exposure, known: set[tuple[str, str]]) -> bool:

@@ -27,24 +27,31 @@ Pod = tuple[str, str]  # namespace, name
 
 
 class Contents(NamedTuple):
-    """What a pod spec names. `account`: whose token is mounted; empty: none, or the body does not tell."""
+    """What a pod spec names.
+
+    Attributes:
+        account: whose token is mounted; empty: none, or the body does not tell.
+        environment: those of the Secrets that are put into variables, whole or by a key.
+    """
 
     secrets: frozenset[str] = frozenset()
     configs: frozenset[str] = frozenset()
     account: str = ""
     node: str = ""
+    environment: frozenset[str] = frozenset()
 
     def with_(self, other: Contents) -> Contents:
         """Both together."""
         return Contents(
             self.secrets | other.secrets, self.configs | other.configs, self.account or other.account,
-            self.node or other.node,
+            self.node or other.node, self.environment | other.environment,
         )  # fmt: skip
 
 
 def contents_of(body: object) -> Contents:
     """Everything in a body: of a pod, a workload, a patch."""
     secrets, configs, accounts = set[str](), set[str](), list[str]()
+    environment = set[str]()
     automatic = True
     for key, value in _members(body):
         named = text(mapping(value).get("name"))
@@ -52,6 +59,10 @@ def contents_of(body: object) -> Contents:
             secrets.add(text(value))
         elif key in _SECRET_REFERENCES or key == "secret":
             secrets.add(named)
+            if key == "secretKeyRef":
+                environment.add(named)
+        elif key == "envFrom":  # the same key stands in some volumes
+            environment.update(text(mapping(one.get("secretRef")).get("name")) for one in mappings(value))
         elif key == "imagePullSecrets":
             secrets.update(text(one.get("name")) for one in mappings(value))
         elif key in _CONFIG_REFERENCES or key == "configMap":
@@ -62,7 +73,7 @@ def contents_of(body: object) -> Contents:
             automatic = False
     node = text(mapping(mapping(body).get("spec")).get("nodeName"))
     account = next((one for one in accounts if one), "") if automatic else ""
-    return Contents(_some(secrets), _some(configs), account, node)
+    return Contents(_some(secrets), _some(configs), account, node, _some(environment))
 
 
 def _some(names: set[str]) -> frozenset[str]:

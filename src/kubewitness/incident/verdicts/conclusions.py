@@ -15,6 +15,7 @@ from kubewitness.evidence.opening import Source
 from kubewitness.incident.build import touched_pods
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.cuts.dumps import history_of
+from kubewitness.incident.exposure.drawn import from_environments, from_metadata_services
 from kubewitness.incident.exposure.nodes import Machines, from_nodes
 from kubewitness.incident.exposure.pod_contents import Contents, Pod, pods_in
 from kubewitness.incident.exposure.requests import Exposures, from_pods, from_requests, pods_told
@@ -78,6 +79,8 @@ def _exposures(  # noqa: PLR0917 -- what is known of one incident, and of all
     from_pods(out, requests, touched_pods(requests), pods)
     machines = Machines({view.host.name: view for view in known.views}, pods, known.hashes)
     from_nodes(out, incident, requests, found, machines)
+    from_environments(out, requests, found, machines)
+    from_metadata_services(out, incident, requests, machines)
     if requests:
         from_rights(out, requests, history)
     return out.all()
