@@ -110,8 +110,8 @@ def test_a_report_that_judged_nothing_is_no_clean_one() -> None:
 
 
 def test_passes_are_listed_on_demand_only() -> None:
-    assert "Passed (1)" not in text(CLEAN)
-    assert "Passed (1)" in text(CLEAN, everything=True)
+    assert "Passed: looked for, and not the case (1)" not in text(CLEAN)
+    assert "Passed: looked for, and not the case (1)" in text(CLEAN, everything=True)
 
 
 def test_what_is_below_the_wanted_severity_is_counted() -> None:
