@@ -117,7 +117,11 @@ def advice(certificates: Sequence[Issued]) -> list[Action]:
             )
             if bare
             else Text("Whoever is bound under the same name or group", "以相同用户名或用户组获得授权的使用者"),
-            undo=Text("kubectl apply -f of the saved copies", "用保存的副本执行 kubectl apply -f"),
+            undo=Text(
+                "None: trusting the old CA again arms the certificates again", "无：重新信任旧 CA 会使这些证书恢复有效"
+            )
+            if bare
+            else Text("kubectl apply -f of the saved copies", "用保存的副本执行 kubectl apply -f"),
         )
     ]
 
