@@ -71,6 +71,20 @@ def frame_yaml(head: bytearray, stream: Iterator[bytes], item: str) -> Iterator[
         yield _too_long(item, line, offset - over, over)
 
 
+def as_json(text: bytes) -> bytes:
+    """One document as JSON, within the limits of every document.
+
+    Raises:
+        ValueError: it is malformed, or has what is refused.
+    """
+    try:
+        return msgspec.json.encode(_load(text))
+    except _RefusedError as problem:
+        raise ValueError(str(problem)) from None
+    except (yaml.YAMLError, TypeError, RecursionError):
+        raise ValueError("malformed YAML") from None
+
+
 def _too_long(item: str, line: int, offset: int, length: int) -> ParseFailure:
     return unreadable(Place(item, line, offset, length), "YAML document longer than 8 MiB")
 

@@ -25,7 +25,7 @@ from kubewitness.evidence.opening import Source
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.model.collection import MANIFEST, Header, Omitted, Record
 from kubewitness.model.evidence import Note, ParseFailure, Place
-from kubewitness.sources import command_lines, kube_objects, list_lines, list_pieces
+from kubewitness.sources import command_lines, kube_objects, list_lines, list_pieces, yaml_pieces
 
 KIND: Final = kube_objects.KIND
 _LIMIT: Final = 2_000_000  # objects
@@ -322,12 +322,14 @@ def _elements(
         NotOfThisFormError: it is none.
     """
     out = list[KubeObject]()
-    for number, frame in enumerate(list_pieces.pieces(source, small=small)):
+    in_yaml = source.kind == "yaml" and not small
+    frames = yaml_pieces.pieces(source) if in_yaml else list_pieces.pieces(source, small=small)
+    for number, frame in enumerate(frames):
         document = _decoded(frame.data)
         if isinstance(document, dict):
             out += _objects(document, _Around(frame.place, kind, version, f"items[{number}]"))
         else:
-            failures.append(unreadable(frame.place, "no JSON of Kubernetes", frame.data[:256]))
+            failures.append(unreadable(frame.place, "no object of Kubernetes", frame.data[:256]))
         if frame.data.endswith(b"\n"):
             failures.append(unreadable(frame.place, _CUT_BEHIND))
     if len(failures) * 10 > len(out) and not small:
