@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kubewitness.model.host import HostEvent, LogLine
@@ -107,7 +107,12 @@ TIMES = (
 )  # fmt: skip
 
 
+_DATED, _UNDATED = TIMES[4], TIMES[0]
+
+
 @given(st.lists(st.tuples(st.sampled_from(TIMES), st.sampled_from(TEXTS)), max_size=25))
+# An event of a program by its path, dated, says nothing of times that are guessed.
+@example([(_DATED, "/usr/sbin/cron[1]: (root) CMD (y)"), (_DATED, TEXTS[0]), (_UNDATED, TEXTS[0])])
 @settings(max_examples=150, deadline=None)
 def test_texts_understood_once_tell_what_each_line_tells(told: list[tuple[str, str]]) -> None:
     text = "\n".join(line if line[0] in "\tn" else f"{time} n {line}" for time, line in told)

@@ -104,7 +104,7 @@ class _Repeats:
         for place, line in lines:
             prefix = logs.SYSLOG.match(line)
             if prefix is None or prefix[2] not in logins.PROGRAMS:
-                here = False
+                here, self._is_dated = False, prefix is None or prefix[1] is not None
             elif here and (prefix[1] or self._may_guess) and (time := self._times.of(line, prefix[1])):
                 self._take(place, line, prefix, time)
                 continue
