@@ -26,7 +26,7 @@ demo: $(RUNTIME)
 	$(BIN)/kubewitness demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not recordings"
 
 # One process: each test starts a cluster of its own. Without 1.20, which only Debian 12 has, its test skips.
 test-range: $(DEV)
@@ -61,6 +61,7 @@ score: $(DEV)
 	$(BIN)/python -m range.score
 
 score-check: $(DEV)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m recordings tests/incident tests/report
 	$(BIN)/python -m range.score --check
 
 dist: $(DEV)
