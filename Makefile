@@ -26,7 +26,7 @@ demo: $(RUNTIME)
 	$(BIN)/kubewitness demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not recordings"
+	$(BIN)/python -m pytest -n 3 -m "not recordings"
 
 # One process: each test starts a cluster of its own. Without 1.20, which only Debian 12 has, its test skips.
 test-range: $(DEV)
