@@ -66,23 +66,18 @@ def _at_home(agent: str = KUBECTL) -> Log:
 
 
 def test_the_owner_at_the_accustomed_place_may_be_an_insider(judged: Investigate) -> None:
-    documents = judged(_at_home())
-    if not documents.incidents:
-        pytest.skip("the rules see no intrusion in it")
-    found = next(one for one in documents.incidents[0].verdicts if one.question == "insider_or_intruder")
-    assert found.verdict in ("insider", "undetermined")
-    assert found.confidence != "high"
-    told = " ".join(text.en for text in (*found.reasons, *found.against))
-    assert f"kubernetes-admin has worked from {OFFICE} since" in told
-    assert "ordinary work" in told
+    found = who(judged, _at_home())
+    assert (found.verdict, found.confidence) == ("insider", "low")
+    assert f"kubernetes-admin has worked from {OFFICE} since" in said(found)
+    assert "With the client it always uses (kubectl/v1.31.0)." in said(found)
+    assert "before and after: ordinary work." in said(found)
 
 
 def test_a_new_client_at_the_accustomed_place_is_not_told_as_accustomed(judged: Investigate) -> None:
-    documents = judged(_at_home("python-requests/2.31.0"))
-    if not documents.incidents:
-        pytest.skip("the rules see no intrusion in it")
-    found = next(one for one in documents.incidents[0].verdicts if one.question == "insider_or_intruder")
-    assert not any("client it always uses" in text.en for text in (*found.reasons, *found.against))
+    found = who(judged, _at_home("python-requests/2.31.0"))
+    assert (found.verdict, found.confidence) == ("undetermined", "low")
+    assert found.reasons == ()
+    assert not any("client it always uses" in text.en for text in found.against)
 
 
 def test_mining_serves_no_owner(judged: Investigate) -> None:
