@@ -24,7 +24,7 @@ import pytest
 from kubewitness.incident.assess import Options, assess
 from kubewitness.model.posture import PostureReport, Where
 from kubewitness.posture.control_plane.audit_policy import LEVELS, Asked, policy_of
-from kubewitness.posture.control_plane.yaml_text import read
+from kubewitness.posture.yaml_text import read
 from range.build import cache_folder, defect
 from range.certificates import Authority
 from range.control_plane import HOST, ControlPlane

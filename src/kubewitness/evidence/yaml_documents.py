@@ -1,8 +1,7 @@
 """YAML evidence (test fixtures, `kubectl -o yaml`, exports by hand): documents split at `---`, each turned into JSON.
 
-YAML is a larger language than evidence needs, and its extras are attacks: aliases that expand to gigabytes, nesting
-that exhausts the stack, tags that build objects. Documents are bounded in size and depth, any alias or tag refuses the
-document, and only the scalars of JSON are typed: times stay text, `yes` and `0644` too.
+Documents are bounded in size, depth and parts (`yaml_bounds`), any alias or tag refuses the document, and only the
+scalars of JSON are typed: times stay text, `yes` and `0644` too.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ import yaml
 
 from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.frame import Frame
+from kubewitness.evidence.yaml_bounds import RefusedError, look
 from kubewitness.model.evidence import ParseFailure, Place
 
 MAX_DOCUMENT: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 100
-MAX_NODES: Final = 200_000  # each takes about a kilobyte while a document is read
+MAX_NODES: Final = 200_000
 
 _SEPARATOR = re.compile(rb"^---(?=[ \t\r\n]|$)", re.M)
 _CONTENT = re.compile(rb"^[ \t]*[^\s#]", re.M)
@@ -39,10 +39,6 @@ for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:float", r"^-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]{1,3})?$", "-0123456789"),
 ):
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
-
-
-class _RefusedError(Exception):
-    """A construct evidence has no need of."""
 
 
 def frame_yaml(head: bytearray, stream: Iterator[bytes], item: str) -> Iterator[Frame | ParseFailure]:
@@ -79,8 +75,6 @@ def as_json(text: bytes) -> bytes:
     """
     try:
         return msgspec.json.encode(_load(text))
-    except _RefusedError as problem:
-        raise ValueError(str(problem)) from None
     except (yaml.YAMLError, TypeError, RecursionError):
         raise ValueError("malformed YAML") from None
 
@@ -109,8 +103,8 @@ def _document(text: bytes, place: Place) -> Iterator[Frame | ParseFailure]:
         return
     try:
         data = msgspec.json.encode(_load(body))
-    except (yaml.YAMLError, _RefusedError, ValueError, TypeError, RecursionError) as problem:
-        if isinstance(problem, _RefusedError):
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as problem:
+        if isinstance(problem, RefusedError):
             yield unreadable(place, str(problem), text)
         elif b'{"' in text or b'{\\"' in text:  # a log that merely looks like YAML at its first line
             yield from _lines(text[skipped:], place)
@@ -129,16 +123,5 @@ def _lines(text: bytes, place: Place) -> Iterator[Frame]:
 
 
 def _load(text: bytes) -> Any:
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
-        if isinstance(event, yaml.AliasEvent):
-            raise _RefusedError("YAML with aliases, refused")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _RefusedError("YAML nested more than 100 deep, refused")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if count > MAX_NODES:
-            raise _RefusedError(f"YAML document with more than {MAX_NODES} parts, refused")
+    look(text, depth=MAX_DEPTH, parts=MAX_NODES)
     return yaml.load(text, Loader=_Loader)  # noqa: S506 (a subclass of CSafeLoader: builds no objects)

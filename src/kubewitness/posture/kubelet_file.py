@@ -19,22 +19,13 @@ from msgspec import Struct
 from kubewitness.model.host import HostFile
 from kubewitness.posture.kubelet_settings import KNOWN, Known
 from kubewitness.posture.lines import MAX_TEXT, Line, lines
+from kubewitness.posture.yaml_text import BOOLEANS, composed
 
-MAX_DEPTH: Final = 60
-MAX_PARTS: Final = 50_000
+_PARTS: Final = 50_000
 # At the top of YAML, or as a key of JSON; indented in YAML it is a text inside something else, such as a ConfigMap.
 _KIND: Final = re.compile(r"""(?:^kind[ \t]*:[ \t]*["']?|[{,]\s*"kind"\s*:\s*")KubeletConfiguration\b""", re.M)
 _GROUP: Final = re.compile(r"kubelet\.config\.k8s\.io/")
 _CONFIGZ: Final = re.compile(r'\s*\{\s*"kubeletconfig"\s*:')
-_BOOLEANS: Final = {
-    "y": "true",
-    "yes": "true",
-    "on": "true",
-    "true": "true",
-    "n": "false",
-    "no": "false",
-    "off": "false",
-}
 
 
 class FileSetting(Struct, frozen=True):
@@ -58,13 +49,9 @@ def is_configz(file: HostFile) -> bool:
 
 def file_settings(file: HostFile) -> tuple[FileSetting, ...] | None:
     """The settings in the file, later ones of equal keys last; None if it cannot be read."""
-    if len(file.text) > MAX_TEXT:
-        return None
     try:
-        if not _bounded(file.text):
-            return None
-        node = next(iter(_documents(file.text)), None)
-    except (yaml.YAMLError, RecursionError, ValueError):
+        node = composed(file.text, _PARTS)
+    except ValueError:
         return None
     if node is None:
         return ()
@@ -79,25 +66,6 @@ def file_settings(file: HostFile) -> tuple[FileSetting, ...] | None:
         for found in _at(node, known.name.split("."))
         if not _is_absent(known, found)
     )
-
-
-def _bounded(text: str) -> bool:
-    """Whether the first document is one we are willing to build: shallow, small and without aliases."""
-    depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.DocumentEndEvent):
-            return True
-        if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH or count > MAX_PARTS:
-            return False
-    return True
-
-
-def _documents(text: str) -> Iterator[yaml.Node]:
-    yield from yaml.compose_all(text, Loader=yaml.CSafeLoader)
 
 
 def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
@@ -131,7 +99,8 @@ def _value(known: Known, node: yaml.Node) -> str | None:
         return None
     quoted = node.style in ("'", '"')
     if known.form == "bool":
-        return None if quoted else _BOOLEANS.get(node.value.lower(), "false" if node.value.lower() == "false" else None)
+        said = None if quoted else BOOLEANS.get(node.value.lower())
+        return None if said is None else str(said).lower()
     if known.form == "int":
         fits = not quoted and node.value.isascii() and node.value.isdigit() and len(node.value) < 10
         return str(int(node.value)) if fits else None

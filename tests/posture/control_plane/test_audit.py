@@ -9,7 +9,7 @@ import pytest
 from kubewitness.model.posture import Result, Where
 from kubewitness.posture.control_plane.audit_policy import Asked, policy_of
 from kubewitness.posture.control_plane.audit_questions import QUESTIONS
-from kubewitness.posture.control_plane.yaml_text import read
+from kubewitness.posture.yaml_text import read
 from tests.posture.control_plane.plane import api, asked, file, machine, manifest
 from tests.posture.made import results, snapshot
 

@@ -13,7 +13,7 @@ from kubewitness.posture.catalogue import catalogue
 from kubewitness.posture.check import run
 from kubewitness.posture.control_plane.checks import CHECKS
 from kubewitness.posture.control_plane.flags import Word, flags_of, program_of
-from kubewitness.posture.control_plane.yaml_text import read
+from kubewitness.posture.yaml_text import read
 from tests.posture.control_plane.plane import api, file, machine, pod, process
 from tests.posture.made import snapshot
 

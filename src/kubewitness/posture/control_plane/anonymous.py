@@ -21,7 +21,7 @@ from kubewitness.posture.control_plane.api_server import document_of, hosts, not
 from kubewitness.posture.control_plane.components import files_named
 from kubewitness.posture.control_plane.judging import passed, said, told, unresolved, unseen
 from kubewitness.posture.control_plane.nouns import Component
-from kubewitness.posture.control_plane.yaml_text import Document
+from kubewitness.posture.yaml_text import Document
 
 _LIMITED: Final = 32  # the first minor version that limits anonymous requests without a feature gate
 _HEALTH: Final = ("/livez", "/readyz", "/healthz")

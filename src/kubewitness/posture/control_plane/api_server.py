@@ -19,7 +19,7 @@ from kubewitness.posture.control_plane.addresses import is_loopback, split_url
 from kubewitness.posture.control_plane.components import files_named
 from kubewitness.posture.control_plane.judging import passed, said, told, unknown, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component, Given
-from kubewitness.posture.control_plane.yaml_text import Document, read
+from kubewitness.posture.yaml_text import Document, read
 
 _INSECURE_GONE: Final = 20  # the minor version that cannot open the insecure port any more
 _INSECURE: Final = 8080

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from kubewitness.model.posture import Where
 from kubewitness.posture import reading
-from kubewitness.posture.control_plane.yaml_text import Document
+from kubewitness.posture.yaml_text import Document
 
 LEVELS: Final = ("None", "Metadata", "Request", "RequestResponse")
 _GROUP: Final = "audit.k8s.io/"

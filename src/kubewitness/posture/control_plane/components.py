@@ -23,9 +23,9 @@ from kubewitness.posture import reading
 from kubewitness.posture.control_plane import distributions
 from kubewitness.posture.control_plane.flags import PROGRAMS, Program, Word, flags_of, program_of, with_variables
 from kubewitness.posture.control_plane.nouns import Component, Kind, Start
-from kubewitness.posture.control_plane.yaml_text import Document, read
 from kubewitness.posture.kubelet import KubeletConfiguration
 from kubewitness.posture.units import command_line
+from kubewitness.posture.yaml_text import Document, read
 
 SYSTEM: Final = "kube-system"
 _MANIFESTS: Final = ("/etc/kubernetes/manifests", "/var/lib/rancher/rke2/agent/pod-manifests")

@@ -21,9 +21,9 @@ from kubewitness.model.host import Host, HostFile
 from kubewitness.model.posture import Where
 from kubewitness.posture.control_plane.flags import PROGRAMS, Flag, Program, Word, flags_of
 from kubewitness.posture.control_plane.nouns import Start
-from kubewitness.posture.control_plane.yaml_text import read
 from kubewitness.posture.lines import lines
 from kubewitness.posture.units import command_line
+from kubewitness.posture.yaml_text import read
 
 _CONFIG: Final = re.compile(r"/etc/rancher/k3s/config\.yaml(?:\.d/[^/]+\.ya?ml)?")
 _ARGUMENTS: Final = re.compile(r"/var/snap/microk8s/(?:current|\d{1,9})/args/([a-z-]{1,40})")

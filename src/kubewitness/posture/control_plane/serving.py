@@ -21,7 +21,7 @@ from kubewitness.posture.control_plane.api_server import document_of, hosts, lis
 from kubewitness.posture.control_plane.components import SYSTEM, files_named
 from kubewitness.posture.control_plane.judging import passed, said, told, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component
-from kubewitness.posture.control_plane.yaml_text import read
+from kubewitness.posture.yaml_text import read
 
 _PORTS: Final = {"kube-controller-manager": "10252", "kube-scheduler": "10251"}
 _INSECURE_GONE: Final = 23

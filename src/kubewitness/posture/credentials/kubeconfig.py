@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from kubewitness.model.host import HostFile
 from kubewitness.model.posture import Where
-from kubewitness.posture.control_plane.yaml_text import read
 from kubewitness.posture.credentials.der import Certificate, within
 from kubewitness.posture.reading import node, nodes, text
+from kubewitness.posture.yaml_text import read
 
 Means = Literal["certificate", "token", "password", "program", ""]
 

@@ -16,12 +16,12 @@ from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 from kubewitness.posture.control_plane.components import files_named
-from kubewitness.posture.control_plane.yaml_text import read
 from kubewitness.posture.places import where_of
 from kubewitness.posture.pod_security import Configuration, Enforced, Violation, evaluate, levels_of, sentence
 from kubewitness.posture.pod_security import configuration_of as configured_by
 from kubewitness.posture.reading import mapping, text
 from kubewitness.posture.workloads.gathered import SYSTEM, Workload, is_openshift, is_platform, workloads
+from kubewitness.posture.yaml_text import read
 
 _SINCE: Final = 23
 _LAST_POLICY: Final = 24
