@@ -19,30 +19,46 @@ _LISTED = 200  # secrets named from one list response
 _DRAWN = WORKLOADS | BINDINGS | ROLES | {"secrets", "serviceaccounts", "configmaps", "services"}
 _DRAWN |= {"certificatesigningrequests", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
 
+_Key = tuple[str, str, str]  # whatever group of the API the request used
+
+
+def _key(name: ObjectName) -> _Key:
+    return name.kind, name.namespace, name.name
+
 
 class Touched:
-    """Objects by what happened to them, each sorted. `removed`: what others deleted afterwards."""
+    """Objects by what happened to them, each sorted. `requests` are in time order.
+
+    `gone` are those that were deleted and not made again, by the intruder or, afterwards, by others (`removed`).
+    """
 
     def __init__(self, requests: Sequence[Request], removed: Collection[ObjectName] = ()) -> None:
         created: set[ObjectName] = set()
         changed: set[ObjectName] = set()
         deleted: set[ObjectName] = set()
         read: set[ObjectName] = set()
+        gone: set[_Key] = set()
         for request in requests:
             if not request.succeeded or not request.resource:
                 continue
             name = request.object
             if request.subresource == "token" or (request.verb == "create" and not request.subresource):
                 created.add(name)
+                gone.discard(_key(name))  # made again after it was deleted
             elif request.verb in ("update", "patch"):
                 (created if request.code == 201 else changed).add(name)
+                if request.code == 201:
+                    gone.discard(_key(name))
             elif request.verb in ("delete", "deletecollection"):
                 deleted.add(name)
+                gone.add(_key(name))
+                if request.resource == "namespaces" and request.name:  # with all that is in it
+                    gone.update(_key(o) for o in (*created, *changed) if o.namespace == request.name)
             elif request.verb in ("get", "list", "watch") and request.resource in ("secrets", "configmaps"):
                 read.add(name)
         reviews = "reviews"
         self.created = tuple(sorted(o for o in created if not o.kind.endswith(reviews)))
-        self.gone = frozenset((o.kind, o.namespace, o.name) for o in (*deleted, *removed))
+        self.gone = frozenset((*gone, *map(_key, removed)))
         self.changed, self.deleted, self.read = (tuple(sorted(s)) for s in (changed, deleted, read))
 
 

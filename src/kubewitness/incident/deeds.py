@@ -55,7 +55,7 @@ def kind_of(resource: str) -> str:
 def full_name(request: Request) -> str:
     """`namespace/name`, or what is known of it."""
     name = request.name or "?"
-    return f"{request.namespace}/{name}" if request.namespace else name
+    return f"{request.home}/{name}" if request.home else name
 
 
 def deed_of(request: Request) -> Deed:

@@ -57,10 +57,15 @@ class Request:
         return ""
 
     @property
+    def home(self) -> str:
+        """The namespace its object lies in: a Namespace lies in none, though all but its making name itself there."""
+        return "" if self.resource == "namespaces" else self.namespace
+
+    @property
     def object(self) -> ObjectName:
         """What it was about."""
         kind = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
-        return ObjectName(kind, self.namespace, self.name, self.final.object_ref.apiGroup)
+        return ObjectName(kind, self.home, self.name, self.final.object_ref.apiGroup)
 
     @property
     def code(self) -> int:

@@ -82,7 +82,7 @@ def _label(request: Request, deed: Deed) -> str:
     if deed.act == "refused":
         return f"{request.verb} {request.resource or request.path}"
     if deed.act == "delete" or deed.fold[:1] == (_MORE,) or (request.resource == "secrets" and request.name):
-        return "/".join(part for part in (request.resource, request.namespace, request.name) if part)
+        return "/".join(part for part in (request.resource, request.home, request.name) if part)
     return request.resource or request.path
 
 

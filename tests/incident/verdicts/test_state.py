@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kubewitness.model.incident import Incident, Verdict
 from tests.incident.conftest import Investigate
 from tests.incident.identity.test_attribution import only
@@ -52,6 +54,43 @@ def test_a_deleted_namespace_takes_its_workloads_along(judged: Investigate) -> N
     log = _with_workload()
     log.admin("delete", "namespaces", at="14:40", name="ci")
     assert "Nobody is seen to delete" not in said(state(only(judged(log))))
+
+
+def test_what_was_made_again_after_it_was_deleted_is_left(judged: Investigate) -> None:
+    """By the intruder itself in the one log, by an administrator in the other."""
+    for deletes in ("intruder", "administrator"):
+        log = _with_workload()
+        if deletes == "intruder":
+            log.request("delete", "daemonsets", at="14:03", namespace="ci", name="x", **STOLEN)
+        else:
+            log.admin("delete", "daemonsets", at="14:03", namespace="ci", name="x")
+        log.request("create", "daemonsets", at="14:04", namespace="ci", name="x", body=daemonset("x", "a"), **STOLEN)
+        incident = only(judged(log))
+        assert "Nobody is seen to delete DaemonSet ci/x." in said(state(incident)), deletes
+        assert incident.status[0][1].en.startswith("Not seen removed: DaemonSet ci/x"), deletes
+
+
+def test_a_namespace_that_the_intruder_made_is_named_once_and_gone_once_deleted(judged: Investigate) -> None:
+    """All requests on a Namespace but its making name the Namespace itself as where it lies."""
+    for by in (None, "intruder", "administrator"):
+        log = log_of_a_theft()
+        log.request("create", "namespaces", at="14:01", name="dev", uri="/api/v1/namespaces", **STOLEN)
+        log.request("create", "daemonsets", at="14:02", namespace="dev", name="x", body=daemonset("x", "a"), **STOLEN)
+        where: dict[str, Any] = {"namespace": "dev", "name": "dev", "uri": "/api/v1/namespaces/dev"}
+        if by == "intruder":
+            log.request("delete", "namespaces", at="14:40", **where, **STOLEN)
+        elif by:
+            log.admin("delete", "namespaces", at="14:40", **where)
+        incident = only(judged(log))
+        effect = incident.status[0][1].en
+        assert effect == (
+            "What the intruder deployed was removed"
+            if by
+            else "Not seen removed: DaemonSet dev/x; nor undone: Namespace dev"
+        ), by
+        assert not any("dev/dev" in text.en for step in incident.steps for text in (step.description, *step.effects))
+        deleted = [step.description.en for step in incident.steps if step.act == "delete"]
+        assert deleted == (["deleted Namespace dev"] if by == "intruder" else [])
 
 
 def test_rights_that_others_took_away_with_all_it_made_contain_it(judged: Investigate) -> None:

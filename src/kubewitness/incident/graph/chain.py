@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from kubewitness.correlate.links import edge
 from kubewitness.incident.cascade import entity_of
 from kubewitness.incident.cause import EVERYBODY, Binding, binding_of
-from kubewitness.incident.deeds import BINDINGS, ROLES, kind_of
+from kubewitness.incident.deeds import BINDINGS, ROLES, full_name, kind_of
 from kubewitness.incident.graph.acts import Act, acts_of, as_entity, cited
 from kubewitness.incident.graph.gains import credentials
 from kubewitness.incident.graph.machines import machine_edges
@@ -167,10 +167,9 @@ def _made(acts: Sequence[Act], known: Sequence[Edge], hashes: Mapping[str, str])
         for thing, (request, count) in list(touched.items())[:_OBJECTS]:
             made = makers.get(thing) or makers.get(above.get(thing, thing))
             if made is not None and made[0] is not act and not request.missing:
-                name = f"{request.namespace}/{request.name}" if request.namespace else request.name
                 keys = {"object": thing.name, "requests": str(count)}
                 both = (made[1], cited(request, hashes))
-                what = f"{kind_of(request.resource)} {name}"
+                what = f"{kind_of(request.resource)} {full_name(request)}"
                 yield edge("acts_on_made", made[0].entity, act.entity, keys, both, object=what)
         for request in act.requests:
             if request.succeeded and request.name and request.verb == "create" and not request.subresource:

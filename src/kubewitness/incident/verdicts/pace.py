@@ -121,7 +121,7 @@ def _picked(requests: Sequence[Request], pods: Sequence[ObjectName]) -> list[Sig
         if request.verb in ("list", "watch") or (request.subresource == "proxy" and request.verb == "get"):
             looked.add(request.resource)
         elif _acts(request) and _seen(request.resource, looked) and not _own(request, made):
-            picked[ObjectName(request.resource, request.namespace, request.name)] = None
+            picked[ObjectName(request.resource, request.home, request.name)] = None
     if "nodes" in looked:  # commands passed on to a kubelet name the pod in their path
         picked |= {pod: None for pod in pods if not _descends(pod.kind, pod.namespace, pod.name, made)}
     if not 0 < len(picked) <= _PICKED:

@@ -19,6 +19,7 @@ from kubewitness.incident.story import others_left, workloads_left
 from kubewitness.model.event import Event
 from kubewitness.model.incident import ObjectName
 
+_WRITES: Final = ("create", "update", "patch")
 _DELETES: Final = ("delete", "deletecollection")
 _READ: Final = 20_000  # requests that are read again for it
 
@@ -32,8 +33,8 @@ def removals(scan: Scan, incidents: Sequence[tuple[Cluster, Sequence[Request]]])
     for cluster, requests in incidents:
         own |= cluster.accessors
         touched = Touched(requests)
-        since = requests[0].time if requests else ""
-        left.update(dict.fromkeys((*workloads_left(touched), *others_left(touched)), since))
+        wrote = {r.object: r.time for r in requests if r.succeeded and r.verb in _WRITES}
+        left.update({name: wrote[name] for name in (*workloads_left(touched), *others_left(touched))})
     if not left:
         return {}
     wanted = {(name.kind, name.namespace, name.name): name for name in left}
@@ -49,7 +50,9 @@ def removals(scan: Scan, incidents: Sequence[tuple[Cluster, Sequence[Request]]])
 
 def _deleted(event: Event, wanted: Mapping[tuple[str, str, str], ObjectName]) -> Iterable[ObjectName]:
     if event.resource == "namespaces":
-        return [name for name in wanted.values() if name.namespace and name.namespace == event.name]
+        inside = [name for name in wanted.values() if name.namespace and name.namespace == event.name]
+        itself = wanted.get(("namespaces", "", event.name))
+        return [*inside, itself] if itself else inside
     if event.name:
         name = wanted.get((event.resource, event.namespace, event.name))
         return [name] if name else []
