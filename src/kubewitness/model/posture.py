@@ -89,6 +89,7 @@ class Result(Struct, frozen=True):
     key: str = ""  # check, target, subject and aspect: what a baseline and waivers go by
     waiver: Waiver | None = None
     known: bool = False  # in the baseline already
+    includes: tuple[str, ...] = ()  # keys of failures that this one tells too: a person needs to read it alone
 
 
 class Credential(Struct, frozen=True):

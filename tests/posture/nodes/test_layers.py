@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 
 from kubewitness.model.host import Firewall, Host
+from kubewitness.model.judgement import SEVERITIES
+from kubewitness.model.posture import PostureReport
+from kubewitness.posture.catalogue import catalogue
+from kubewitness.posture.check import run
+from kubewitness.posture.nodes.checks import CHECKS
+from kubewitness.report.check.fixes import open_failures
 from tests.posture.machine import NODE, host, listening
 from tests.posture.nodes.made import (
     PRIVATE,
     PUBLIC,
+    WITH,
     WITHOUT,
     addressed,
     clean,
@@ -18,9 +25,11 @@ from tests.posture.nodes.made import (
     node_object,
     one,
     said,
+    snapshot,
 )
 
 CHECK = "kubelet_reachable_without_credential"
+MODE = "kubelet_authorization"
 OPEN, SHUT = filtered(""), filtered("-A INPUT -p tcp -m tcp --dport 10250 -j DROP")
 
 
@@ -44,6 +53,52 @@ def machine(made: Host, address: str, *filters: Firewall) -> Host:
 )
 def test_all_layers_together_decide(made: Host, expected: str) -> None:
     assert said(CHECK, made) == expected
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (machine(commented(), PUBLIC, OPEN), ("critical", "critical")),
+        (machine(commented(), PRIVATE, OPEN), ("high", "high")),
+        (commented(), ("critical", "critical")),  # no address is known: nothing tells that it is private
+        (machine(commented(), PUBLIC, SHUT), ("high", None)),  # held by the packet filter, which may go
+        (machine(host(NODE, WITHOUT, listening(10250, "127.0.0.1")), PUBLIC, OPEN), ("medium", None)),
+        (machine(host(NODE, WITHOUT, listening(22, owner="sshd")), PUBLIC, OPEN), ("high", None)),  # not running
+    ],
+)
+def test_one_door_is_rated_the_same_whichever_check_is_asked(made: Host, expected: tuple[str, str | None]) -> None:
+    setting, together = one("kubelet_anonymous", made), one(CHECK, made)
+    assert (setting.severity, together.severity if together.status == "fail" else None) == expected
+    mode = one("kubelet_authorization", made)
+    assert SEVERITIES.index(mode.severity or "critical") <= SEVERITIES.index(setting.severity or "low")
+
+
+def told(made: Host) -> list[str]:
+    """The checks a person reads as failed."""
+    snapshot_, infos = snapshot(made), catalogue()
+    report = PostureReport("1.0", "", "", (), "", "", tuple(infos.values()), run(CHECKS, infos, snapshot_))
+    door = {CHECK, "kubelet_anonymous", "kubelet_authorization", "only_firewall"}
+    return [name for found in open_failures(report) if (name := found.check.rpartition("/")[2]) in door]
+
+
+def test_one_open_door_is_one_failure_with_its_cause() -> None:
+    made = machine(commented(), PUBLIC, OPEN)
+    assert told(made) == [CHECK]
+    result = one(CHECK, made)
+    assert "commented out" in result.observed.en
+    assert "被注释" in result.observed.zh
+
+
+def test_a_door_that_the_packet_filter_alone_holds_is_one_failure_too() -> None:
+    made = machine(commented(), PUBLIC, filtered("", "DROP"))
+    assert told(made) == ["kubelet_anonymous", "only_firewall"]  # the latter of the read-only port
+    assert "packet filter alone" in one("kubelet_anonymous", made).reason.en
+    assert told(machine(commented(), PUBLIC, SHUT)) == ["kubelet_anonymous"]
+
+
+def test_each_of_the_two_settings_alone_is_a_failure_of_its_own() -> None:
+    for flag, name in (("anonymous-auth=true", "kubelet_anonymous"), ("authorization-mode=AlwaysAllow", MODE)):
+        assert told(machine(host(NODE, f"{WITH} --{flag}", listening(10250)), PUBLIC, OPEN)) == [name]
 
 
 def test_every_layer_is_named_and_cited() -> None:

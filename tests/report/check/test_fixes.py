@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
-from kubewitness.model.posture import Remedy
+from kubewitness.model.posture import PostureReport, Remedy, Waiver
 from kubewitness.model.text import Text
-from kubewitness.report.check.fixes import fixes, info_of, of_status, open_failures, reasons
+from kubewitness.report.check.fixes import fixes, info_of, of_status, open_failures, reasons, told_too
 from kubewitness.report.check.matrix import fleet, points
 from tests.report.check.sample import ANONYMOUS, CLEAN, FULL, KUBELET, MODE, fail, info, other, report, waived
 
@@ -64,6 +65,35 @@ def test_what_is_waived_or_known_is_no_work_to_do() -> None:
     made = waived(FULL, "ClusterRoleBinding a")
     made = replace(made, results=tuple(replace(one, known=one.subject.endswith(" b")) for one in made.results))
     assert len(open_failures(FULL)) - len(open_failures(made)) == 2
+
+
+def door(**more: object) -> PostureReport:
+    """A failure that tells another one too."""
+    part = f"{MODE.id}|node/node1|kubelet|"
+    whole = fail("kubelet", "node/node1", includes=(part,), **more)  # type: ignore[arg-type]
+    return report([(KUBELET, [whole]), (MODE, [fail("kubelet", "node/node1"), fail("kubelet", "node/node2")])])
+
+
+def test_what_another_failure_tells_too_is_not_told_again() -> None:
+    made = door()
+    assert [(one.check, one.target) for one in open_failures(made)] == [
+        (KUBELET.id, "node/node1"), (MODE.id, "node/node2"),
+    ]  # fmt: skip
+    assert told_too(made, info_of(made)) == {f"{KUBELET.id}|node/node1|kubelet|": (MODE,)}
+    assert len(of_status(made, "fail")) == 3, "every result stays in the document"
+
+
+@pytest.mark.parametrize("change", [{"waiver": Waiver("jane", "so", "2027-01-01")}, {"known": True}])
+def test_a_part_is_told_where_the_whole_is_waived_or_known(change: dict[str, object]) -> None:
+    made = door()
+    first, *others = made.results
+    made = replace(made, results=(replace(first, **change), *others))
+    assert [one.target for one in open_failures(made)] == ["node/node1", "node/node2"]
+    assert not told_too(made, info_of(made))
+
+
+def test_a_part_that_is_more_severe_than_the_whole_is_told() -> None:
+    assert len(open_failures(door(severity="low"))) == 3
 
 
 def test_failures_below_a_severity_are_left_out() -> None:

@@ -99,6 +99,27 @@ def test_a_file_that_tells_nothing_is_named_where_nothing_was_judged() -> None:
     assert "nothing that a check could read: 1 (empty.json)" in text(made, width=160)
 
 
+def test_a_failure_that_tells_others_too_names_them() -> None:
+    part = next(one for one in FULL.results if one.check.endswith("kubelet_mode") and one.status == "fail")
+    made = replace(
+        FULL,
+        results=tuple(
+            replace(one, includes=(part.key,)) if one.check.endswith("kubelet_anonymous") else one
+            for one in FULL.results
+        ),
+    )
+    assert "includes  Title of kubelet_mode" in text(made)
+    assert "6 failed" in text(made)
+    assert "包括" in FORMATS["html"](made, View("zh")).decode()
+    assert "includes" not in text(FULL)
+    (whole,) = [
+        one
+        for one in json.loads(FORMATS["sarif"](made, View()))["runs"][0]["results"]
+        if "includes" in one["properties"]
+    ]
+    assert whole["properties"]["includes"] == [part.key]
+
+
 def test_an_attack_path_is_told_hop_by_hop() -> None:
     assert "User system:anonymous → Pod kube-system/x: runs commands in it" in text(FULL)
 

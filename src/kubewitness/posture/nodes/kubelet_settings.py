@@ -19,6 +19,8 @@ from kubewitness.posture.exposed import ANONYMOUS, MODE, READ_ONLY, State, why
 from kubewitness.posture.exposure import sentences
 from kubewitness.posture.kubelet import KubeletConfiguration
 from kubewitness.posture.kubelet_view import Setting, View
+from kubewitness.posture.nodes.kubelet_door import SUBJECT, keys, stands
+from kubewitness.posture.nodes.kubelet_door import rated as door_rated
 from kubewitness.posture.nodes.telling import (
     NOTHING,
     at_line,
@@ -30,13 +32,12 @@ from kubewitness.posture.nodes.telling import (
     unknown,
 )
 
-SUBJECT: Final = "kubelet"
 WEBHOOK: Final = "authentication.webhook.enabled"
 CLIENT_CA: Final = "authentication.x509.clientCAFile"
 OLD_DEFAULT: Final = "default without --config"
 
 Rated = tuple[Severity, Text, Text] | None  # severity, expected, what makes it that severe
-Judge = Callable[[str, View, Snapshot], Rated]
+Judge = Callable[[str, View, Machine, Snapshot], Rated]
 
 
 def setting_check(name: str, setting: str, judge: Judge) -> NodeCheck:
@@ -55,14 +56,23 @@ def setting_check(name: str, setting: str, judge: Judge) -> NodeCheck:
         causes = why(configuration, (found,), state) if found.value or found.origin == OLD_DEFAULT else ()
         observed = sentences([*causes] or [same(f"{setting}={found.value or '(empty)'}")])
         where = places(configuration, view, found)
-        rated = judge(found.value, view, snapshot)
+        rated = judge(found.value, view, machine, snapshot)
         if rated is None:
             yield passed(machine, SUBJECT, same(f"{setting}={found.value}"), *where)
         else:
             severity, expected, reason = rated
-            yield failed(machine, SUBJECT, observed, expected, *where, reason=reason, severity=severity)
+            includes = _same_door(machine, view) if setting == ANONYMOUS else ()
+            yield failed(
+                machine, SUBJECT, observed, expected, *where, reason=reason, severity=severity, includes=includes
+            )
 
     return NodeCheck(f"checks/nodes/{name}", run)
+
+
+def _same_door(machine: Machine, view: View) -> tuple[str, ...]:
+    """Where everybody is let in and may do everything, that is one failure, the firewall before it included."""
+    open_ = view.value(MODE) == "AlwaysAllow"
+    return keys(machine, "kubelet_authorization", "only_firewall") if open_ else ()
 
 
 def view_of(configuration: KubeletConfiguration, setting: str) -> tuple[View | None, State]:
@@ -129,29 +139,29 @@ def places(configuration: KubeletConfiguration, view: View, setting: Setting) ->
     return found
 
 
-def _anonymous(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del snapshot
+def _anonymous(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
     if value != "true":
         return None
     mode, expected = view.value(MODE), same("authentication.anonymous.enabled=false")
+    if mode == "AlwaysAllow":
+        severity, reason = door_rated(stands(machine, view, snapshot))
+        return severity, expected, reason
     if is_loopback(view.value("address")):
         return "medium", expected, _LOCAL
-    if mode == "AlwaysAllow":
-        return "critical", expected, _OBEYS_ANYBODY
     if mode == "Webhook":
         return "low", expected, _LEFT_TO_RBAC
     return "high", expected, NOTHING
 
 
-def _mode(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del snapshot
+def _mode(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
     if value != "AlwaysAllow":
         return None
-    loopback = is_loopback(view.value("address"))
+    loopback = stands(machine, view, snapshot).width == "loopback"
     return ("medium" if loopback else "high"), same("authorization.mode=Webhook"), (_LOCAL if loopback else NOTHING)
 
 
-def _read_only(value: str, view: View, snapshot: Snapshot) -> Rated:
+def _read_only(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del machine
     if value in {"0", ""}:
         return None
     if is_loopback(view.value("address")):
@@ -161,51 +171,47 @@ def _read_only(value: str, view: View, snapshot: Snapshot) -> Rated:
     return "medium", same("readOnlyPort=0"), NOTHING
 
 
-def _webhook(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del view, snapshot
+def _webhook(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del view, machine, snapshot
     return ("low", same(f"{WEBHOOK}=true"), NOTHING) if value == "false" else None
 
 
-def _client_ca(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del view, snapshot
+def _client_ca(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del view, machine, snapshot
     expected = Text("the cluster's CA, such as /etc/kubernetes/pki/ca.crt", "集群 CA，例如 /etc/kubernetes/pki/ca.crt")
     return None if value else ("medium", expected, NOTHING)
 
 
-def _rotation(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del view, snapshot
+def _rotation(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del view, machine, snapshot
     return ("low", same("rotateCertificates=true"), NOTHING) if value == "false" else None
 
 
-def _serving(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del snapshot
+def _serving(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del machine, snapshot
     own = value == "true" or view.value("tlsCertFile")
     expected = Text("serverTLSBootstrap=true or tlsCertFile given", "serverTLSBootstrap=true，或指定 tlsCertFile")
     return None if own else ("informational", expected, _SELF_SIGNED)
 
 
-def _kernel(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del view, snapshot
+def _kernel(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del view, machine, snapshot
     return ("informational", same("protectKernelDefaults=true"), NOTHING) if value == "false" else None
 
 
-def _url(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del view, snapshot
+def _url(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del view, machine, snapshot
     return ("medium", Text("not set", "不设置"), NOTHING) if value else None
 
 
-def _healthz(value: str, view: View, snapshot: Snapshot) -> Rated:
-    del snapshot
+def _healthz(value: str, view: View, machine: Machine, snapshot: Snapshot) -> Rated:
+    del machine, snapshot
     if is_loopback(value) or view.value("healthzPort") == "0":
         return None
     return "low", same("healthzBindAddress=127.0.0.1"), NOTHING
 
 
 _LOCAL: Final = Text("only the node itself reaches the address it listens on", "它监听的地址只有节点自身能访问")
-_OBEYS_ANYBODY: Final = Text(
-    "with authorization.mode=AlwaysAllow whoever reaches the port runs commands in every container of the node",
-    "同时 authorization.mode=AlwaysAllow，任何能访问该端口的人都能在节点的每个容器中执行命令",
-)
 _LEFT_TO_RBAC: Final = Text(
     "what a request without a credential may do is left to RBAC, which grants nothing here by default",
     "无凭据请求能做什么由 RBAC 决定，而 RBAC 默认不授予任何 kubelet 权限",

@@ -15,7 +15,8 @@ from kubewitness.posture.exposed import ANONYMOUS, MODE, READ_ONLY
 from kubewitness.posture.exposure import clauses
 from kubewitness.posture.kubelet import Disagreement
 from kubewitness.posture.kubelet_view import View
-from kubewitness.posture.nodes.kubelet_settings import CLIENT_CA, SUBJECT, WEBHOOK, places, without_kubelet
+from kubewitness.posture.nodes.kubelet_door import SUBJECT
+from kubewitness.posture.nodes.kubelet_settings import CLIENT_CA, WEBHOOK, places, without_kubelet
 from kubewitness.posture.nodes.telling import at_line, at_place, failed, passed, same, unknown
 
 _MANIFESTS: Final = re.compile(

@@ -14,21 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from kubewitness.model.host import Socket
-from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture.check import Machine, NodeCheck, Snapshot
-from kubewitness.posture.exposed import ANONYMOUS, MODE, READ_ONLY
-from kubewitness.posture.exposure import clauses
+from kubewitness.posture.exposed import ANONYMOUS, MODE, READ_ONLY, why
+from kubewitness.posture.exposure import clauses, sentences
 from kubewitness.posture.kubelet import KubeletConfiguration
 from kubewitness.posture.kubelet_view import Setting, View
 from kubewitness.posture.nodes.docker import engine
-from kubewitness.posture.nodes.kubelet_settings import SUBJECT, not_known, places, view_of, without_kubelet
-from kubewitness.posture.nodes.network import ALL, Reach, addresses_of, is_local, listening, own_sockets, reach
+from kubewitness.posture.nodes.kubelet_door import SUBJECT, Stand, heard, keys, port_of, rated, stands
+from kubewitness.posture.nodes.kubelet_settings import not_known, places, view_of, without_kubelet
+from kubewitness.posture.nodes.network import Reach, addresses_of, listening, own_sockets, reach
 from kubewitness.posture.nodes.telling import at_place, at_socket, failed, passed, same, unknown
-
-_PORT: Final = 10250
 
 
 @dataclass(frozen=True)
@@ -49,16 +46,16 @@ def openings(machine: Machine) -> Iterator[Opening]:
         view, _ = view_of(configuration, ANONYMOUS)
         anonymous, mode = (view.get(ANONYMOUS), view.get(MODE)) if view else (None, None)
         if view and anonymous and mode and anonymous.value == "true" and mode.value == "AlwaysAllow":
-            heard, address = _heard(machine, view, _port(view))
+            sockets, address = heard(machine, view, port_of(view))
             if address:
                 said = same(f"{ANONYMOUS}=true, {MODE}=AlwaysAllow")
-                where = (*places(configuration, view, anonymous), *map(at_socket, heard))
-                yield Opening("kubelet", _port(view), said, where, address)
+                where = (*places(configuration, view, anonymous), *map(at_socket, sockets))
+                yield Opening("kubelet", port_of(view), said, where, address)
         setting = view.get(READ_ONLY) if view else None
         if view and setting and setting.value.isdigit() and int(setting.value):
-            heard, address = _heard(machine, view, int(setting.value))
+            sockets, address = heard(machine, view, int(setting.value))
             if address:
-                where = (*places(configuration, view, setting), *map(at_socket, heard))
+                where = (*places(configuration, view, setting), *map(at_socket, sockets))
                 yield Opening(
                     "kubelet read-only port", int(setting.value), same(f"readOnlyPort={setting.value}"), where, address
                 )
@@ -74,32 +71,13 @@ def openings(machine: Machine) -> Iterator[Opening]:
         )
 
 
-def _heard(machine: Machine, view: View, port: int) -> tuple[list[Socket], str]:
-    """Its sockets beyond loopback and the widest address; an empty one: nobody else reaches it."""
-    host = machine.host
-    sockets = listening(host, port)
-    if sockets:
-        return sockets, next(
-            (one.local_address for one in sockets if one.local_address in ALL), sockets[0].local_address
-        )
-    if any(socket.state == "LISTEN" for socket in own_sockets(host)):
-        return [], ""  # listed, and not among them
-    address = view.value("address") or "*"
-    return [], "" if is_local(address) else address
-
-
-def _port(view: View) -> int:
-    text = view.value("port")
-    return int(text) if text.isdigit() and int(text) else _PORT
-
-
 def _reachable(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     """All layers at once."""
     configuration = machine.kubelet
     if configuration is None:
         yield without_kubelet(machine)
         return
-    view, _ = view_of(configuration, ANONYMOUS)
+    view, state = view_of(configuration, ANONYMOUS)
     anonymous, mode = (view.get(ANONYMOUS), view.get(MODE)) if view else (None, None)
     if view is None or anonymous is None or mode is None:
         yield unknown(machine, SUBJECT, not_known(configuration, ANONYMOUS))
@@ -107,25 +85,27 @@ def _reachable(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     if anonymous.value != "true" or mode.value != "AlwaysAllow":
         yield _held_by_setting(machine, configuration, view, anonymous, mode)
         return
+    stand = stands(machine, view, snapshot)
     opening = next((one for one in openings(machine) if one.name == "kubelet"), None)
-    if opening is None:
+    if opening is None or stand.way is None:
         text = Text("it listens on loopback alone, or not at all", "它只监听 loopback 地址，或没有监听")
-        yield passed(machine, SUBJECT, text, *map(at_socket, listening(machine.host, _port(view))))
+        yield passed(machine, SUBJECT, text, *map(at_socket, listening(machine.host, stand.port)))
         return
-    way = reach(machine, addresses_of(machine, snapshot), opening.port, opening.listens_on)
-    if way.door.state == "closed":
+    way = stand.way
+    if stand.width == "held":
         text = Text(
             f"the packet filter refuses port {opening.port} to strangers; nothing else does",
             f"包过滤规则拒绝外部访问 {opening.port} 端口，此外别无防护",
         )
         yield passed(machine, SUBJECT, text, *_of_filter(way))
         return
-    severity, reason = _rated(way)
-    layers = [_of_address(way), _of_door(way, opening.port), _of_listener(opening), opening.said]
+    severity, reason = rated(stand)
+    layers = [_of_address(stand), _of_door(way, opening.port), _of_listener(opening), opening.said]
+    causes = why(configuration, (anonymous, mode), state)
     yield failed(
         machine,
         SUBJECT,
-        clauses(layers),
+        sentences([Text(f"{(said := clauses(layers)).en}.", f"{said.zh}。"), *causes]) if causes else clauses(layers),
         Text("at least two of the four layers closed", "四层防护中至少两层是关闭的"),
         *opening.where[:4],
         *([way.address.where] if way.address else []),
@@ -133,6 +113,7 @@ def _reachable(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
         *opening.where[4:],
         severity=severity,
         reason=reason,
+        includes=keys(machine, "kubelet_anonymous", "kubelet_authorization"),
     )
 
 
@@ -143,27 +124,15 @@ def _held_by_setting(
     return passed(machine, SUBJECT, text, *places(configuration, view, anonymous), *places(configuration, view, mode))
 
 
-def _rated(way: Reach) -> tuple[Severity, Text]:
-    if way.address is None:
-        return "high", Text(
-            "no public address is known, but every pod and every machine of the network reaches it",
-            "未发现公网地址，但每个 Pod 和同一网络中的每台机器都能访问它",
-        )
-    if way.door.state == "open":
-        return "critical", Text(
-            "whoever reaches the address runs commands in every container of the node; no audit log shows it",
-            "任何能访问该地址的人都可以在该节点的每个容器中执行命令，且审计日志中不会留下记录",
-        )
-    return "critical", Text(
-        "whether the packet filter refuses it is not known; nothing else does",
-        "无法得知包过滤规则是否拒绝，此外别无防护",
-    )
+def _of_address(stand: Stand) -> Text:
+    if stand.way is None or stand.way.address is None:
+        return _NO_ADDRESS if stand.width == "inside" else _NO_ADDRESSES
+    address = stand.way.address.address
+    return Text(f"public address {address}", f"公网地址 {address}")
 
 
-def _of_address(way: Reach) -> Text:
-    if way.address is None:
-        return Text("no public address is known", "未发现公网地址")
-    return Text(f"public address {way.address.address}", f"公网地址 {way.address.address}")
+_NO_ADDRESS: Final = Text("no public address of its own", "自身没有公网地址")
+_NO_ADDRESSES: Final = Text("its addresses are not in the evidence", "证据中没有其地址")
 
 
 def _of_door(way: Reach, port: int) -> Text:

@@ -27,10 +27,14 @@ def failed(
     severity: Severity | None = None,
     aspect: str = "",
     remedy: Remedy | None = None,
+    includes: tuple[str, ...] = (),
 ) -> Result:
     """A failure of this machine."""
     places = tuple(dict.fromkeys(where))[:_MOST]
-    return Result("fail", machine.target, subject, observed, expected, places, reason, severity, remedy, aspect=aspect)
+    return Result(
+        "fail", machine.target, subject, observed, expected, places, reason, severity, remedy, aspect=aspect,
+        includes=includes,
+    )  # fmt: skip
 
 
 def passed(

@@ -62,13 +62,37 @@ def severity_of(result: Result) -> Severity:
 
 
 def open_failures(report: PostureReport, minimum: Severity = "informational") -> list[Result]:
-    """What is to be mended: failures neither waived nor known, worst first."""
+    """What is to be mended: failures neither waived nor known, worst first; what another one tells too is not told."""
     least = SEVERITIES.index(minimum)
-    return [
-        one
-        for one in report.results
-        if one.status == "fail" and one.waiver is None and not one.known and SEVERITIES.index(severity_of(one)) >= least
-    ]
+    found = [one for one in _open(report) if SEVERITIES.index(severity_of(one)) >= least]
+    folded = _folded(found)
+    return [one for one in found if one.key not in folded]
+
+
+def told_too(report: PostureReport, infos: Mapping[str, CheckInfo]) -> dict[str, tuple[CheckInfo, ...]]:
+    """By the key of a failure, the checks whose failures it tells too and which are not told for themselves."""
+    found = _open(report)
+    folded = _folded(found)
+    checks = {one.key: infos[one.check] for one in found if one.key in folded and one.check in infos}
+    return {one.key: some for one in found if (some := tuple(checks[key] for key in one.includes if key in checks))}
+
+
+def _open(report: PostureReport) -> list[Result]:
+    """All failures neither waived nor known, those that others tell too among them."""
+    return [one for one in report.results if one.status == "fail" and one.waiver is None and not one.known]
+
+
+def _folded(found: list[Result]) -> frozenset[str]:
+    """Keys of failures that another one tells, which is to be mended too and no less severe."""
+    by = {one.key: one for one in found}
+    return frozenset(
+        key
+        for whole in found
+        for key in whole.includes
+        if (part := by.get(key)) is not None
+        and not part.includes.count(whole.key)
+        and SEVERITIES.index(severity_of(part)) <= SEVERITIES.index(severity_of(whole))
+    )
 
 
 def of_status(report: PostureReport, status: Status) -> list[Result]:

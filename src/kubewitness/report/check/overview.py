@@ -8,12 +8,12 @@ listed is bounded; the JSON form has all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from kubewitness.model.judgement import Severity
-from kubewitness.model.posture import PostureReport, Result, Where
+from kubewitness.model.posture import CheckInfo, PostureReport, Result, Where
 from kubewitness.model.text import Language, Text
 from kubewitness.report import words as report_words
 from kubewitness.report.blocks import (
@@ -42,6 +42,7 @@ from kubewitness.report.check.fixes import (
     open_failures,
     reasons,
     severity_of,
+    told_too,
 )
 from kubewitness.report.check.matrix import fleet, points
 
@@ -76,6 +77,7 @@ class _Told:
     language: Language
     minimum: Severity
     limits: Limits
+    too: Mapping[str, tuple[CheckInfo, ...]]  # by the key of a failure, whose failures it tells too
 
     def say(self, text: Text) -> str:
         return text.in_(self.language) or text.en
@@ -94,7 +96,7 @@ def blocks(
     limits: Limits = SHORT,
 ) -> list[Block]:  # fmt: skip
     """The report as blocks; `everything`: what passed too."""
-    told = _Told(report, language, minimum, limits)
+    told = _Told(report, language, minimum, limits, told_too(report, info_of(report)))
     out = [*_head(told), *_to_do(told), *_fleet(told), *_accepted(told), *_credentials(told), *_frameworks(told)]
     if everything:
         out += _results(told, words.PASSED, of_status(report, "pass"))
@@ -288,6 +290,8 @@ def _entry(told: _Told, entry: Entry, *, first: bool) -> Iterator[Block]:
     title = span(say(entry.info.title), "plain")
     yield Heading(3, (_severity(told, severity_of(one)), span("  "), title))
     rows = list[tuple[str, Inline]]([(say(words.SUBJECTS), _subjects(told, entry.results))])
+    if too := told.too.get(one.key):
+        rows.append((say(words.INCLUDES), line(span(told.comma.join(say(info.title) for info in too)))))
     for label, text in ((words.OBSERVED, one.observed), (words.EXPECTED, one.expected), (words.BECAUSE, one.reason)):
         if say(text):
             rows.append((say(label), line(span(say(text)[:1000]))))

@@ -21,7 +21,7 @@ from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import PostureReport, Result
 from kubewitness.model.text import Language, Text
 from kubewitness.report.check import words
-from kubewitness.report.check.fixes import fixes, info_of, of_status, open_failures, reasons, severity_of
+from kubewitness.report.check.fixes import fixes, info_of, of_status, open_failures, reasons, severity_of, told_too
 from kubewitness.report.check.matrix import fleet, points
 from kubewitness.report.html import amounts
 from kubewitness.report.html.inert import both, coded, finalize, one_line
@@ -134,6 +134,7 @@ def render(report: PostureReport, language: Language, minimum: Severity = "low")
             minimum=minimum,
             counts=Counter(one.status for one in report.results),
             todo=todo[:_FIXES],
+            too=told_too(report, infos),
             todo_more=max(0, len(todo) - _FIXES),
             paths=paths[:_PATHS],
             paths_more=max(0, len(paths) - _PATHS),

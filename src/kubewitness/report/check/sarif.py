@@ -135,6 +135,8 @@ def _result(one: Result, about: _Run) -> dict[str, Any]:
     if report.baseline:
         out["baselineState"] = "unchanged" if one.known else "new"
     out["properties"] = {"target": one.target, "severity": severity, "security-severity": _SCORE[severity]}
+    if one.includes:
+        out["properties"]["includes"] = list(one.includes)  # fingerprints of results that this one tells too
     if info:
         remedy = remedy_of(one, about.infos)
         out["properties"] |= {"remedy": _say(remedy.title, language), "command": remedy.command, "safe": remedy.safe}
