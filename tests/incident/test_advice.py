@@ -18,10 +18,14 @@ RBAC = "rbac.authorization.k8s.io"
 
 
 def _advice(
-    created: Sequence[ObjectName] = (), causes: Sequence[RootCause] = (), secrets: Sequence[Secret] = ()
+    created: Sequence[ObjectName] = (),
+    causes: Sequence[RootCause] = (),
+    secrets: Sequence[Secret] = (),
+    changed: Sequence[ObjectName] = (),
+    gone: Sequence[ObjectName] = (),
 ) -> tuple[Action, ...]:
-    touched = Touched([])
-    touched.created = tuple(created)
+    touched = Touched([], gone)
+    touched.created, touched.changed = tuple(created), tuple(changed)
     return advice(
         causes=causes, touched=touched, pods=[o for o in created if o.kind == "pods"], nodes=(), secrets=secrets,
         addresses=(), identities=(),
@@ -118,3 +122,50 @@ def test_a_file_of_a_name_stays_in_its_folder_and_is_no_option(name: str) -> Non
     assert "/" not in made
     assert not made.startswith(("-", "."))
     assert len(made) < 200
+
+
+HOOK = ObjectName("mutatingwebhookconfigurations", "", "hook", "admissionregistration.k8s.io")
+
+
+def test_a_webhook_that_the_intruder_left_is_kept_and_removed() -> None:
+    commands = _kubectl(_advice([HOOK]))
+    at = "mutatingwebhookconfigurations.admissionregistration.k8s.io/hook"
+    assert ["kubectl", "delete", at] in commands
+    assert ["kubectl", "get", at] in [command[:3] for command in commands]
+
+
+def test_a_back_door_that_somebody_removed_is_not_removed_again() -> None:
+    doors = [HOOK, ObjectName("serviceaccounts", "shop", "back"), ObjectName("clusterrolebindings", "", "back", RBAC)]
+    assert [action.phase for action in _advice(doors)].count("revoke") == 1
+    assert [action.phase for action in _advice(doors, gone=doors)].count("revoke") == 0
+
+
+def test_what_was_changed_is_compared_and_never_deleted() -> None:
+    changed = [ObjectName("deployments", "shop", "web", "apps"), ObjectName("secrets", "shop", "db"), HOOK]
+    actions = _advice(changed=changed)
+    (found,) = [action for action in actions if action.title.en == "Put back what the intruder changed"]
+    assert found.command.splitlines() == [
+        "kubectl rollout history -n shop deployments/web",
+        "kubectl describe -n shop secrets/db",
+        "kubectl get mutatingwebhookconfigurations.admissionregistration.k8s.io/hook -o yaml",
+    ]
+    assert not any(command[1] == "delete" for command in _kubectl(actions))
+
+
+@pytest.mark.parametrize("name", ["cluster-admin", "system:discovery", "kubeadm:get-nodes"])
+def test_a_binding_that_kubernetes_needs_is_not_deleted_because_of_one_subject(name: str) -> None:
+    (fix,) = [a for a in _advice(causes=[RootCause("ClusterRoleBinding", name)]) if a.phase == "fix"]
+    assert [command[1] for command in _kubectl([fix])] == ["get", "edit"]
+    assert "do not delete it" in fix.detail.en
+    (other,) = [a for a in _advice(causes=[RootCause("ClusterRoleBinding", f"my-{name}")]) if a.phase == "fix"]
+    assert [command[1] for command in _kubectl([other])] == ["get", "delete"]
+    assert "the binding's other subjects" in other.breaks.en
+
+
+def test_copies_of_namesakes_do_not_overwrite_each_other() -> None:
+    created = [ObjectName("daemonsets", space, "web", "apps") for space in ("shop", "pay")]
+    causes = [RootCause("RoleBinding", "web", space) for space in ("shop", "pay")]
+    files = [line.rpartition("> ")[2] for action in _advice(created, causes) for line in action.command.splitlines()
+             if line.startswith("kubectl get -n ")]  # fmt: skip
+    assert len(files) == 4
+    assert len(set(files)) == 4

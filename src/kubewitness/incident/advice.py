@@ -6,21 +6,33 @@ seems to be stands in no command (`command_names`). An action is `safe` only if 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
+from types import MappingProxyType
+from typing import Final
 
 from kubewitness.incident.blast import Touched
 from kubewitness.incident.certificates import Issued
 from kubewitness.incident.certificates import advice as of_certificates
 from kubewitness.incident.command_names import doubt_of_object, escaped, file_name, fit, is_seen, left_out, target, why
 from kubewitness.incident.deeds import BINDINGS, ROLES
-from kubewitness.incident.story import workloads_left
+from kubewitness.incident.isolating import isolate
+from kubewitness.incident.story import others_left, workloads_left
 from kubewitness.model.incident import Action, ObjectName, RootCause, Secret
 from kubewitness.model.text import Text
-from kubewitness.rules.features.address import scope_of
 from kubewitness.rules.features.identity import kind_of_name
 
 _EACH = 12
+_WEBHOOKS: Final = frozenset(("mutatingwebhookconfigurations", "validatingwebhookconfigurations"))
+_BACK_DOORS: Final = BINDINGS | ROLES | _WEBHOOKS | {"serviceaccounts"}
+_ROLLED_OUT: Final = ("deployments", "daemonsets", "statefulsets")
+_OWN: Final = ("system:", "kubeadm:")  # bindings that Kubernetes and its installer make begin so, and this one:
+_ADMIN: Final = "cluster-admin"
+# What `kubectl get -o yaml` writes is refused as a new object while it names a version.
+_AGAIN: Final = Text(
+    "kubectl apply -f of the copy, after taking metadata.resourceVersion and uid out of it",
+    "从副本中去掉 metadata.resourceVersion 与 uid，再执行 kubectl apply -f",
+)
 
 
 def advice(
@@ -33,31 +45,34 @@ def advice(
     addresses: Sequence[str],
     identities: Sequence[str],
     certificates: Sequence[Issued] = (),
+    shared: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[Action, ...]:
-    """The actions of one incident."""
-    left = workloads_left(touched)
-    actions = [_snapshot(left, causes)]
-    actions += _isolate(left, addresses)
+    """The actions of one incident. `shared`: who else came from one of the addresses, by address."""
+    left, others = workloads_left(touched), others_left(touched)
+    back_doors = [o for o in others if o.kind in _BACK_DOORS and o in touched.created]
+    changed = [o for o in others if o not in touched.created]
+    actions = [_snapshot([*left, *(o for o in back_doors if o.kind in _WEBHOOKS), *changed])]
+    actions += isolate(left, addresses, shared)
     if pods or left:
         actions.append(_dump(pods, nodes))
     actions += _stop(left)
     accounts = stolen_accounts(causes, secrets)
-    actions += _revoke(touched, secrets, accounts)
+    actions += _revoke(back_doors, secrets, accounts)
     actions += of_certificates(certificates)
+    actions += _put_back(changed)
     actions += _fix(causes, accounts)
     actions.append(_verify(causes, identities))
     return tuple(actions)
 
 
-def _snapshot(left: Sequence[ObjectName], causes: Sequence[RootCause]) -> Action:
+def _snapshot(left: Sequence[ObjectName]) -> Action:
     lines = ["mkdir -p evidence && cd evidence"]
-    lines += [f"kubectl get {target(o)} -o yaml > {file_name(o.kind, o.name)}" for o in fit(left)[:_EACH]]
+    lines += [f"kubectl get {target(o)} -o yaml > {_copy(o)}" for o in fit(left)[:_EACH]]
     lines += [
         "kubectl get clusterrolebindings,clusterroles -o yaml > rbac-cluster.yaml",
         "kubectl get rolebindings,roles,serviceaccounts -A -o yaml > rbac-namespaced.yaml",
         "kubectl get pods -A -o wide > pods.txt && kubectl get events -A -o yaml > events.yaml",
     ]
-    del causes
     unnamed = left_out(left)
     return Action(
         "snapshot",
@@ -70,75 +85,6 @@ def _snapshot(left: Sequence[ObjectName], causes: Sequence[RootCause]) -> Action
         safe=True,
         breaks=Text("Nothing", "无"),
         undo=Text("Delete the copies", "删除副本"),
-    )
-
-
-def _isolate(left: Sequence[ObjectName], addresses: Sequence[str]) -> list[Action]:
-    actions = []
-    outside = [a for a in addresses if a and scope_of(a) == "public"]
-    if outside:
-        rules = [f"iptables -I INPUT -s {quote(a)} -p tcp --dport 6443 -j DROP" for a in outside[:_EACH]]
-        actions.append(
-            Action(
-                "isolate",
-                Text("Keep the intruder's addresses from the API server", "阻断入侵者地址访问 API server"),
-                Text(
-                    "On every control-plane node, or in the cloud's security group. An intruder can change "
-                    "address: this buys time.",
-                    "在每个控制平面节点或云安全组上执行。入侵者可以更换地址，此举只为争取时间。",
-                ),
-                "\n".join(rules),
-                safe=True,
-                breaks=Text("Only these addresses", "仅影响上述地址"),
-                undo=Text("The same rules with -D", "将规则中的 -I 换成 -D"),
-            )
-        )
-    namespaces = sorted({o.namespace for o in fit(left) if o.namespace})
-    for namespace in namespaces[:3]:
-        within = [o for o in left if o.namespace == namespace]
-        names = ", ".join(o.name for o in fit(within))
-        unnamed = left_out(within)
-        actions.append(
-            Action(
-                "isolate",
-                Text(f"Cut {names} off the network", f"切断 {names} 的网络"),
-                Text(
-                    "Label the pods and deny their traffic, so that the processes stay for the dump. Pods on the host "
-                    "network ignore a NetworkPolicy; some CNI plugins ignore all of them." + unnamed.en,
-                    "给 Pod 打标签并拒绝其流量，保留进程以便取证。hostNetwork 的 Pod 不受 NetworkPolicy 约束，"
-                    "部分 CNI 不支持 NetworkPolicy。" + unnamed.zh,
-                ),
-                _deny(namespace, fit(within)),
-                safe=False,
-                breaks=Text("Network of the labelled pods", "被标记 Pod 的网络"),
-                undo=Text(
-                    "kubectl delete networkpolicy kubewitness-quarantine",
-                    "kubectl delete networkpolicy kubewitness-quarantine",
-                ),
-            )
-        )
-    return actions
-
-
-def _deny(namespace: str, left: Sequence[ObjectName]) -> str:
-    lines = [f"# pods of {', '.join(quote(o.name) for o in left[:_EACH])}"]
-    lines += [
-        f"kubectl -n {quote(namespace)} get pods -o name | grep -F {quote('/' + o.name)} | "
-        f"xargs -r -I{{}} kubectl -n {quote(namespace)} label {{}} kubewitness/quarantine=true --overwrite"
-        for o in left[:_EACH]
-    ]
-    return "\n".join(
-        [
-            *lines,
-            f"kubectl -n {quote(namespace)} apply -f - <<'EOF'",
-            "apiVersion: networking.k8s.io/v1",
-            "kind: NetworkPolicy",
-            "metadata: {name: kubewitness-quarantine}",
-            "spec:",
-            "  podSelector: {matchLabels: {kubewitness/quarantine: 'true'}}",
-            "  policyTypes: [Ingress, Egress]",
-            "EOF",
-        ]
     )
 
 
@@ -189,34 +135,68 @@ def _stop(left: Sequence[ObjectName]) -> list[Action]:
             "\n".join(f"kubectl delete {target(o)} --cascade=foreground" for o in fit(left)[:_EACH]),
             safe=False,
             breaks=Text("The named workloads", "所列工作负载"),
-            undo=Text("kubectl apply -f of the snapshot", "用快照执行 kubectl apply -f"),
+            undo=_AGAIN,
         )
     ]
 
 
-def _revoke(touched: Touched, secrets: Sequence[Secret], accounts: Sequence[ObjectName]) -> list[Action]:
+def _copy(name: ObjectName) -> str:
+    """The file that a copy of an object goes to; of two of one name, each its own."""
+    return file_name(*filter(None, (name.kind, name.namespace, name.name)))
+
+
+def _revoke(
+    back_doors: Sequence[ObjectName], secrets: Sequence[Secret], accounts: Sequence[ObjectName]
+) -> list[Action]:
     actions = []
-    gone = set(touched.deleted)
-    backdoors = [o for o in touched.created if o.kind in BINDINGS | ROLES | {"serviceaccounts"} and o not in gone]
-    if backdoors:
-        unnamed = left_out(backdoors)
+    if back_doors:
+        unnamed = left_out(back_doors)
         actions.append(
             Action(
                 "revoke",
                 Text("Remove the back doors", "清除后门"),
                 Text(
-                    "Accounts, roles and bindings the intruder made and left." + unnamed.en,
-                    "入侵者创建并遗留的账号、角色与绑定。" + unnamed.zh,
+                    "Accounts, roles, bindings and webhooks the intruder made and left." + unnamed.en,
+                    "入侵者创建并遗留的账号、角色、绑定与 webhook。" + unnamed.zh,
                 ),
-                "\n".join(f"kubectl delete {target(o)}" for o in fit(backdoors)[:_EACH]),
+                "\n".join(f"kubectl delete {target(o)}" for o in fit(back_doors)[:_EACH]),
                 safe=False,
                 breaks=Text("Whoever has come to rely on them", "已依赖它们的使用者"),
-                undo=Text("kubectl apply -f of the snapshot", "用快照执行 kubectl apply -f"),
+                undo=_AGAIN,
             )
         )
     if secrets:
         actions.append(rotate(secrets, accounts))
     return actions
+
+
+def _put_back(changed: Sequence[ObjectName]) -> list[Action]:
+    """What was there before cannot be deleted, and the log rarely holds how it was: that is with its owner."""
+    if not changed:
+        return []
+    unnamed = left_out(changed)
+    lines = [f"kubectl {_look(o)}" for o in fit(changed)[:_EACH]]
+    return [
+        Action(
+            "fix",
+            Text("Put back what the intruder changed", "恢复入侵者修改过的对象"),
+            Text(
+                "Compare each object with where it comes from (Git, Helm, its owner) and apply that again."
+                + unnamed.en,
+                "将每个对象与其来源（Git、Helm 或负责人处的配置）对照，并重新下发。" + unnamed.zh,
+            ),
+            "\n".join(lines),
+            safe=False,
+            breaks=Text("Whatever was changed since by others", "此后由他人所做的修改"),
+            undo=_AGAIN,
+        )
+    ]
+
+
+def _look(name: ObjectName) -> str:
+    if name.kind in _ROLLED_OUT:
+        return f"rollout history {target(name)}"
+    return f"describe {target(name)}" if name.kind == "secrets" else f"get {target(name)} -o yaml"
 
 
 def stolen_accounts(causes: Sequence[RootCause], secrets: Sequence[Secret]) -> tuple[ObjectName, ...]:
@@ -279,27 +259,36 @@ def _fix(causes: Sequence[RootCause], rotated: Sequence[ObjectName]) -> list[Act
 
 def _fix_binding(cause: RootCause) -> Action:
     binding = ObjectName(f"{cause.kind.lower()}s", cause.namespace, cause.name, "rbac.authorization.k8s.io")
-    at = target(binding)
-    command = (
-        f"kubectl get {at} -o yaml > {file_name(cause.kind.lower(), cause.name)}\n"
-        f"kubectl delete {at} --ignore-not-found"
-    )
+    at, own = target(binding), cause.name.startswith(_OWN) or cause.name == _ADMIN
+    saved = f"kubectl get {at} -o yaml > {file_name(*filter(None, (cause.kind.lower(), cause.namespace, cause.name)))}"
+    closing = f"kubectl edit {at}  # take this subject out, leave the others" if own else ""
+    command = f"{saved}\n{closing or f'kubectl delete {at} --ignore-not-found'}"
     state = Text(
         " It was deleted during the incident: make sure nothing applies it again.",
         "它已在事件中被删除：确认不会被重新下发。",
     )
+    needed = Text(
+        " Kubernetes itself has a binding of this name: do not delete it.",
+        "Kubernetes 自身有同名绑定：请勿删除。",
+    )
+    said = Text("", "") if not own else needed
+    said = Text(said.en + (state.en if cause.deleted else ""), said.zh + (state.zh if cause.deleted else ""))
     unnamed = left_out([binding])
+    alone = Text(f"Whatever legitimately acts as {cause.subject}", f"以 {cause.subject} 身份正常工作的系统")
+    every = Text(
+        f"{alone.en}, and the binding's other subjects, if it has any", f"{alone.zh}，以及该绑定的其他主体（如有）"
+    )
     return Action(
         "fix",
         Text(f"Close the way in: {cause.kind} {cause.place}", f"关闭入口：{cause.kind} {cause.place}"),
         Text(
-            f"It gives {cause.role} to {cause.subject}." + (state.en if cause.deleted else "") + unnamed.en,
-            f"它将 {cause.role} 授予 {cause.subject}。" + (state.zh if cause.deleted else "") + unnamed.zh,
+            f"It gives {cause.role} to {cause.subject}." + said.en + unnamed.en,
+            f"它将 {cause.role} 授予 {cause.subject}。" + said.zh + unnamed.zh,
         ),
         "" if doubt_of_object(binding) else command,
         safe=False,
-        breaks=Text(f"Whatever legitimately acts as {cause.subject}", f"以 {cause.subject} 身份正常工作的系统"),
-        undo=Text("kubectl apply -f of the saved copy", "用保存的副本执行 kubectl apply -f"),
+        breaks=alone if own else every,
+        undo=_AGAIN,
     )
 
 

@@ -127,6 +127,7 @@ def build(
             addresses=actor.addresses,
             identities=actor.identities,
             certificates=issued(requests),
+            shared=_others_at(scan, cluster),
         ),
         limitations=_limitations(requests, accustomed),
         audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),
@@ -196,6 +197,16 @@ def _actor(cluster: Cluster, requests: Sequence[Request]) -> Actor:
         first=requests[0].time,
         last=max(request.time for request in requests),
     )
+
+
+def _others_at(scan: Scan, cluster: Cluster) -> dict[str, list[str]]:
+    """Who else came from the addresses of an intruder: others, and an owner who works there too."""
+    addresses = {address for _, address in cluster.pairs}
+    out = dict[str, set[str]]()
+    for key in scan.profiles.by_key:
+        if key.identity and key.address in addresses and (key not in cluster.accessors or key in cluster.partial):
+            out.setdefault(key.address, set()).add(key.identity)
+    return {address: sorted(names) for address, names in sorted(out.items())}
 
 
 def _step(number: int, draft: StepDraft, rules: Sequence[Rule], effect: Effect | None, citer: Citer) -> Step:
