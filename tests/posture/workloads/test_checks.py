@@ -8,7 +8,7 @@ import pytest
 
 from kubewitness.incident.assess import Options, assess
 from kubewitness.posture.workloads.checks import CHECKS
-from kubewitness.posture.workloads.gathered import workloads
+from kubewitness.posture.pods.gathered import workloads
 from tests.corpus import CORPUS, needs_corpus
 from tests.posture.made import results
 from tests.posture.workloads.parts import (

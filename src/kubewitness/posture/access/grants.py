@@ -23,11 +23,11 @@ from kubewitness.posture.access.state import (
     Grant,
     State,
     Who,
-    is_platform,
     state_of,
 )
 from kubewitness.posture.access.words import filled
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
+from kubewitness.posture.platforms import is_platform
 
 _SEVERITY_OF_NOBODY: Final[Mapping[Grade, Severity]] = {
     Grade.NOTHING: "low",

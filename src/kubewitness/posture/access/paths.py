@@ -30,11 +30,12 @@ from kubewitness.posture.access.state import (
     Grant,
     State,
     Who,
-    is_platform,
     state_of,
 )
 from kubewitness.posture.access.words import MEANS, OVER_NODE, filled, listed, steps, there
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
+from kubewitness.posture.places import where_of
+from kubewitness.posture.platforms import is_platform
 
 _ANYBODY: Final = (Who("User", ANONYMOUS), Who("Group", UNAUTHENTICATED), Who("Group", AUTHENTICATED))
 _EVERY_ACCOUNT: Final = Who("Group", ACCOUNTS)
@@ -48,7 +49,7 @@ def attack_paths(snapshot: Snapshot) -> Iterator[Result]:
     state = state_of(snapshot)
     if state is None:
         return
-    running = Running(state)
+    running = Running(state, snapshot.components)
     search = Search(Gains(state, running))
     counts = _by_somebody(state)
     found = [(who, way) for who in _starts(running) if (way := search.way(who, counts))]
@@ -143,7 +144,7 @@ def _hops(state: State, way: Way) -> Iterator[Hop]:
             seen += [one] if (one := way[at][1].seen) else []
         at += 1
         where = dict.fromkeys(one for grant in edge.grants for one in _grant_where(state, grant))
-        where.update(dict.fromkeys(Running.where(one) for one in seen))
+        where.update(dict.fromkeys(where_of(one) for one in seen))
         said = filled(MEANS[edge.means], there=there(edge.scope))
         if target == NODE and edge.means not in {"nodes_proxy", "csr_kubelet", "volume"}:
             said = Text(said.en + OVER_NODE.en, said.zh + OVER_NODE.zh)

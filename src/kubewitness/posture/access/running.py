@@ -12,58 +12,42 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
 from kubewitness.model.cluster import Cluster, KubeObject
-from kubewitness.model.posture import Where
 from kubewitness.posture.access.state import State, Who
-from kubewitness.posture.pod_security import levels_of, pod_of
-from kubewitness.posture.reading import at, flag, mapping, node, nodes, text
+from kubewitness.posture.control_plane.nouns import Component
+from kubewitness.posture.pod_security import levels_of
+from kubewitness.posture.pods.exposed import Selectors, exposed
+from kubewitness.posture.pods.gathered import Tokens, account_of, pods, templates
+from kubewitness.posture.pods.node_hold import holds_node
+from kubewitness.posture.reading import at, mapping, node, nodes, text
 
-Pod = tuple[KubeObject, Mapping[str, object]]  # the object it stands in, its spec
-_ENDED: Final = frozenset({"Succeeded", "Failed"})
-_TEMPLATES: Final = ("Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "ReplicationController", "CronJob", "Job")
+Pod = tuple[KubeObject, Mapping[str, object]]  # the object it stands in, the pod itself
 _HOLDS_TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
 _OWNER: Final = "kubernetes.io/service-account.name"
 _MADE: Final = re.compile(r"(.{1,240})-token-[a-z0-9]{5}")
-_CONFIGURED: Final = "--admission-control-config-file"
-_OPEN: Final = frozenset({"NodePort", "LoadBalancer"})
+_CONFIGURED: Final = "admission-control-config-file"
 _PSA_SINCE: Final = 23
-_SELECTORS: Final = 1_000  # looked at for one label
-# Folders and sockets with which one gets hold of the node, if they can be written.
-_HOLD: Final = frozenset(
-    ("/", "/etc", "/etc/kubernetes", "/etc/kubernetes/manifests", "/etc/kubernetes/pki", "/etc/cron.d", "/root",
-     "/home", "/var", "/var/lib", "/var/lib/kubelet", "/var/lib/docker", "/var/lib/containerd", "/var/lib/etcd",
-     "/var/run", "/run", "/proc", "/usr", "/usr/bin", "/bin", "/sbin", "/opt/cni/bin", "/etc/cni/net.d",
-     "/var/run/docker.sock", "/run/docker.sock", "/run/containerd", "/run/containerd/containerd.sock",
-     "/var/run/crio/crio.sock", "/run/crio/crio.sock")
-)  # fmt: skip
 
 
 class Running:
     """What runs, by namespace."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, components: Iterable[Component] = ()) -> None:
         self._state = state
         self._cluster: Cluster = state.cluster
+        self._components = tuple(components)
 
     @cached_property
     def pods(self) -> list[Pod]:
         """Pods that have not ended."""
-        found = [
-            (one, node(one.document, "spec"))
-            for one in self._cluster.of("Pod")
-            if not one.group and text(one.document, "status", "phase") not in _ENDED
-        ]
-        return found or ([] if self._cluster.has_all("Pod") else list(self._templates()))
-
-    def _templates(self) -> Iterator[Pod]:
-        for one in self._cluster.of(*_TEMPLATES):
-            made = pod_of({**one.document, "kind": one.kind, "apiVersion": one.api_version})
-            if made is not None:
-                yield one, node(made[0], "spec")
+        found: list[Pod] = [(one, one.document) for one in pods(self._cluster)]
+        if not found and not self._cluster.has_all("Pod"):
+            found = [(one, pod) for one, pod, _ in templates(self._cluster)]
+        return found
 
     @cached_property
     def accounts(self) -> dict[str, set[str]]:
@@ -81,30 +65,24 @@ class Running:
     @cached_property
     def mounted(self) -> dict[str, dict[Who, KubeObject]]:
         """Accounts whose token lies in a running pod, by the pod's namespace, each with its first pod."""
-        open_ = {
-            (one.namespace, one.name): flag(one.document, "automountServiceAccountToken")
-            for one in self._cluster.of("ServiceAccount")
-        }
+        tokens = Tokens(self._cluster)
         out = defaultdict[str, dict[Who, KubeObject]](dict)
-        for one, spec in self.pods:
-            name = text(spec, "serviceAccountName") or text(spec, "serviceAccount") or "default"
-            mounts = flag(spec, "automountServiceAccountToken")
-            if mounts is None:
-                mounts = open_.get((one.namespace, name)) is not False
-            if mounts or any(
+        for one, pod in self.pods:
+            spec = node(pod, "spec")
+            if tokens.lies_in(one.namespace, spec) or any(
                 at(source, "serviceAccountToken") is not None
                 for _, volume in nodes(spec, "volumes")
                 for _, source in nodes(volume, "projected", "sources")
             ):
-                out[one.namespace].setdefault(Who("ServiceAccount", f"{one.namespace}/{name}"), one)
+                out[one.namespace].setdefault(_account(one, spec), one)
         return out
 
     @cached_property
     def holding(self) -> dict[str, KubeObject]:
         """By namespace, the first pod whose every process is as good as root of its node."""
         out = dict[str, KubeObject]()
-        for one, spec in self.pods:
-            if one.namespace not in out and _holds(spec):
+        for one, pod in self.pods:
+            if one.namespace not in out and holds_node(node(pod, "spec")):
                 out[one.namespace] = one
         return out
 
@@ -135,15 +113,8 @@ class Running:
     @cached_property
     def _configured(self) -> bool:
         """Whether the API server has a configuration of admission, which may set levels for every namespace."""
-        if any(_CONFIGURED in line for line, _ in self._cluster.command_lines):
-            return True
-        servers = (spec for one, spec in self.pods if one.namespace == "kube-system" and "apiserver" in one.name)
-        return any(
-            isinstance(words, list) and any(isinstance(word, str) and word.startswith(_CONFIGURED) for word in words)
-            for spec in servers
-            for _, container in nodes(spec, "containers")
-            for words in (container.get("command"), container.get("args"))
-        )
+        servers = (one for one in self._components if one.program == "kube-apiserver")
+        return any((given := one.ask(_CONFIGURED)) is not None and given.value for one in servers)
 
     @cached_property
     def _others_judge(self) -> bool:
@@ -171,52 +142,16 @@ class Running:
 
     @cached_property
     def exposed(self) -> set[Who]:
-        """Accounts of pods that others than the cluster's own can reach: by port of a node, balancer or Ingress."""
-        # By one label of each selector, so that many services and many pods stay cheap.
-        chosen = defaultdict[tuple[str, tuple[str, str]], list[frozenset[tuple[str, str]]]](list)
-        routed = {
-            (one.namespace, name)
-            for one in self._cluster.of("Ingress")
-            for name in _backends(one.document)
-        }  # fmt: skip
-        for one in self._cluster.of("Service"):
-            labels = frozenset(mapping(one.document, "spec", "selector").items())
-            if labels and (text(one.document, "spec", "type") in _OPEN or (one.namespace, one.name) in routed):
-                chosen[one.namespace, min(labels)].append(labels)
+        """Accounts of pods that are reached from outside the cluster: by what opens them, or a port of their node."""
+        open_ = Selectors(one for one in exposed(self._cluster) if one.is_open)
         out = set[Who]()
-        for one, spec in self.pods:
-            labels = frozenset(mapping(one.document, "metadata", "labels").items())
+        for one, pod in self.pods:
+            spec = node(pod, "spec")
             ports = any(at(port, "hostPort") for _, box in nodes(spec, "containers") for _, port in nodes(box, "ports"))
-            chosen_by = (wanted for label in labels for wanted in chosen.get((one.namespace, label), ())[:_SELECTORS])
-            if ports or any(wanted <= labels for wanted in chosen_by):
-                name = text(spec, "serviceAccountName") or text(spec, "serviceAccount") or "default"
-                out.add(Who("ServiceAccount", f"{one.namespace}/{name}"))
+            if ports or any(True for _ in open_.of(one.namespace, mapping(pod, "metadata", "labels"))):
+                out.add(_account(one, spec))
         return out
 
-    @staticmethod
-    def where(one: KubeObject) -> Where:
-        """Where an object was read."""
-        return Where(one.place.item, one.place.line, str(one), one.path)
 
-
-def _holds(spec: Mapping[str, object]) -> bool:
-    volumes = {
-        text(volume, "name")
-        for _, volume in nodes(spec, "volumes")
-        if (text(volume, "hostPath", "path").rstrip("/") or ("/" if text(volume, "hostPath", "path") else "")) in _HOLD
-    }
-    return any(
-        flag(box, "securityContext", "privileged")
-        or any(
-            text(mount, "name") in volumes and not flag(mount, "readOnly") for _, mount in nodes(box, "volumeMounts")
-        )
-        for _, box in nodes(spec, "containers")
-    )
-
-
-def _backends(document: Mapping[str, object]) -> Iterator[str]:
-    places = [node(document, "spec", "defaultBackend"), node(document, "spec", "backend")]
-    for _, rule in nodes(document, "spec", "rules"):
-        places += [node(path, "backend") for _, path in nodes(rule, "http", "paths")]
-    for backend in places:
-        yield text(backend, "service", "name") or text(backend, "serviceName")
+def _account(one: KubeObject, spec: object) -> Who:
+    return Who("ServiceAccount", f"{one.namespace}/{account_of(spec)}")

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.model.posture import Where
 from kubewitness.posture.access.rights import Rights, rights_of
@@ -27,6 +29,8 @@ from kubewitness.posture.bootstrap.defaults import defaults
 from kubewitness.posture.bootstrap.difference import Difference
 from kubewitness.posture.bootstrap.known import Version, known
 from kubewitness.posture.check import Snapshot
+from kubewitness.posture.places import where_of
+from kubewitness.posture.platforms import is_openshift
 from kubewitness.posture.rbac.evaluate import Policy
 from kubewitness.posture.rbac.nouns import GROUP, KINDS, RESOURCES, Binding, Key, PolicyRule, Resource, Role, Subject
 from kubewitness.posture.rbac.objects import object_of
@@ -38,13 +42,6 @@ ACCOUNTS: Final = "system:serviceaccounts"
 NEEDS: Final = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 _ACCOUNT: Final = "system:serviceaccount:"
 _RESOURCE: Final[dict[str, Resource]] = {kind: resource for resource, kind in KINDS.items()}
-# Namespaces of the platform itself: what lives there is part of it, as kubeadm, K3s, EKS, GKE, AKS and OpenShift ship.
-_PLATFORM: Final = (
-    "kube-", "openshift-", "gke-", "gmp-", "aks-", "azure-", "amazon-", "eks-", "calico-", "tigera-", "cattle-",
-)  # fmt: skip
-_PLATFORM_NAMES: Final = frozenset(
-    ("openshift", "local-path-storage", "gatekeeper-system", "cilium", "asm-system", "cnrm-system", "kube-flannel")
-)
 
 
 class Who(NamedTuple):
@@ -92,11 +89,6 @@ def who(subject: Subject, namespace: str) -> Who | None:
         where, _, name = subject.name.removeprefix(_ACCOUNT).partition(":")
         return Who("ServiceAccount", f"{where}/{name}") if where and name else None
     return Who(subject.kind, subject.name) if subject.kind in {"User", "Group"} and subject.name else None
-
-
-def is_platform(namespace: str) -> bool:
-    """Whether a namespace belongs to the platform."""
-    return namespace in _PLATFORM_NAMES or namespace.startswith(_PLATFORM)
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,16 +261,12 @@ class State:
         source = self.sources.get(key)
         if source is None:
             return Where(object=str(key))
-        place = source.place
-        inner = f"{source.path}.{path}" if source.path and path else source.path or path
-        return Where(place.item, place.line, str(key), inner, text)
+        return replace(where_of(source, path, text), object=str(key))  # a manifest may leave out the namespace
 
     @cached_property
     def is_openshift(self) -> bool:
         """OpenShift judges pods by its own constraints and has roles of its own for everybody."""
-        return any(one.group.endswith(".openshift.io") for one in self.cluster.objects) or any(
-            one.kind == "Namespace" and one.name.startswith("openshift-") for one in self.cluster.objects
-        )
+        return is_openshift(self.cluster)
 
 
 @cache

@@ -25,11 +25,11 @@ from kubewitness.posture.access.state import (
     Grant,
     State,
     Who,
-    is_platform,
     state_of,
 )
 from kubewitness.posture.access.words import RIGHTS, filled, listed
 from kubewitness.posture.check import CLUSTER, Snapshot
+from kubewitness.posture.platforms import is_platform
 from kubewitness.posture.rbac.nouns import MASTERS, Key, PolicyRule
 
 _ANYBODY: Final = frozenset({ANONYMOUS, UNAUTHENTICATED, AUTHENTICATED, ACCOUNTS})  # told by `grants`

@@ -16,9 +16,10 @@ from kubewitness.model.text import Text
 from kubewitness.posture.access.state import Who, state_of
 from kubewitness.posture.check import CLUSTER, Snapshot
 from kubewitness.posture.places import where_of
+from kubewitness.posture.platforms import is_platform_or_agent
+from kubewitness.posture.pods.exposed import Exposed, ways
+from kubewitness.posture.pods.gathered import Workload, workloads
 from kubewitness.posture.reading import nodes, number, text, texts
-from kubewitness.posture.workloads.exposed import Exposed, ways
-from kubewitness.posture.workloads.gathered import Workload, is_platform, workloads
 
 _PASSES: Final = 200
 
@@ -207,7 +208,7 @@ def dashboards(snapshot: Snapshot) -> Iterator[Result]:
         boxes = [(path, box) for path, box in one.boxes() if _KINDS[0].image.fullmatch(_named(text(box, "image")))]
         if not boxes:
             continue
-        account = text(one.spec, "serviceAccountName") or text(one.spec, "serviceAccount") or "default"
+        account = one.account
         is_admin = Who("ServiceAccount", f"{one.namespace}/{account}") in admins
         words = [(path, word) for path, box in boxes for key in ("command", "args") for word in texts(box, key)]
         skips = [
@@ -263,7 +264,7 @@ def without_policy(snapshot: Snapshot) -> Iterator[Result]:
         return
     here = dict[str, list[Workload]]()
     for one in workloads(cluster):
-        if not is_platform(one.namespace):
+        if not is_platform_or_agent(one.namespace):
             here.setdefault(one.namespace, []).append(one)
     for namespace, inside in sorted(here.items()):
         subject = f"Namespace {namespace}"

@@ -9,30 +9,18 @@ Source: "Pod Security Standards"; man 7 capabilities; Docker's "Protect the Dock
 
 from __future__ import annotations
 
-import posixpath
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot
-from kubewitness.posture.reading import flag, nodes, text, texts
-from kubewitness.posture.workloads.exposed import Exposed, ways
-from kubewitness.posture.workloads.gathered import SYSTEM, Workload, workloads
+from kubewitness.posture.pods.exposed import Exposed, ways
+from kubewitness.posture.pods.gathered import SYSTEM, Workload, workloads
+from kubewitness.posture.pods.node_hold import is_brief, is_privileged, mounted
+from kubewitness.posture.reading import flag, text, texts
 
-# Folders with which one gets hold of the node, if they can be written.
-_HOLD: Final = frozenset(
-    ("/", "/etc", "/etc/kubernetes", "/etc/kubernetes/manifests", "/etc/kubernetes/pki", "/etc/cron.d",
-     "/etc/systemd/system", "/root", "/root/.ssh", "/home", "/var", "/var/lib", "/var/lib/kubelet", "/var/lib/docker",
-     "/var/lib/containerd", "/var/lib/etcd", "/var/spool/cron", "/proc", "/sys", "/dev", "/usr", "/usr/bin",
-     "/usr/local/bin", "/bin", "/sbin", "/lib", "/opt/cni/bin", "/etc/cni/net.d", "/boot")
-)  # fmt: skip
-_SOCKET: Final = re.compile(
-    r"(?:/var)?/run(?:/(?:docker\.sock|containerd(?:/containerd\.sock)?|k3s/containerd(?:/containerd\.sock)?"
-    r"|crio(?:/crio\.sock)?|dockershim\.sock|cri-dockerd\.sock|podman(?:/podman\.sock)?))?"
-)
 _TAKING: Final = frozenset({"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF"})
 _TRACING: Final = frozenset({"SYS_PTRACE"})
 
@@ -105,23 +93,11 @@ def _rated(one: Workload, open_: tuple[Exposed, ...]) -> tuple[Severity, Text]:
     return "medium", Text("", "")
 
 
-def _is_brief(path: str, box: object) -> bool:
-    """Whether it is an init container, and none of those that stay (sidecars since 1.28)."""
-    return path.startswith("spec.initContainers") and text(box, "restartPolicy") != "Always"
-
-
-def _mounted(folder: str, mount: object) -> str:
-    """What of the folder the mount shows."""
-    part = text(mount, "subPath")[:4096] or text(mount, "subPathExpr")[:4096]
-    return posixpath.normpath(posixpath.join(folder, part.lstrip("/"))) if part else folder
-
-
 def _signs(one: Workload) -> Iterator[_Sign]:
     sees = flag(one.spec, "hostPID") is True
-    folders = _folders(one, _is_hold)
     for path, box in one.boxes():
-        name, brief = text(box, "name")[:100], _is_brief(path, box)
-        if flag(box, "securityContext", "privileged"):
+        name, brief = text(box, "name")[:100], is_brief(path, box)
+        if is_privileged(box):
             yield _Sign(
                 "privileged", Text(f"container {name} is privileged", f"容器 {name} 以特权模式运行"),
                 one.where(f"{path}.securityContext.privileged", "true"), brief,
@@ -136,41 +112,20 @@ def _signs(one: Workload) -> Iterator[_Sign]:
                 "capabilities", Text(f"container {name} has {names}{also.en}", f"容器 {name} 拥有 {names}{also.zh}"),
                 one.where(f"{path}.securityContext.capabilities.add", names), brief,
             )  # fmt: skip
-        for at, mount in nodes(box, "volumeMounts"):
-            volume = folders.get(text(mount, "name"))
-            folder = _mounted(volume, mount) if volume else ""
-            if folder and _is_hold(folder) and not flag(mount, "readOnly"):
-                yield _Sign(
-                    "hostPath",
-                    Text(f"container {name} can write {folder} of the node", f"容器 {name} 可写节点的 {folder}"),
-                    one.where(f"{path}.volumeMounts[{at}]", folder),
-                    brief,
+        for hold in mounted(one.spec, path, box):
+            if hold.means == "folder":
+                said = Text(
+                    f"container {name} can write {hold.folder} of the node", f"容器 {name} 可写节点的 {hold.folder}"
                 )
+                yield _Sign("hostPath", said, one.where(hold.path, hold.folder), brief)
 
 
 def _sockets(one: Workload) -> Iterator[_Sign]:
-    folders = _folders(one, lambda path: _SOCKET.fullmatch(path) is not None)
     for path, box in one.boxes():
-        for at, mount in nodes(box, "volumeMounts"):
-            folder = folders.get(text(mount, "name"))
-            if folder:
+        for hold in mounted(one.spec, path, box):
+            if hold.means == "socket":
                 name = text(box, "name")[:100]
-                said = Text(f"container {name} has {folder} of the node", f"容器 {name} 挂载了节点的 {folder}")
-                yield _Sign("socket", said, one.where(f"{path}.volumeMounts[{at}]", folder), _is_brief(path, box))
-
-
-def _is_hold(path: str) -> bool:
-    return path in _HOLD
-
-
-def _folders(one: Workload, wanted: object) -> Mapping[str, str]:
-    """Volumes of the node's own folders, by name."""
-    assert callable(wanted)
-    out = dict[str, str]()
-    for _, volume in nodes(one.spec, "volumes"):
-        raw = text(volume, "hostPath", "path")[:4096]
-        path = posixpath.normpath(raw) if raw else ""
-        path = "/" + path.lstrip("/") if path else ""
-        if path and wanted(path):
-            out[text(volume, "name")] = path
-    return out
+                said = Text(
+                    f"container {name} has {hold.folder} of the node", f"容器 {name} 挂载了节点的 {hold.folder}"
+                )
+                yield _Sign("socket", said, one.where(hold.path, hold.folder), is_brief(path, box))

@@ -17,10 +17,11 @@ from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 from kubewitness.posture.control_plane.components import files_named
 from kubewitness.posture.places import where_of
+from kubewitness.posture.platforms import is_openshift, is_platform_or_agent
 from kubewitness.posture.pod_security import Configuration, Enforced, Violation, evaluate, levels_of, sentence
 from kubewitness.posture.pod_security import configuration_of as configured_by
+from kubewitness.posture.pods.gathered import SYSTEM, Workload, workloads
 from kubewitness.posture.reading import mapping, text
-from kubewitness.posture.workloads.gathered import SYSTEM, Workload, is_openshift, is_platform, workloads
 from kubewitness.posture.yaml_text import read
 
 _SINCE: Final = 23
@@ -89,7 +90,7 @@ def namespaces(snapshot: Snapshot) -> Iterator[Result]:
     for each in workloads(cluster):
         by_namespace[each.namespace].append(each)
     for one in sorted(cluster.of("Namespace"), key=lambda one: one.name):
-        if is_platform(one.name) or one.name in known.exemptions.namespaces or not by_namespace.get(one.name):
+        if is_platform_or_agent(one.name) or one.name in known.exemptions.namespaces or not by_namespace.get(one.name):
             continue
         labels = mapping(one.document, "metadata", "labels")
         level = levels_of(labels, known.defaults)

@@ -15,8 +15,9 @@ from kubewitness.model.posture import Result
 from kubewitness.model.text import Text
 from kubewitness.posture.access.state import ACCOUNTS, AUTHENTICATED, Who, state_of
 from kubewitness.posture.check import CLUSTER, Snapshot
-from kubewitness.posture.reading import at, flag, mapping, nodes, text
-from kubewitness.posture.workloads.gathered import SYSTEM, Workload, is_platform, workloads
+from kubewitness.posture.platforms import is_platform_or_agent
+from kubewitness.posture.pods.gathered import SYSTEM, Tokens, Workload, workloads
+from kubewitness.posture.reading import at, mapping, nodes, text
 
 NEEDS: Final = ("Pod", "ServiceAccount", "RoleBinding", "ClusterRoleBinding")
 _NAMED: Final = 5
@@ -38,20 +39,14 @@ def useless(snapshot: Snapshot) -> Iterator[Result]:
     if {Who("Group", ACCOUNTS), Who("Group", AUTHENTICATED)} & holders:
         return  # somebody gave every account rights: a check of access tells
     holders |= {grant.who for grant in state.grants if grant.who.kind == "ServiceAccount"}
-    mounts = {
-        (one.namespace, one.name): flag(one.document, "automountServiceAccountToken")
-        for one in cluster.of("ServiceAccount")
-    }
+    tokens = Tokens(cluster)
     found = defaultdict[str, list[tuple[Workload, str]]](list)
     for one in workloads(cluster):
-        if is_platform(one.namespace) or one.made_by_node:
+        if is_platform_or_agent(one.namespace) or one.made_by_node:
             continue
-        account = text(one.spec, "serviceAccountName") or text(one.spec, "serviceAccount") or "default"
-        mounted = flag(one.spec, "automountServiceAccountToken")
-        if mounted is None:
-            mounted = mounts.get((one.namespace, account)) is not False
+        account = one.account
         own = {Who("ServiceAccount", f"{one.namespace}/{account}"), Who("Group", f"{ACCOUNTS}:{one.namespace}")}
-        if mounted and not own & holders and not _asks_for_one(one):
+        if tokens.lies_in(one.namespace, one.spec) and not own & holders and not _asks_for_one(one):
             found[one.namespace].append((one, account))
     for namespace, some in sorted(found.items()):
         names = ", ".join(f"{one.kind} {one.name} ({account})" for one, account in some[:_NAMED])
@@ -87,7 +82,7 @@ def static_pods(snapshot: Snapshot) -> Iterator[Result]:
         if not (one.made_by_node or mirror) or one.source.kind != "Pod":
             continue
         known = one.namespace == SYSTEM and _STATIC.fullmatch(one.name) is not None
-        if known or (one.namespace != SYSTEM and is_platform(one.namespace)):
+        if known or (one.namespace != SYSTEM and is_platform_or_agent(one.namespace)):
             continue
         place = text(one.spec, "nodeName") or "?"
         image = next((text(box, "image") for _, box in one.boxes()), "")[:200]

@@ -16,17 +16,16 @@ from msgspec import Struct
 
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.model.posture import Where
-from kubewitness.posture.access.state import is_platform as of_platform
 from kubewitness.posture.places import where_of
+from kubewitness.posture.platforms import is_platform_or_agent
 from kubewitness.posture.pod_security import pod_of
+from kubewitness.posture.pods.node_hold import boxes
 from kubewitness.posture.reading import at, flag, mapping, nodes, text
 
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
 _MAKERS: Final = ("Deployment", "DaemonSet", "StatefulSet", "CronJob", "Job", "ReplicaSet", "ReplicationController")
 _HASH: Final = "pod-template-hash"
 _CRON: Final = re.compile(r"(.{1,240})-(\d{8,10})")
-# Networks and storage in namespaces of their own, beside those of the platform.
-_ALSO: Final = frozenset({"istio-system", "metallb-system", "longhorn-system", "rook-ceph", "kube-flannel"})
 SYSTEM: Final = "kube-system"
 # What of kube-system needs its node, by kind and name, as installers and clouds ship it.
 _KNOWN: Final[dict[str, re.Pattern[str]]] = {
@@ -74,10 +73,15 @@ class Workload(Struct, frozen=True):
         return mapping(self.pod, "metadata", "labels")
 
     @property
+    def account(self) -> str:
+        """Of the namespace's service accounts, the one it runs as."""
+        return account_of(self.spec)
+
+    @property
     def is_platform(self) -> bool:
         """Whether it belongs to the cluster itself, as far as its place, kind and name tell."""
         if self.namespace != SYSTEM:
-            return is_platform(self.namespace)
+            return is_platform_or_agent(self.namespace)
         known = _KNOWN.get(self.kind)
         return self.made_by_node or (known is not None and known.fullmatch(self.name) is not None)
 
@@ -87,19 +91,42 @@ class Workload(Struct, frozen=True):
 
     def boxes(self) -> Iterator[tuple[str, Mapping[str, object]]]:
         """Its containers of every sort, with their paths."""
-        for key in ("initContainers", "containers", "ephemeralContainers"):
-            for number, box in nodes(self.spec, key):
-                yield f"spec.{key}[{number}]", box
+        return boxes(self.spec)
 
 
-def is_platform(namespace: str) -> bool:
-    """Whether a namespace belongs to the platform."""
-    return namespace in _ALSO or of_platform(namespace)
+def pods(cluster: Cluster) -> Iterator[KubeObject]:
+    """Every pod that has not ended."""
+    for one in cluster.of("Pod"):
+        if not one.group and text(one.document, "status", "phase") not in _ENDED:
+            yield one
 
 
-def is_openshift(cluster: Cluster) -> bool:
-    """Whether pods are judged by OpenShift's own constraints."""
-    return any(one.name.startswith("openshift-") for one in cluster.of("Namespace"))
+def templates(cluster: Cluster) -> Iterator[tuple[KubeObject, Mapping[str, object], str]]:
+    """Every template of pods: the object it stands in, the pod, what stands before the paths in it."""
+    for one in cluster.of(*_MAKERS):
+        made = pod_of({**one.document, "kind": one.kind, "apiVersion": one.api_version})
+        if made is not None:
+            yield one, made[0], made[1]
+
+
+def account_of(spec: object) -> str:
+    """The service account that a pod runs as."""
+    return text(spec, "serviceAccountName") or text(spec, "serviceAccount") or "default"
+
+
+class Tokens:
+    """Whether the token of its account is put into a pod."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._said = {
+            (one.namespace, one.name): flag(one.document, "automountServiceAccountToken")
+            for one in cluster.of("ServiceAccount")
+        }
+
+    def lies_in(self, namespace: str, spec: object) -> bool:
+        """What the pod says counts before what its account says."""
+        own = flag(spec, "automountServiceAccountToken")
+        return own if own is not None else self._said.get((namespace, account_of(spec))) is not False
 
 
 def workloads(cluster: Cluster) -> list[Workload]:
@@ -125,9 +152,7 @@ def _gathered(same: Same) -> tuple[Workload, ...]:
     cluster = same.cluster
     found = dict[tuple[str, str, str, bool], Workload]()
     counts = dict[tuple[str, str, str], int]()
-    for one in cluster.of("Pod"):
-        if one.group or text(one.document, "status", "phase") in _ENDED:
-            continue
+    for one in pods(cluster):
         kind, name = _maker(one, cluster)
         key = (kind, one.namespace, name)
         counts[key] = counts.get(key, 0) + 1
@@ -138,13 +163,12 @@ def _gathered(same: Same) -> tuple[Workload, ...]:
         special = bool(at(one.document, "spec", "ephemeralContainers"))
         if (*key, special) not in found:
             found[*key, special] = Workload(key[0], key[1], key[2], one, one.document, "", 0, by_node)
-    for one in cluster.of(*_MAKERS):
+    for one, template, prefix in templates(cluster):
         if any(flag(owner, "controller") for _, owner in nodes(one.document, "metadata", "ownerReferences")):
             continue  # its maker tells
         key = (one.kind, one.namespace, one.name)
-        made = pod_of({**one.document, "kind": one.kind, "apiVersion": one.api_version})
-        if made is not None and (*key, False) not in found:
-            found[*key, False] = Workload(*key, one, made[0], made[1])
+        if (*key, False) not in found:
+            found[*key, False] = Workload(*key, one, template, prefix)
     ordered = sorted(found.items(), key=lambda pair: (pair[0][1], pair[0][0], pair[0][2], pair[0][3]))
     return tuple(
         Workload(

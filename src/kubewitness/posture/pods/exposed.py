@@ -12,7 +12,7 @@ clouds' own controllers.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import ip_network
 from typing import Final, Literal
@@ -21,8 +21,8 @@ from msgspec import Struct
 
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.posture.nodes.network import is_public
+from kubewitness.posture.pods.gathered import Same, Workload, workloads
 from kubewitness.posture.reading import mapping, node, nodes, number, text, texts
-from kubewitness.posture.workloads.gathered import Same, Workload, workloads
 
 Means = Literal["NodePort", "LoadBalancer", "externalIPs", "Ingress"]
 
@@ -138,6 +138,24 @@ def _routed(document: Mapping[str, object]) -> Iterator[str]:
                 yield text(backend, "name")
 
 
+class Selectors:
+    """Which of some ways in lead to a pod. By one label of each selector: many services and many pods stay cheap."""
+
+    def __init__(self, every: Iterable[Exposed]) -> None:
+        self._by_label = defaultdict[tuple[str, tuple[str, str]], list[Exposed]](list)
+        for one in every:
+            if one.selector:
+                self._by_label[one.source.namespace, min(one.selector)].append(one)
+
+    def of(self, namespace: str, labels: Mapping[str, str]) -> Iterator[Exposed]:
+        """Those that choose a pod with these labels."""
+        own = frozenset(labels.items())
+        for label in sorted(own):
+            for one in self._by_label.get((namespace, label), ())[:_SELECTORS]:
+                if one.selector <= own:
+                    yield one
+
+
 class Ways(Struct, frozen=True):
     """What leads where."""
 
@@ -152,25 +170,15 @@ def ways(cluster: Cluster) -> Ways:
 
 @lru_cache(maxsize=1)
 def _ways(same: Same) -> Ways:
-    # By one label of each selector, so that many services and many workloads stay cheap.
     every = list(exposed(same.cluster))
-    chosen = defaultdict[tuple[str, tuple[str, str]], list[int]](list)
-    for number_, one in enumerate(every):
-        if one.selector:
-            chosen[one.source.namespace, min(one.selector)].append(number_)
+    selectors = Selectors(every)
     into = dict[tuple[str, str, str], tuple[Exposed, ...]]()
     behind = defaultdict[int, list[Workload]](list)
     for each in workloads(same.cluster):
-        labels = frozenset(each.labels.items())
-        found = [
-            one
-            for label in sorted(labels)
-            for one in chosen.get((each.namespace, label), ())[:_SELECTORS]
-            if every[one].selector <= labels
-        ]
-        for one_ in found:
-            behind[one_].append(each)
+        found = tuple(selectors.of(each.namespace, each.labels))
+        for one in found:
+            behind[id(one)].append(each)
         if found:
             key = (each.kind, each.namespace, each.name)
-            into[key] = (*into.get(key, ()), *(every[one_] for one_ in found))
-    return Ways(into, tuple((one, tuple(behind[number_])) for number_, one in enumerate(every)))
+            into[key] = (*into.get(key, ()), *found)
+    return Ways(into, tuple((one, tuple(behind[id(one)])) for one in every))
