@@ -36,6 +36,8 @@ class Remedy(Struct, frozen=True):
     safe: bool = False  # breaks nothing that anybody relies on, as far as can be known from this evidence
     breaks: Text = Text("", "")  # what it may break, where not safe
     fix: str = ""  # results with the same word here are mended by doing this once; empty: the check's id
+    comments: tuple[Text, ...] = ()  # comments of the command, which itself has the English ones
+    blanks: tuple[str, ...] = ()  # words of the command that stand for what is not known: not to be run as it is
 
 
 class Hop(Struct, frozen=True):

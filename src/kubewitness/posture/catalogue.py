@@ -7,7 +7,10 @@ severity: critical
 scope: cluster
 techniques: [T1078.001]
 frameworks: {CIS: ["5.1.1"], NSA/CISA: [...], PSS: [...], MS threat matrix: [...]}
-remedy: {title: …, detail: …, command: …, safe: true, breaks: …, fix: word}
+remedy: {title: …, detail: …, command: …, blanks: [NAME], safe: true, breaks: …, fix: word}
+
+Comments of commands are Chinese by `content/checks/comments.yml`. `blanks` are words of the command that stand for what
+only a result knows (`posture.filling`).
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ class _Remedy(Struct, forbid_unknown_fields=True):
     safe: bool = False
     breaks: str = ""
     fix: str = ""
+    blanks: list[str] = []
 
 
 class _Words(Struct, forbid_unknown_fields=True):
@@ -84,7 +88,7 @@ def _read(path: Path, group: Group) -> CheckInfo:
     made, zh = file.remedy, file.zh.remedy
     remedy = Remedy(
         _text(made.title, zh.title), _text(made.detail, zh.detail), made.command, made.safe,
-        _text(made.breaks, zh.breaks), made.fix,
+        _text(made.breaks, zh.breaks), made.fix, comments_in(made.command), tuple(made.blanks),
     )  # fmt: skip
     return CheckInfo(
         f"{_FOLDER}/{group}/{path.stem}",
@@ -97,6 +101,25 @@ def _read(path: Path, group: Group) -> CheckInfo:
         tuple(file.techniques),
         {name: tuple(points) for name, points in file.frameworks.items()},
     )
+
+
+@cache
+def _comments() -> dict[str, str]:
+    path = content_folder() / _FOLDER / "comments.yml"
+    (document,) = read_documents(path)
+    try:
+        return msgspec.convert(document.value, dict[str, str])
+    except msgspec.ValidationError as error:
+        raise ContentError(str(error), path, 1) from None
+
+
+def comments_in(command: str) -> tuple[Text, ...]:
+    """The comments of a command that are prose, each once."""
+    found = dict.fromkeys(match[1] for match in _COMMENT.finditer(command))
+    return tuple(Text(one, _comments()[one]) for one in found if one in _comments())
+
+
+_COMMENT: Final = re.compile(r"(?:^|(?<= ))# (.{1,300})$", re.MULTILINE)
 
 
 # YAML joins folded lines with a space, which Chinese does not write: not behind its marks, nor between its words.

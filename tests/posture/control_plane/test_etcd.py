@@ -9,7 +9,7 @@ import pytest
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import FileEntry
 from tests.posture.control_plane.plane import ETCD, api, command, file, machine, manifest, pod, process, told, verdict
-from tests.posture.made import snapshot
+from tests.posture.made import results, snapshot
 
 NO_CA = {"trusted-ca-file": None, "client-cert-auth": None}
 
@@ -36,6 +36,26 @@ NO_CA = {"trusted-ca-file": None, "client-cert-auth": None}
 )
 def test_clients_need_a_certificate(flags: dict[str, str | None], expected: str) -> None:
     assert verdict("etcd_client_auth", pod("etcd", flags, "3.5.15-0")) == expected
+
+
+def remedies(flags: dict[str, str | None], name: str = "etcd_client_auth") -> list[tuple[str, str]]:
+    """The commands and details of what fails."""
+    found = results(f"control_plane/{name}", snapshot([pod("etcd", flags, "3.5.15-0")]), "fail")
+    return [(one.remedy.command, one.remedy.detail.en) for one in found if one.remedy]
+
+
+def test_the_remedy_names_the_addresses_it_listens_on() -> None:
+    [(command_, detail)] = remedies({"listen-client-urls": "http://127.0.0.1:2379,http://10.0.0.5:2379"})
+    assert "--listen-client-urls=https://127.0.0.1:2379,https://10.0.0.5:2379" in command_
+    assert "block port 2379" in detail
+    [(command_, _)] = remedies({"listen-peer-urls": "http://10.0.0.5:2380"}, "etcd_peer_auth")
+    assert "--listen-peer-urls=https://10.0.0.5:2380" in command_
+    assert remedies({"listen-client-urls": "http://10.0.0.5:2379,http://$(id) #"}) == []  # not into a manifest
+
+
+def test_on_loopback_no_firewall_is_advised() -> None:
+    [(_, detail)] = remedies({"listen-client-urls": "http://127.0.0.1:2379"})
+    assert "no packet filter helps" in detail
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import KeyFile
+from kubewitness.model.posture import Result
 from kubewitness.posture.check import Snapshot
 from kubewitness.posture.credentials.der import Certificate
 from kubewitness.posture.credentials.inventory import inventory
@@ -51,6 +52,26 @@ def test_a_token_that_somebody_made_never_ends_and_one_that_is_refused_is_over()
     found = results("credentials/token_secret", of(made, over))
     assert [(one.status, one.subject) for one in found] == [("fail", "Secret ci/ci"), ("pass", "Secret ci/old")]
     assert "nobody" in found[0].reason.en
+
+
+def command(found: list[Result]) -> str:
+    """That of the only failure, which has a word for nothing."""
+    [remedy] = [one.remedy for one in found if one.status == "fail"]
+    assert remedy is not None
+    assert not remedy.blanks
+    return remedy.command
+
+
+def test_remedies_name_the_object() -> None:
+    made = secret("ci-x", TOKEN, "ci")
+    made["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "builder"}
+    told = command(results("credentials/token_secret", of(made)))
+    assert "# kubectl create token builder -n ci " in told
+    assert "# kubectl delete secret ci-x -n ci" in told
+    token = results("credentials/bootstrap_token", of(bootstrap(description="for ever")))
+    assert "kubeadm token delete abcdef\n" in command(token)
+    request = results("credentials/signing_request", of(asked(REQUEST_OF_MASTERS)))
+    assert "kubectl get csr a -o yaml" in command(request)
 
 
 def test_of_a_token_made_lately_it_is_not_said_that_nobody_uses_it() -> None:

@@ -47,6 +47,16 @@ def of(*hosts: Host) -> Snapshot:
     return replace(snapshot(hosts=hosts), now=NOW)
 
 
+def test_the_remedy_names_the_file_and_of_one_that_a_screen_obeys_only_that_there_is_one() -> None:
+    for path, words in ((HOME, f"shred -u -- {HOME}"), ("/root/my admin.conf", "shred -u -- '/root/my admin.conf'")):
+        [found] = results("credentials/administrator", of(machine({path: embedded(MASTERS)})), "fail")
+        assert found.remedy is not None
+        assert words in found.remedy.command
+        assert not found.remedy.blanks
+    [found] = results("credentials/administrator", of(machine({"/root/.kube/\x1b[2J": embedded(MASTERS)})), "fail")
+    assert found.remedy is None  # the check's own, which says what has to be filled in
+
+
 SERVING = "kube-apiserver --etcd-servers=x"
 
 

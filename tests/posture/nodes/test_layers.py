@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kubewitness.model.host import Firewall, Host
@@ -94,6 +96,29 @@ def test_a_door_that_the_packet_filter_alone_holds_is_one_failure_too() -> None:
     assert told(made) == ["kubelet_anonymous", "only_firewall"]  # the latter of the read-only port
     assert "packet filter alone" in one("kubelet_anonymous", made).reason.en
     assert told(machine(commented(), PUBLIC, SHUT)) == ["kubelet_anonymous"]
+
+
+@pytest.mark.parametrize(
+    ("made", "objects", "node"),
+    [
+        (machine(commented(), PUBLIC, OPEN), (), PUBLIC),
+        (commented(), (), "node1"),
+        (commented(), (node_object("node1", addresses=[{"type": "InternalIP", "address": "fd00::5"}]),), "'[fd00::5]'"),
+        (host(NODE, f"{WITHOUT} --node-ip=10.1.2.3", listening(10250)), (), "10.1.2.3"),
+        (host(NODE, f"{WITHOUT} --node-ip=10.1.2.3;id", listening(10250)), (), "node1"),
+    ],
+)
+def test_what_to_ask_afterwards_is_the_address_of_this_machine(made: Host, objects: Any, node: str) -> None:
+    remedy = one(CHECK, made, *objects).remedy
+    assert remedy is not None
+    assert f"https://{node}:10250/pods" in remedy.command
+    assert remedy.blanks == ("NETWORKS",)
+
+
+def test_a_machine_that_is_named_like_a_command_is_not_named_in_one() -> None:
+    made = commented()
+    made.name = "$(id)"
+    assert one(CHECK, made).remedy is None
 
 
 def test_each_of_the_two_settings_alone_is_a_failure_of_its_own() -> None:

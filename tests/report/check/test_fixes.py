@@ -7,9 +7,14 @@ from msgspec.structs import replace
 
 from kubewitness.model.posture import PostureReport, Remedy, Waiver
 from kubewitness.model.text import Text
-from kubewitness.report.check.fixes import fixes, info_of, of_status, open_failures, reasons, told_too
+from kubewitness.report.check.fixes import Fix, fixes, info_of, of_status, open_failures, reasons, told_too
 from kubewitness.report.check.matrix import fleet, points
 from tests.report.check.sample import ANONYMOUS, CLEAN, FULL, KUBELET, MODE, fail, info, other, report, waived
+
+
+def said(one: Fix) -> list[str]:
+    """Its commands, in English."""
+    return [command.text.en for command in one.commands]
 
 
 def test_failures_of_several_checks_that_one_action_mends_are_one_fix() -> None:
@@ -31,7 +36,7 @@ def test_one_unsafe_remedy_makes_a_fix_unsafe_and_says_what_breaks() -> None:
     (one,) = fixes(open_failures(made), info_of(made))
     assert not one.safe
     assert [text.en for text in one.breaks] == ["Logins of b."]
-    assert one.commands == ("kubectl delete a", "kubectl delete b")
+    assert said(one) == ["kubectl delete a\nkubectl delete b"]
     assert one.remedy.title.en == "Delete it"
 
 
@@ -50,7 +55,7 @@ def test_a_command_is_not_told_again_where_another_one_holds_it() -> None:
     own = [Remedy(Text("Mend it", "修复"), command=one, fix="kubelet") for one in commands]
     made = report([(ANONYMOUS, [fail(str(at), remedy=one) for at, one in enumerate(own)])])
     (one,) = fixes(open_failures(made), info_of(made))
-    assert one.commands == ("edit a\nlook\nrestart", "close the port", "restart\nedit a", "edit b\nrestart", "start")
+    assert said(one) == ["edit a\nlook\nrestart", "close the port", "restart\nedit a", "edit b\nrestart", "start"]
 
 
 def test_what_is_said_in_the_same_words_is_one_entry_and_a_path_one_of_its_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
 
@@ -22,6 +23,11 @@ def split_url(url: str) -> tuple[str, str] | None:
     """Scheme and host of a URL; None if it is none."""
     found = _URL.fullmatch(url.strip())
     return (found[1], found[2] or found[3] or "") if found else None
+
+
+def over_tls(urls: Iterable[str]) -> str:
+    """The same URLs with https, as a flag takes them."""
+    return ",".join(re.sub(r"^http://", "https://", url.strip()) for url in urls)
 
 
 def host_of(address: str) -> str:

@@ -16,6 +16,7 @@ from kubewitness.model.text import Text
 from kubewitness.posture.check import Snapshot
 from kubewitness.posture.control_plane.judging import passed, said, told, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component
+from kubewitness.posture.filling import filled
 
 # Plugin → severity of switching it off, since which minor version it is on, and what goes without it.
 _DEFAULTS: Final[dict[str, tuple[Severity, int, Text]]] = {
@@ -88,13 +89,14 @@ def admission_plugins(component: Component, _: Snapshot) -> Iterator[Result]:
         yield told(
             component, said(off), Text(f"{name} left on", f"保持启用 {name}"), off.where,
             severity=known[0], reason=known[2], aspect=name,
+            remedy=filled("control_plane/admission_plugins", {"PLUGIN": name}),
         )  # fmt: skip
     if "AlwaysAdmit" in on.words:
         failed = True
         yield told(
             component, said(on), Text("AlwaysAdmit not named", "不指定 AlwaysAdmit"), on.where, severity="low",
             reason=Text("it admits everything, does nothing and is deprecated", "它放行一切，没有作用且已弃用"),
-            aspect="AlwaysAdmit",
+            aspect="AlwaysAdmit", remedy=filled("control_plane/admission_plugins", {"PLUGIN": "AlwaysAdmit"}),
         )  # fmt: skip
     if not failed:
         yield passed(component, said(off), off.where)

@@ -15,10 +15,11 @@ from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture import reading
 from kubewitness.posture.check import CLUSTER, Snapshot
-from kubewitness.posture.control_plane.addresses import is_loopback, split_url
+from kubewitness.posture.control_plane.addresses import is_loopback, over_tls, split_url
 from kubewitness.posture.control_plane.components import files_named
 from kubewitness.posture.control_plane.judging import passed, said, told, unknown, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component, Given
+from kubewitness.posture.filling import filled
 from kubewitness.posture.yaml_text import Document, read
 
 _INSECURE_GONE: Final = 20  # the minor version that cannot open the insecure port any more
@@ -197,6 +198,7 @@ def token_file(component: Component, _: Snapshot) -> Iterator[Result]:
                 yield told(
                     component, said(given), Text(f"no --{name}", f"不使用 --{name}"), given.where,
                     severity=rated, aspect=name,
+                    remedy=filled("control_plane/token_file", {"FLAG": f"{name}={given.value}"}),
                 )  # fmt: skip
         else:
             yield passed(component, said(given), given.where, aspect=name)
@@ -258,7 +260,8 @@ def etcd_servers(component: Component, _: Snapshot) -> Iterator[Result]:
     if any("$" in url for url in plain) or any(parts is None and "$" in url for url, parts in found):
         yield unresolved(component, given)
     elif plain:
-        yield told(component, said(given), wanted("--etcd-servers=https://…"), given.where)
+        remedy = filled("control_plane/etcd_servers", {"SERVER_URLS": over_tls(given.words)})
+        yield told(component, said(given), wanted("--etcd-servers=https://…"), given.where, remedy=remedy)
     else:
         yield passed(component, said(given), given.where)
 

@@ -3,6 +3,10 @@
 Its settings come from flags, from variables, or from a file (`--config-file`) beside which neither counts. A client
 certificate is asked for with `--client-cert-auth`, or as soon as `--trusted-ca-file` is given, and never on http.
 
+Open on loopback alone it is milder and no pass: whatever program runs on that machine without being root, and every pod
+in its network, reads all Secrets and writes itself a cluster-admin past RBAC and the audit log. That is why kubeadm
+asks for certificates on loopback, too.
+
 Source: go.etcd.io/etcd server/embed/config.go, etcdmain/config.go; etcd.conf.yml.sample.
 """
 
@@ -18,12 +22,13 @@ from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture import reading
 from kubewitness.posture.check import CLUSTER, Snapshot
-from kubewitness.posture.control_plane.addresses import is_loopback, split_url
+from kubewitness.posture.control_plane.addresses import is_loopback, over_tls, split_url
 from kubewitness.posture.control_plane.api_server import document_of, hosts, not_collected
 from kubewitness.posture.control_plane.components import files_named
 from kubewitness.posture.control_plane.flags import Flag
 from kubewitness.posture.control_plane.judging import passed, said, told, unknown, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component, Given
+from kubewitness.posture.filling import filled
 
 _SECTIONS: Final = (("client-transport-security", ""), ("peer-transport-security", "peer-"))
 _OPEN: Final = "rwx"
@@ -37,13 +42,27 @@ class _Doors(NamedTuple):
     asks: str
     trusted: str
     severities: tuple[Severity, Severity]  # reachable from elsewhere, or not
+    remedy: str  # whose, and its word for the URLs
+    word: str
 
 
 _CLIENTS: Final = _Doors(
-    "listen-client-urls", "http://localhost:2379", "client-cert-auth", "trusted-ca-file", ("critical", "medium")
+    "listen-client-urls",
+    "http://localhost:2379",
+    "client-cert-auth",
+    "trusted-ca-file",
+    ("critical", "medium"),
+    "control_plane/etcd_client_auth",
+    "CLIENT_URLS",
 )
 _PEERS: Final = _Doors(
-    "listen-peer-urls", "http://localhost:2380", "peer-client-cert-auth", "peer-trusted-ca-file", ("high", "low")
+    "listen-peer-urls",
+    "http://localhost:2380",
+    "peer-client-cert-auth",
+    "peer-trusted-ca-file",
+    ("high", "low"),
+    "control_plane/etcd_peer_auth",
+    "PEER_URLS",
 )
 
 
@@ -118,7 +137,16 @@ def _doors(component: Component, snapshot: Snapshot, kind: _Doors) -> Iterator[R
         "reachable from other machines" if outside else "reachable by that machine's programs and host-network pods",
         "其他机器可访问" if outside else "该机器上的程序可访问，包括使用主机网络的 Pod",
     )  # fmt: skip
-    yield told(own, text, expected, listening.where, checked.where, severity=severity, reason=reason)
+    remedy = filled(kind.remedy, {kind.word: over_tls(listening.words)})
+    if remedy and not outside:
+        remedy = replace(remedy, detail=_ON_LOOPBACK)
+    yield told(own, text, expected, listening.where, checked.where, severity=severity, reason=reason, remedy=remedy)
+
+
+_ON_LOOPBACK: Final = Text(
+    "Until then no packet filter helps: let nothing of others run on that machine, and no pod use its network.",
+    "在此之前，包过滤规则无济于事：不要让他人的程序在该机器上运行，也不要让 Pod 使用其主机网络。",
+)
 
 
 def _unread(component: Component, given: Given) -> Result:

@@ -9,11 +9,12 @@ from typing import Final
 
 from kubewitness.model.event import parse_time
 from kubewitness.model.judgement import Severity
-from kubewitness.model.posture import Result
+from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 from kubewitness.posture.credentials.objects import (
     KUBELET,
+    BootstrapToken,
     SigningRequest,
     TokenSecret,
     bootstrap_tokens,
@@ -21,6 +22,7 @@ from kubewitness.posture.credentials.objects import (
     token_secrets,
 )
 from kubewitness.posture.credentials.on_machines import KUBEADM, MASTERS
+from kubewitness.posture.filling import filled
 
 _ITS_OWN_UNTIL: Final = 23  # each account had a Secret with its token
 _TRACKED_SINCE: Final = 27  # LegacyServiceAccountTokenTracking
@@ -60,7 +62,9 @@ def secrets(snapshot: Snapshot) -> Iterator[Result]:
         else:
             use, reason = _use(one, snapshot)
             observed = Text(f"{text.en}, {use.en}", f"{text.zh}，{use.zh}")
-            yield Result("fail", CLUSTER, str(one.source), observed, _BOUND, (one.where,), reason)
+            known = {"NAME": one.source.name, "NAMESPACE": one.source.namespace, "ACCOUNT": one.account}
+            remedy = filled("credentials/token_secret", known)
+            yield Result("fail", CLUSTER, str(one.source), observed, _BOUND, (one.where,), reason, remedy=remedy)
     minor = snapshot.minor
     for namespace, some in sorted(made.items()):
         names = ", ".join(one.source.name for one in some[:_SHOWN]) + (", …" if len(some) > _SHOWN else "")
@@ -118,14 +122,20 @@ def bootstrap(snapshot: Snapshot) -> Iterator[Result]:
         elif not one.signs_in:
             yield Result("pass", CLUSTER, subject, _NO_SIGN_IN, where=(one.where,))
         elif one.expires is None:
-            yield Result("fail", CLUSTER, subject, _NO_END, _A_DAY, (one.where,))
+            yield Result("fail", CLUSTER, subject, _NO_END, _A_DAY, (one.where,), remedy=_deleted(one))
         else:
             until = one.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
             observed = Text(f"valid until {until}", f"有效期至 {until}")
             if snapshot.now.year >= _NO_CLOCK and one.expires - snapshot.now > _LONG:
-                yield Result("fail", CLUSTER, subject, observed, _A_DAY, (one.where,), severity="low")
+                yield Result(
+                    "fail", CLUSTER, subject, observed, _A_DAY, (one.where,), severity="low", remedy=_deleted(one)
+                )
             else:
                 yield Result("pass", CLUSTER, subject, observed, where=(one.where,))
+
+
+def _deleted(one: BootstrapToken) -> Remedy | None:
+    return filled("credentials/bootstrap_token", {"ID": one.source.name.removeprefix("bootstrap-token-")})
 
 
 _NO_SIGN_IN: Final = Text("it authenticates nobody", "它不能用于身份认证")
@@ -157,7 +167,8 @@ def requests(snapshot: Snapshot) -> Iterator[Result]:
         if severity is None:
             yield Result("pass", CLUSTER, subject, observed, where=(one.where,))
         else:
-            yield Result("fail", CLUSTER, subject, observed, _ONESELF, (one.where,), reason_, severity)
+            remedy = filled("credentials/signing_request", {"REQUEST": one.source.name, "USER": made.user})
+            yield Result("fail", CLUSTER, subject, observed, _ONESELF, (one.where,), reason_, severity, remedy)
 
 
 _ONESELF: Final = Text(

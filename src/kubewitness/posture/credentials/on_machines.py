@@ -18,6 +18,7 @@ from kubewitness.model.posture import Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import FLEET, Machine, Snapshot, not_evaluated
 from kubewitness.posture.credentials.material import Material, is_control_plane, materials
+from kubewitness.posture.filling import filled
 
 MASTERS: Final = "system:masters"
 KUBEADM: Final = "kubeadm:cluster-admins"
@@ -91,7 +92,8 @@ def _misplaced(one: Material, machine: Machine, observed: Text, *, here: bool) -
     elif one.path.startswith("/etc/kubernetes/pki/") or one.path.startswith("/var/lib/kubelet/"):
         severity = "medium" if severity == "high" else "low"
     expected = Text("only on machines of the control plane, where it was made", "只存在于签发它的控制平面机器上")
-    return Result("fail", machine.target, _subject(one), observed, expected, (one.where,), reason, severity)
+    remedy = filled("credentials/administrator", {"PATH": one.path})
+    return Result("fail", machine.target, _subject(one), observed, expected, (one.where,), reason, severity, remedy)
 
 
 def lifetimes(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
@@ -105,6 +107,8 @@ def lifetimes(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
         begins, ends = parse_time(made.not_before), parse_time(made.not_after)
         if ends is None:
             continue
+        # openssl reads no kubeconfig
+        remedy = filled("credentials/lifetime", {"PATH": one.path}) if one.kind != "kubeconfig" else None
         observed = Text(
             f"certificate of {one.user or '?'}, valid until {made.not_after}",
             f"用户 {one.user or '?'} 的证书，有效期至 {made.not_after}",
@@ -113,13 +117,15 @@ def lifetimes(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
             reason = Text("it opens nothing any more, and hides what does", "它已不能用于登录，却会掩盖真正有效的凭据")
             yield Result(
                 "fail", machine.target, _subject(one), observed, _NOT_OVER, (one.where,), reason, "informational",
-                aspect="expired",
+                remedy, aspect="expired",
             )  # fmt: skip
         elif begins is not None and ends - begins > _YEAR and not one.user.startswith("system:"):
             days = (ends - begins).days
             text = Text(f"{observed.en}: issued for {days} days", f"{observed.zh}：签发有效期为 {days} 天")
             severity: Severity = "medium" if MASTERS in one.groups else "low"
-            yield Result("fail", machine.target, _subject(one), text, _A_YEAR, (one.where,), severity=severity)
+            yield Result(
+                "fail", machine.target, _subject(one), text, _A_YEAR, (one.where,), severity=severity, remedy=remedy
+            )
         else:
             yield Result("pass", machine.target, _subject(one), observed, where=(one.where,))
 

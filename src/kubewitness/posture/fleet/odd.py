@@ -16,6 +16,7 @@ from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import FLEET, FleetCheck, Machine, Snapshot
+from kubewitness.posture.filling import filled
 from kubewitness.posture.fleet.traits import LISTENERS, Trait, traits_of
 from kubewitness.posture.lines import Line, lines
 from kubewitness.posture.nodes.telling import at_line, at_place
@@ -63,6 +64,7 @@ def _differing(held: list[Held]) -> Iterator[Result]:
             (*trait.where[:5], *other[1].where[:1]),
             reason=_reason(trait, other[1]),
             severity=_severity(trait, other[1]),
+            remedy=filled("fleet/odd_one_out", {"NODE": machine.host.name}),
         )
 
 

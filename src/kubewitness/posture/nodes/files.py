@@ -155,11 +155,9 @@ def _remedy(entry: FileEntry, kind: Kind, *, keyless: bool) -> Remedy:
     """The command for this file. Safe where nobody has to read the file but root."""
     path, user = entry.path, entry.owner.replace(" ", ":").partition(":")[0]
     mode = "600" if kind.is_secret else "go-w"
-    quoted = "'" + path.replace("'", "'\\''") + "'"
+    quoted = "'" + path.replace("'", "'\\''") + "'" if path.isprintable() else _PATH
     owner = "" if path.startswith("/home/") else f"chown root:root {quoted}\n"
-    again = (
-        "# K3s and RKE2 write it anew: take --write-kubeconfig-mode away, too\n" if path.startswith(_RANCHER) else ""
-    )
+    again = f"# {_AGAIN.en}\n" if path.startswith(_RANCHER) else ""
     safe = not kind.is_secret and user in {"", "0", "root"}
     return Remedy(
         Text("Take the rights away from others", "收回其他用户的权限"),
@@ -173,9 +171,16 @@ def _remedy(entry: FileEntry, kind: Kind, *, keyless: bool) -> Remedy:
         safe=safe,
         breaks=Text("", "") if safe else _BREAKS,
         fix="file_modes",
+        comments=(_AGAIN,) if again else (),
+        blanks=(_PATH,) if quoted == _PATH else (),
     )
 
 
+_PATH: Final = "PATH"  # in place of one that a screen could obey
+_AGAIN: Final = Text(
+    "K3s and RKE2 write it anew: take --write-kubeconfig-mode away, too",
+    "K3s 和 RKE2 会重新写入该文件：请同时去掉 --write-kubeconfig-mode",
+)
 _RANCHER: Final = "/etc/rancher/"
 _BREAKS: Final = Text(
     "People and programs that use the file without being root, such as another user's kubectl.",

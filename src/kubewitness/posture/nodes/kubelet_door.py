@@ -7,14 +7,17 @@ outwards: loopback, no listener, the packet filter, no public address, and then 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final, Literal
 
 from kubewitness.model.host import Socket
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result
 from kubewitness.model.text import Text
+from kubewitness.posture import reading
 from kubewitness.posture.check import Machine, Snapshot, key
 from kubewitness.posture.control_plane.addresses import is_loopback
 from kubewitness.posture.kubelet_view import View
@@ -89,6 +92,29 @@ def keys(machine: Machine, *checks: str) -> tuple[str, ...]:
     return tuple(key(f"checks/nodes/{name}", Result("fail", machine.target, SUBJECT)) for name in checks)
 
 
+def address_of(machine: Machine, snapshot: Snapshot) -> str:
+    """By what others reach the machine, as a URL has it: as the API or the kubelet names it, else its own name."""
+    name = machine.host.name
+    node = snapshot.cluster.get("Node", "", name) if snapshot.cluster else None
+    found = [
+        reading.text(given, "address")
+        for _, given in (reading.nodes(node.document, "status", "addresses") if node else ())
+        if reading.text(given, "type") == "InternalIP"
+    ]
+    process = machine.kubelet.process if machine.kubelet else None
+    if process and (told := _NODE_IP.search(process.command)):
+        found.append(told[1])
+    found += [one.address for one in addresses_of(machine, snapshot).own]
+    for one in found:
+        try:
+            return f"[{address}]" if (address := ip_address(one)).version == 6 else str(address)
+        except ValueError:
+            continue
+    return name if _NAME.fullmatch(name) else ""
+
+
+_NODE_IP: Final = re.compile(r"--node-ip[= ]([0-9A-Fa-f.:]{2,45})(?![^\s,])")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _UNSEEN: Final = Text(
     "whether the packet filter refuses it is not known; nothing else does",
     "无法得知包过滤规则是否拒绝，此外别无防护",

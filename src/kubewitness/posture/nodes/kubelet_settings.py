@@ -17,9 +17,10 @@ from kubewitness.posture.control_plane.addresses import is_loopback
 from kubewitness.posture.control_plane.judging import provider
 from kubewitness.posture.exposed import ANONYMOUS, MODE, READ_ONLY, State, why
 from kubewitness.posture.exposure import sentences
+from kubewitness.posture.filling import filled
 from kubewitness.posture.kubelet import KubeletConfiguration
 from kubewitness.posture.kubelet_view import Setting, View
-from kubewitness.posture.nodes.kubelet_door import SUBJECT, keys, stands
+from kubewitness.posture.nodes.kubelet_door import SUBJECT, address_of, keys, stands
 from kubewitness.posture.nodes.kubelet_door import rated as door_rated
 from kubewitness.posture.nodes.telling import (
     NOTHING,
@@ -63,8 +64,9 @@ def setting_check(name: str, setting: str, judge: Judge) -> NodeCheck:
             severity, expected, reason = rated
             includes = _same_door(machine, view) if setting == ANONYMOUS else ()
             yield failed(
-                machine, SUBJECT, observed, expected, *where, reason=reason, severity=severity, includes=includes
-            )
+                machine, SUBJECT, observed, expected, *where, reason=reason, severity=severity, includes=includes,
+                remedy=filled(f"nodes/{name}", {"NODE": address_of(machine, snapshot)}),
+            )  # fmt: skip
 
     return NodeCheck(f"checks/nodes/{name}", run)
 

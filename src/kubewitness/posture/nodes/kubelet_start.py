@@ -13,9 +13,10 @@ from kubewitness.model.text import Text
 from kubewitness.posture.check import Machine, NodeCheck, Snapshot
 from kubewitness.posture.exposed import ANONYMOUS, MODE, READ_ONLY
 from kubewitness.posture.exposure import clauses
+from kubewitness.posture.filling import filled
 from kubewitness.posture.kubelet import Disagreement
 from kubewitness.posture.kubelet_view import View
-from kubewitness.posture.nodes.kubelet_door import SUBJECT
+from kubewitness.posture.nodes.kubelet_door import SUBJECT, address_of
 from kubewitness.posture.nodes.kubelet_settings import CLIENT_CA, WEBHOOK, places, without_kubelet
 from kubewitness.posture.nodes.telling import at_line, at_place, failed, passed, same, unknown
 
@@ -32,7 +33,7 @@ _ORDINARY: Final = re.compile(
 _WEIGHTY: Final = (ANONYMOUS, MODE, READ_ONLY, WEBHOOK, CLIENT_CA, "address", "staticPodURL", "staticPodPath")
 
 
-def _unread(machine: Machine, _: Snapshot) -> Iterator[Result]:
+def _unread(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
     """The configuration file is there, and the kubelet does not read it."""
     configuration = machine.kubelet
     if configuration is None:
@@ -56,6 +57,7 @@ def _unread(machine: Machine, _: Snapshot) -> Iterator[Result]:
             ),
             Text("--config names the file", "--config 指定该文件"),
             *where,
+            remedy=filled("nodes/kubelet_config_unread", {"NODE": address_of(machine, snapshot)}),
         )
         return
     named = next((view for view in views if view.config and view.config_line), None)

@@ -19,10 +19,11 @@ from kubewitness.model.text import Text
 from kubewitness.posture.check import Machine, NodeCheck, Snapshot
 from kubewitness.posture.exposed import ANONYMOUS, MODE, READ_ONLY, why
 from kubewitness.posture.exposure import clauses, sentences
+from kubewitness.posture.filling import filled
 from kubewitness.posture.kubelet import KubeletConfiguration
 from kubewitness.posture.kubelet_view import Setting, View
 from kubewitness.posture.nodes.docker import engine
-from kubewitness.posture.nodes.kubelet_door import SUBJECT, Stand, heard, keys, port_of, rated, stands
+from kubewitness.posture.nodes.kubelet_door import SUBJECT, Stand, address_of, heard, keys, port_of, rated, stands
 from kubewitness.posture.nodes.kubelet_settings import not_known, places, view_of, without_kubelet
 from kubewitness.posture.nodes.network import Reach, addresses_of, listening, own_sockets, reach
 from kubewitness.posture.nodes.telling import at_place, at_socket, failed, passed, same, unknown
@@ -114,6 +115,7 @@ def _reachable(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
         severity=severity,
         reason=reason,
         includes=keys(machine, "kubelet_anonymous", "kubelet_authorization"),
+        remedy=filled("nodes/kubelet_reachable_without_credential", {"NODE": address_of(machine, snapshot)}),
     )
 
 
@@ -179,6 +181,7 @@ def _only_firewall(machine: Machine, snapshot: Snapshot) -> Iterator[Result]:
             Text("safe without the packet filter, too", "即使没有包过滤规则也安全"),
             *_of_filter(way),
             *opening.where,
+            remedy=filled("nodes/only_firewall", {"NODE": address_of(machine, snapshot)}),
         )
     if held:
         return

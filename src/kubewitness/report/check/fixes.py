@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.posture import CheckInfo, PostureReport, Remedy, Result, Status
 from kubewitness.model.text import Text
+from kubewitness.report.check.commands import Command, commands
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Fix:
     severity: Severity  # of the worst it mends
     remedy: Remedy
     entries: tuple[Entry, ...]
-    commands: tuple[str, ...]  # each once
+    commands: tuple[Command, ...]  # each once
     safe: bool
     breaks: tuple[Text, ...]
     count: int
@@ -144,25 +145,8 @@ def _fix(key: str, results: list[Result], infos: Mapping[str, CheckInfo]) -> Fix
         severity_of(worst),
         remedy,
         entries,
-        _once(one.command for one in sorted(remedies, key=lambda one: one != remedy) if one.command),
+        commands(sorted(remedies, key=lambda one: one != remedy)),
         all(one.safe for one in remedies),
         tuple(dict.fromkeys(one.breaks for one in remedies if one.breaks.en or one.breaks.zh)),
         len(results),
     )
-
-
-def _once(commands: Iterable[str]) -> tuple[str, ...]:
-    """Commands without those lines that another one has said: nobody should restart the same thing four times."""
-    told = list[str]()
-    for command in dict.fromkeys(one.strip("\n") for one in commands):
-        if any(_holds(known, command) for known in told):
-            continue
-        begun = next((known for known in told if command.startswith(f"{known}\n")), "")
-        told.append(command.removeprefix(begun).lstrip("\n"))
-    return tuple(told)
-
-
-def _holds(known: str, command: str) -> bool:
-    """Whether all lines of a command are said by another one, in this order."""
-    lines = iter(known.split("\n"))
-    return all(line in lines for line in command.split("\n"))

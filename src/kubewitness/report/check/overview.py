@@ -266,9 +266,11 @@ def _fix(told: _Told, number: int, fix: Fix) -> Iterator[Block]:
         rows.append((say(words.DO), line(span(say(fix.remedy.detail)))))
     rows.append((say(words.SAFETY), _effect(told, fix)))
     yield Facts(tuple(rows))
-    for text in fix.commands[: limits.commands]:
-        shown = text.strip("\n").split("\n")
-        yield command("\n".join(shown[: limits.command_lines]))
+    for one in fix.commands[: limits.commands]:
+        if one.blanks:
+            names = ("、" if told.language == "zh" else ", ").join(one.blanks)
+            yield Paragraph(line(span(say(words.FILL_IN).format(names), "warn")))
+        yield command("\n".join(say(one.text).split("\n")[: limits.command_lines]))
     more = len(fix.commands) - limits.commands
     if more > 0:
         yield Paragraph(line(span(say(words.MORE).format(more), "dim")))

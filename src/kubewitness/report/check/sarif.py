@@ -15,9 +15,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from kubewitness.model.judgement import Severity
-from kubewitness.model.posture import CheckInfo, PostureReport, Result, Where
+from kubewitness.model.posture import CheckInfo, PostureReport, Remedy, Result, Where
 from kubewitness.model.text import Language, Text
 from kubewitness.report.check import words
+from kubewitness.report.check.commands import in_chinese
 from kubewitness.report.check.fixes import info_of, of_status, reasons, remedy_of, severity_of
 from kubewitness.report.document import inert_json
 
@@ -94,6 +95,9 @@ def _rule(info: CheckInfo, language: Language) -> dict[str, Any]:
     safe = words.SAFE if remedy.safe else words.UNSAFE
     steps = [_say(remedy.title, language), _say(remedy.detail, language)]
     steps.append(" ".join(one for one in (f"({_say(safe, language)})", _say(remedy.breaks, language)) if one))
+    command = _command(remedy, language)
+    if command and remedy.blanks:
+        steps.append(_say(words.FILL_IN, language).format(", ".join(remedy.blanks)))
     text = "\n\n".join(one for one in steps if one)
     tags = [*info.techniques, *(f"{name} {point}" for name, points in info.frameworks.items() for point in points)]
     return {
@@ -102,8 +106,8 @@ def _rule(info: CheckInfo, language: Language) -> dict[str, Any]:
         "shortDescription": {"text": title},
         "fullDescription": {"text": why or title},
         "help": {
-            "text": f"{why}\n\n{text}" + (f"\n\n{remedy.command}" if remedy.command else ""),
-            "markdown": f"{why}\n\n{text}" + (f"\n\n```sh\n{remedy.command.strip()}\n```" if remedy.command else ""),
+            "text": f"{why}\n\n{text}" + (f"\n\n{command}" if command else ""),
+            "markdown": f"{why}\n\n{text}" + (f"\n\n```sh\n{command}\n```" if command else ""),
         },
         "defaultConfiguration": {"level": _LEVEL[info.severity]},
         "properties": {
@@ -139,8 +143,16 @@ def _result(one: Result, about: _Run) -> dict[str, Any]:
         out["properties"]["includes"] = list(one.includes)  # fingerprints of results that this one tells too
     if info:
         remedy = remedy_of(one, about.infos)
-        out["properties"] |= {"remedy": _say(remedy.title, language), "command": remedy.command, "safe": remedy.safe}
+        out["properties"] |= {
+            "remedy": _say(remedy.title, language), "command": _command(remedy, language), "safe": remedy.safe,
+        }  # fmt: skip
+        if remedy.blanks:
+            out["properties"]["blanks"] = list(remedy.blanks)
     return out
+
+
+def _command(remedy: Remedy, language: Language) -> str:
+    return (in_chinese(remedy.command, remedy.comments) if language == "zh" else remedy.command).strip("\n")
 
 
 def _message(one: Result, info: CheckInfo | None, language: Language) -> str:

@@ -110,6 +110,7 @@ TO_DO_INTRO = Text(
 )
 FIRST = Text("Do this first", "优先处理")
 BREAKS = Text("May break:", "可能影响：")
+FILL_IN = Text("Not to be run as it is; fill in first: {}", "不能直接运行，请先替换：{}")
 PATHS = Text("Attack paths", "攻击路径")
 PATHS_INTRO = Text(
     "What could happen with the rights that exist, step by step; not what did happen.",
