@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from kubewitness.detect.detectors.networks import CREDENTIAL, POD
+from kubewitness.incident.investigate import Options, investigate
+from kubewitness.rules.loader import RuleSet
+from tests.corpus import CORPUS, needs_corpus
 from tests.incident.conftest import Investigate
-from tests.incident.identity.test_attribution import INTRUDER, anonymous, asks_for_a_certificate, only
+from tests.incident.identity.test_attribution import INTRUDER, MINER, anonymous, asks_for_a_certificate, only
 from tests.incident.logs import DOOR, KUBECTL, OFFICE, Log, account, allowed_by
 from tests.incident.logs import binding as bound
 
@@ -297,3 +300,59 @@ def test_a_service_account_by_hand_at_the_intruders_address_is_its_own_even_besi
     found = attributed(log, judged)
     assert found == set(own)
     assert program not in found
+
+
+# -- private addresses: a gateway, the host of virtual machines --------------------------------------------------------
+
+
+GATEWAY = "192.168.99.1"
+
+
+@pytest.mark.parametrize(
+    ("who", "address", "agent", "joined"),
+    [
+        ("dave", GATEWAY, KUBECTL, False),
+        ("dave", GATEWAY, "", False),
+        ("dave", GATEWAY, "curl/8.5.0", True),
+        ("jane", GATEWAY, KUBECTL, True),
+        (WEB, GATEWAY, KUBECTL, True),
+        ("dave", INTRUDER, KUBECTL, True),
+    ],
+    ids=["a stranger", "a stranger, clients not logged", "the intruder's client", "whose place is elsewhere",
+         "a service account by hand", "a public address"],
+)  # fmt: skip
+def test_behind_a_private_address_a_person_is_tied_to_the_intruder_by_more_than_the_address(
+    log: Log, judged: Investigate, *, who: str, address: str, agent: str, joined: bool
+) -> None:
+    for hour in range(7, 18):
+        log.request("list", "pods", at=f"{hour:02}:15", by="jane", address=OFFICE, agent=KUBECTL, namespace="shop")
+    own = anonymous(log, address) if agent else anonymous(log, address, userAgent=None)
+    by: dict[str, Any] = {"by": who, "address": address, "agent": agent, "namespace": "shop"}
+    other = log.request("list", "pods", at="13:20", userAgent=agent or None, **by)
+    found = only(judged(log))
+    assert set(found.audit_ids) == ({*own, other} if joined else set(own))
+    whys = " ".join(one.en for one in found.actors[0].why)
+    assert ("Nobody else uses it" in whys) is joined
+
+
+@pytest.mark.parametrize("client", [KUBECTL, "curl/8.5.0"])
+def test_two_who_misbehave_behind_one_private_address_are_one_only_with_one_client(
+    log: Log, judged: Investigate, client: str
+) -> None:
+    one = anonymous(log, GATEWAY)
+    reason = allowed_by("dave-admin", "ClusterRole cluster-admin", "User dave")
+    two = [log.request("create", "clusterrolebindings", at="15:01", name="x", by="dave", address=GATEWAY, agent=client,
+                       reason=reason, body=bound("x", "cluster-admin", "User system:anonymous")),
+           log.request("create", "daemonsets", at="15:02", namespace="kube-system", name="kube-controller", by="dave",
+                       address=GATEWAY, agent=client, reason=reason, body=MINER)]  # fmt: skip
+    found = [set(incident.audit_ids) for incident in judged(log).incidents]
+    together = client == "curl/8.5.0"
+    assert sorted(found, key=min) == ([{*one, *two}] if together else sorted([set(one), set(two)], key=min))
+
+
+@needs_corpus
+def test_unrelated_samples_from_the_gateway_of_a_virtual_machine_are_no_one_intruder(rules: RuleSet) -> None:
+    assert CORPUS is not None
+    found = investigate([str(CORPUS / "falcosecurity__falco" / "test" / "trace_files")], rules=rules,
+                        options=Options(workers=1))  # fmt: skip
+    assert [one.actors[0].identities for one in found.incidents] == [("system:anonymous",)]

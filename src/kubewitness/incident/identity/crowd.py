@@ -6,6 +6,7 @@ proves nothing about who is behind it: many share it, or a machine of the cluste
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from kubewitness.detect.detectors.networks import place_of
@@ -117,6 +118,27 @@ class IdentityCrowd:
     def agents(self, pair: Pair) -> set[str]:
         """The agents of one identity at one address."""
         return {profile.key.agent for profile in self.profiles(pair)}
+
+    def one_hand(self, pair: Pair, pairs: Iterable[Pair], bad_since: str) -> bool:
+        """Whether the address that `pair` and some of `pairs` have in common may stand for one hand behind it.
+
+        A public one may. Behind a private one there may be any number of machines: a person's credential is tied to
+        others there by a client that both used, or if it is out of place there, having had its place elsewhere.
+        """
+        if scope_of(pair[1]) == "public":
+            return True
+        here = [other for other in pairs if other[1] == pair[1] and other != pair]
+        return not here or any(self._tied(pair, other, bad_since) for other in here)
+
+    def _tied(self, one: Pair, other: Pair, bad_since: str) -> bool:
+        people = [pair for pair in (one, other) if kind_of_name(pair[0]) == "human"]
+        if not people or (self.agents(one) & self.agents(other)) - {""}:
+            return True
+        return any(self.usual(identity, bad_since) - {address} for identity, address in people)
+
+    def all_of(self, address: str, pairs: Collection[Pair]) -> bool:
+        """Whether nobody but `pairs` was ever at an address."""
+        return all((identity, address) in pairs for identity in self._at.get(address, ()))
 
     def strangers(self, address: str, known: set[str], bad_since: str) -> bool:
         """Whether others than `known` were established at an address: a translated one, which proves no identity."""

@@ -8,7 +8,9 @@ credentials the intruder made, minted or armed with rights that are then used fr
 What is *established* never joins: an accessor that was there long before the first suspicious act, and gave no cause
 itself, is somebody else (a health probe behind the same balancer, the administrator in the same office). Addresses
 that many identities share (`hub`), or where somebody else works too (address translation), glue nobody together: two
-intruders behind one are two. Nothing joins by nearness in time.
+intruders behind one are two. A private address may be the outside of any number of machines (a gateway, a virtual
+machine's host), so there a person's credential needs more than the address (`one_hand`). Nothing joins by nearness in
+time.
 """
 
 from __future__ import annotations
@@ -86,15 +88,15 @@ class Suspects:
         """Clusters before growth over credentials: seeds joined by address, with their agents and companions."""
         seeds = [pair for pair, found in sorted(self._detected.items()) if self._is_seed(pair, found)]
         clusters: list[Cluster] = []
-        by_address: dict[str, Cluster] = {}
+        by_address: dict[str, list[Cluster]] = {}
         for pair in seeds:
             shared = self._crowd.is_hub(pair[1]) or self._has_strangers(pair[1], seeds)
-            home = None if shared else by_address.get(pair[1])
+            here = [] if shared else by_address.setdefault(pair[1], [])
+            home = next((one for one in here if self._crowd.one_hand(pair, one.pairs, self._turned_bad([pair]))), None)
             if home is None:
                 home = Cluster([pair])
                 clusters.append(home)
-                if not shared:
-                    by_address[pair[1]] = home
+                here.append(home)
             home.pairs.add(pair)
         for cluster in clusters:
             cluster.first = self._turned_bad(cluster.pairs)
@@ -127,7 +129,8 @@ class Suspects:
                 if pair in cluster.pairs or self._crowd.established(self._crowd.since(pair), cluster.first):
                     continue
                 by_hand = service_account(identity) is not None and self._crowd.by_hand(pair)
-                if not contested and (alone or by_hand):
+                tied = self._crowd.one_hand(pair, cluster.pairs, cluster.first)
+                if not contested and tied and (alone or by_hand):
                     cluster.pairs.add(pair)
             names = [identity or "(rejected credential)" for identity, a in sorted(cluster.pairs) if a == address]
             if len(names) > 1:
@@ -135,7 +138,7 @@ class Suspects:
                 listed_zh = "、".join(i or "被拒凭据" for i, a in sorted(cluster.pairs) if a == address)
                 nobody = Text("Nobody else uses it, and none", "没有其他人使用该地址，且")
                 others = Text("Others work there too, but none of these", "该地址另有他人使用，但上述身份")
-                whose = nobody if alone else others
+                whose = nobody if alone and self._crowd.all_of(address, cluster.pairs) else others
                 cluster.explain(
                     Text(
                         en=f"Same address {address}: {listed}. {whose.en} was there long before.",
