@@ -107,6 +107,32 @@ def test_a_damaged_gzip_keeps_what_was_read(tmp_path: Path) -> None:
     assert source.failure is not None
 
 
+def test_a_gzip_with_a_wrong_checksum_is_read_whole_and_told(tmp_path: Path) -> None:
+    packed = gzip.compress(event(1) * 200)
+    (tmp_path / "x").write_bytes(packed[:-8] + bytes(8))
+    source = one(tmp_path / "x")
+    assert content(source) == event(1) * 200
+    assert "damaged gzip" in source.error
+
+
+@pytest.mark.parametrize(("remembered", "kept"), [(1 << 22, 145_000), (0, 110_000)])
+def test_damage_inside_a_gzip_costs_nothing_in_front_of_it(
+    tmp_path: Path, remembered: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few bytes the file has; of one too large to remember, at most what one piece of input holds is lost."""
+    monkeypatch.setattr(compression, "_REMEMBERED", remembered)
+    text = os.urandom(100_000).hex().encode()
+    whole = gzip.compress(event(1)) + gzip.compress(text)
+    at = len(whole) - 30_000
+    (tmp_path / "x").write_bytes(whole[:at] + b"\xff" * 400 + whole[at + 400 :])
+    source = one(tmp_path / "x")
+    read = content(source)
+    assert read[:kept] == (event(1) + text)[:kept]
+    assert len(read) >= kept
+    assert source.failure is not None
+    assert source.failure.place.offset == len(read)
+
+
 def test_bytes_behind_a_gzip_are_a_failure_not_silence(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(gzip.compress(event(1)) + event(2))
     source = one(tmp_path / "x")

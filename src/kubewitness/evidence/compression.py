@@ -3,8 +3,10 @@
 What was decompressed before a stream breaks is kept; `BrokenError` then says where it broke. A stream that grows beyond
 what logs do is a bomb and is cut off: memory is bounded anyway, time and the reader's patience are not.
 
-Speed: isal inflates about four times as fast as zlib. Zstandard input is fed in small pieces because a few bytes of it
-may stand for megabytes.
+Speed: isal inflates about four times as fast as zlib, but what a call had inflated is lost when that call finds damage,
+be it the checksum at the very end. So the packed bytes of a member are remembered up to a few megabytes, and its
+damaged piece is inflated once more byte by byte. Zstandard input is fed in small pieces because a few bytes of it may
+stand for megabytes.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ OUTPUT: Final = 1024 * 1024
 LAYERS: Final = 3  # gzip inside gzip happens (Firehose); deeper does not
 BOMB_RATIO: Final = 400  # audit logs compress 15 to 60 times
 BOMB_FLOOR: Final = 256 * 1024 * 1024
+_GZIP_FEED: Final = 16 * 1024  # at most this much is lost of a damaged member that is too large to remember
+_REMEMBERED: Final = 4 * 1024 * 1024
 _ZSTD_FEED: Final = 4096
 _ZSTD_WINDOW: Final = 1 << 27
 _HEAD: Final = 512
@@ -90,9 +94,11 @@ class _Meter:
 def _gunzip(stream: Iterator[bytes]) -> Iterator[bytes]:
     inflate = isal_zlib.decompressobj(wbits=31)
     meter, began, members = _Meter(), False, 0
-    for block in stream:
-        data = block
-        meter.read += len(block)
+    member: bytearray | None = bytearray()  # packed bytes of the present member, None once they are too many
+    unpacked = 0  # bytes of the present member
+    for piece in _pieces(stream, _GZIP_FEED):
+        data = piece
+        meter.read += len(data)
         while data:
             if inflate.eof:
                 data = data.lstrip(b"\0")  # tapes and block devices pad with NULs
@@ -100,27 +106,63 @@ def _gunzip(stream: Iterator[bytes]) -> Iterator[bytes]:
                     break
                 if data[:1] != b"\x1f":
                     raise BrokenError(f"bytes behind the end of gzip member {members} are no gzip, not read")
-                inflate, began = isal_zlib.decompressobj(wbits=31), False
+                inflate, began, member, unpacked = isal_zlib.decompressobj(wbits=31), False, bytearray(), 0
             try:
                 made = inflate.decompress(data, OUTPUT)
             except _ISAL_ERROR as problem:
+                for made in _before_damage(member, data, unpacked):
+                    meter.made += len(made)
+                    meter.check()
+                    yield made
                 raise BrokenError(f"damaged gzip after {meter.made} decompressed bytes ({problem})") from problem
             began = True
             meter.made += len(made)
+            unpacked += len(made)
             meter.check()
             if made:
                 yield made
             members += inflate.eof
-            data = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+            rest = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+            if member is not None:
+                member += data[: len(data) - len(rest)]
+                member = member if len(member) <= _REMEMBERED else None
+            data = rest
     if began and not inflate.eof:
         try:
-            rest = inflate.flush()
+            left = inflate.flush()
         except _ISAL_ERROR:
-            rest = b""
-        if rest:
-            meter.made += len(rest)
-            yield rest
+            left = b""
+        if left:
+            meter.made += len(left)
+            yield left
         raise BrokenError(f"gzip ends too early, after {meter.made} decompressed bytes")
+
+
+def _pieces(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
+    for block in stream:
+        for start in range(0, len(block), size):
+            yield block[start : start + size]
+
+
+def _before_damage(member: bytearray | None, data: bytes, known: int) -> Iterator[bytes]:
+    """What a damaged member holds beyond its `known` bytes, up to the damage in `data`."""
+    if member is None:
+        return
+    inflate, made = isal_zlib.decompressobj(wbits=31), 0
+    steps = chain(_pieces(iter([bytes(member)]), _GZIP_FEED), (data[at : at + 1] for at in range(len(data))))
+    try:
+        for step in steps:
+            rest = step
+            while rest:
+                part = inflate.decompress(rest, OUTPUT)
+                made += len(part)
+                if made > known and part:
+                    yield part[max(0, len(part) - (made - known)) :]
+                rest = inflate.unconsumed_tail
+                if inflate.eof:
+                    return
+    except _ISAL_ERROR:
+        return
 
 
 def _unzstd(stream: Iterator[bytes]) -> Iterator[bytes]:
