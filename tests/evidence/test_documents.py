@@ -158,6 +158,15 @@ def test_a_cut_file_gives_its_last_piece_too() -> None:
     assert frames[19].data.startswith(b"{")
 
 
+def test_a_cut_list_without_line_ends_is_broken_in_its_last_element_only() -> None:
+    element = b'{"kind":"Event","auditID":"a%d","verb":"get"}'
+    whole = b'{"kind":"EventList","items":[' + b",".join(element % number for number in range(40)) + b"]}"
+    frames = framed(whole[:-12])
+    assert [json.loads(frame.data)["auditID"] for frame in frames[:-1]] == [f"a{number}" for number in range(39)]
+    assert frames[-1].data == (element % 39)[:-10]
+    assert frames[-1].place.offset == whole.rindex(b'{"kind"')
+
+
 def test_text_between_documents_is_framed_line_by_line() -> None:
     data = PRETTY.replace(b"\n{", b"\n--- next ---\nanother line\n{", 3)
     frames = framed(data)

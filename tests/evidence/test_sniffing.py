@@ -42,6 +42,9 @@ EVENT = b'{"kind":"Event","auditID":"a","user":{"username":"x"}}'
         (b"\x7fELF\x02\x01\x01\0\0\0\0", "binary"),
         (bytes(2000), "binary"),
         (gzip.compress(EVENT, mtime=0), "gzip"),
+        (b"\xfd7zXZ\x00\x00\x04" + b'\xd6{"' * 500, "binary"),  # an object opens in it by chance
+        (b"BZh91AY&SY\0" + b'\xd6{"' * 500, "binary"),
+        (b"PAR1 is full\nPAR1 is empty\n", "text"),
         (zstandard.compress(EVENT), "zstd"),
         (b"May  1 10:00:00 host sshd[1]: Accepted\n", "text"),
         (b"just words\n", "text"),

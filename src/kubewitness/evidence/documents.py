@@ -20,7 +20,7 @@ from kubewitness.evidence.failures import unreadable
 from kubewitness.evidence.frame import Frame
 from kubewitness.evidence.json_text import INCOMPLETE, ValueEnd, members, skip_space, string_end
 from kubewitness.evidence.plain_text import Text
-from kubewitness.evidence.sniffing import Kind, sniff
+from kubewitness.evidence.sniffing import PACKED, Kind, sniff
 from kubewitness.model.evidence import ParseFailure, Place
 
 __all__ = ["Frame", "Kind", "frame_documents", "sniff"]
@@ -78,18 +78,9 @@ _NAMES: Final = {
     "zstd": "zstd inside another file",
 }
 
-# Packed logs that are not opened here; the reader has to know what to do about it.
-_PACKED: Final = (
-    (b"\xfd7zXZ\x00", "xz data, unpack it first (xz -dk)"),
-    (b"BZh", "bzip2 data, unpack it first (bzip2 -dk)"),
-    (b"\x04\x22\x4d\x18", "lz4 data, unpack it first (lz4 -d)"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive, unpack it first (7z x)"),
-    (b"PAR1", "Parquet, export it as JSON lines first"),
-)
-
 
 def _named(kind: Kind, head: bytearray) -> str:
-    packed = (name for magic, name in _PACKED if head.startswith(magic))
+    packed = (name for magic, name in PACKED.items() if head.startswith(magic))
     return next(packed, "") or _wide(bytes(head[:HEAD])) or _NAMES[kind]
 
 
@@ -202,7 +193,7 @@ class _Framer:
 
     def _object(self) -> Iterator[Frame | ParseFailure]:
         """A whole document, or the elements of the list that makes it too large."""
-        end = yield from self._value(WHOLE)
+        end = yield from self._value(WHOLE, apart=True)
         if end == INCOMPLETE:
             levels = self._descend()
             if levels:
@@ -287,8 +278,12 @@ class _Framer:
                 return
         yield from self._too_long()
 
-    def _value(self, limit: int) -> Generator[Frame | ParseFailure, None, int]:
-        """The value at `_at` as a frame, or its broken piece; returns INCOMPLETE if it is longer than `limit`."""
+    def _value(self, limit: int, *, apart: bool = False) -> Generator[Frame | ParseFailure, None, int]:
+        """The value at `_at` as a frame, or its broken piece; returns INCOMPLETE if it is longer than `limit`.
+
+        With `apart` also if the stream ends in it: the caller takes it apart, and only the element that was cut is
+        broken.
+        """
         scan = ValueEnd(self._at)
         sibling = self._next_margin() if self._broken else None
         while True:
@@ -301,6 +296,8 @@ class _Framer:
                 return INCOMPLETE
             moved = self._at
             if scan.broken or sibling or not self._fill():
+                if apart and not scan.broken and not sibling and not self._broken:
+                    return INCOMPLETE
                 self._broken = True
                 yield self._frame(sibling or self._sibling())
                 return 0

@@ -10,6 +10,14 @@ from kubewitness.evidence.json_text import INCOMPLETE, ValueEnd
 Kind = Literal["lines", "documents", "yaml", "empty", "binary", "tar", "gzip", "zstd", "text"]
 
 _MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"))
+# Packed logs that are not opened here; the reader has to know what to do about it. Their bytes may hold `{"` by chance.
+PACKED: Final = {
+    b"\xfd7zXZ\x00": "xz data, unpack it first (xz -dk)",
+    b"BZh": "bzip2 data, unpack it first (bzip2 -dk)",
+    b"\x04\x22\x4d\x18": "lz4 data, unpack it first (lz4 -d)",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive, unpack it first (7z x)",
+    b"PAR1": "Parquet, export it as JSON lines first",
+}
 _TAR_MAGIC: Final = b"ustar"
 _TAR_AT: Final = 257
 _BOM: Final = b"\xef\xbb\xbf"
@@ -32,6 +40,8 @@ def sniff(head: bytes) -> Kind:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if head.startswith(tuple(PACKED)) and _CONTROL.search(head):
+        return "binary"
     if head[_TAR_AT : _TAR_AT + len(_TAR_MAGIC)] == _TAR_MAGIC:
         return "tar"
     head = head[:_LOOK]
