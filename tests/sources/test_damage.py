@@ -41,7 +41,7 @@ def test_blank_is_neither_event_nor_failure(text: bytes) -> None:
 def test_garbage_is_one_counted_failure(text: bytes) -> None:
     result = read(text)
     assert result.events == []
-    assert len({failure.place for failure in result.failures}) == 1
+    assert len(result.failures) == 1
     assert result.failures[0].place == Place("audit.log", 7, 100, len(text))
 
 

@@ -110,9 +110,26 @@ class _Record:
             try:
                 text.decode()
             except UnicodeDecodeError:
-                yield self._fail("invalid UTF-8", text, "everything but the undecodable bytes")
-                level, text = level._replace(original=text), text.decode("utf-8", "replace").encode()
+                yield from self._undecodable(text, level)
+                return
         yield from self._value(text, level)
+
+    def _undecodable(self, text: bytes, level: _Level) -> Iterator[Reading]:
+        """Invalid UTF-8, counted once, also where no event comes of the piece."""
+        found = self._value(text.decode("utf-8", "replace").encode(), level._replace(original=text))
+        before: list[Reading] = []
+        for reading in found:
+            before.append(reading)
+            if isinstance(reading, Event):
+                break
+        else:
+            others = [reading.reason for reading in before if isinstance(reading, ParseFailure)]
+            self._failures -= len(others)
+            yield self._fail("; ".join(("invalid UTF-8", *others[:1])), text)
+            return
+        yield self._fail("invalid UTF-8", text, "everything but the undecodable bytes")
+        yield from before
+        yield from found
 
     def _value(self, text: bytes, level: _Level) -> Iterator[Reading]:
         first = text[0]
