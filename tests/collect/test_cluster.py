@@ -17,7 +17,8 @@ import msgspec
 import pytest
 import zstandard
 
-from kubewitness.collect.cluster import Collected, Options, collect, rows
+from kubewitness.collect.cluster import Collected, Options, collect
+from kubewitness.collect.cluster_names import rows
 from kubewitness.collect.cluster_plan import PLAN
 from kubewitness.kube.interface import (
     Answer,
