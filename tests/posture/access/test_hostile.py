@@ -68,3 +68,15 @@ def test_impersonation_of_many_names_ends_soon_and_keeps_the_one_that_counts() -
     found = failed("attack_path", cluster(rules, binding("b", "n", "User system:anonymous")))
     assert found.hops[-1].target == "ClusterRole cluster-admin"
     assert time.process_time() - begun < 5
+
+
+def test_a_name_that_could_be_obeyed_has_no_command_and_it_is_said_why() -> None:
+    found = failed("anonymous_grant", cluster(binding("a\x1b[2J", "cluster-admin", "User system:anonymous")))
+    assert found.remedy is not None
+    assert found.remedy.command == ""
+    assert "no command is given" in found.remedy.detail.en
+    assert "手动" in found.remedy.detail.zh
+    plain = failed("anonymous_grant", cluster(binding("a", "cluster-admin", "User system:anonymous")))
+    assert plain.remedy is not None
+    assert "kubectl delete clusterrolebinding a" in plain.remedy.command
+    assert not plain.remedy.detail.en

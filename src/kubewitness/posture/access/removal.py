@@ -22,6 +22,10 @@ _OF_SOMEBODY: Final = Text(
     "依赖这些权限的程序会失效；请先为其授予仅含所需权限的角色",
 )
 _NONE: Final = Text("", "")
+NO_COMMAND: Final = Text(
+    "A name in it holds characters that a shell or a screen could obey, so no command is given: edit it by hand.",
+    "其名称含有可能被 shell 或终端执行的字符，因此不给出命令：请手动编辑。",
+)
 _SHOWN: Final = 8  # bindings of one command
 
 
@@ -37,7 +41,8 @@ def removal(grants: Iterable[Grant], title: Text, breaks: Text | None = None) ->
     fix = "; ".join(
         f"unbind {key}: {', '.join(sorted({str(one.who) for one in some}))}" for key, some in sorted(by_binding.items())
     )
-    return Remedy(title, _NONE, "\n".join(one for one in commands[:_SHOWN] if one), safe=False, breaks=breaks, fix=fix)
+    detail = _NONE if all(commands) else NO_COMMAND
+    return Remedy(title, detail, "\n".join(one for one in commands[:_SHOWN] if one), safe=False, breaks=breaks, fix=fix)
 
 
 def _command(binding: Binding, grants: list[Grant]) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from kubewitness.model.posture import Remedy
 from kubewitness.model.text import Text
-from kubewitness.posture.access.removal import backup, named
+from kubewitness.posture.access.removal import NO_COMMAND, backup, named
 from kubewitness.posture.access.state import State
 from kubewitness.posture.bootstrap.defaults import defaults, document_of
 from kubewitness.posture.rbac.nouns import GROUP, Binding, Key, Role
@@ -36,8 +36,9 @@ def restored(state: State, key: Key) -> Remedy | None:
         ]
         document = document | {"subjects": subjects}
     manifest = json.dumps({"apiVersion": f"{GROUP}/v1", "kind": key.kind} | document | {"metadata": metadata})
+    made_by = Text(f"as 1.{known.minor} makes it", f"1.{known.minor} 的默认内容")
     command = (
-        f"{backup(key)}\n# as 1.{known.minor} makes it\n"
+        f"{backup(key)}\n# {made_by.en}\n"
         f"kubectl auth reconcile --remove-extra-permissions --remove-extra-subjects -f - <<'END'\n{manifest}\nEND"
     )
     return Remedy(
@@ -46,6 +47,7 @@ def restored(state: State, key: Key) -> Remedy | None:
         command if len(command) <= _COMMAND else backup(key),
         breaks=Text("whoever was given the added rights", "依赖新增权限者会失去权限"),
         fix=f"restore {key}",
+        comments=(made_by,),
     )
 
 
@@ -54,7 +56,7 @@ def deleted(key: Key) -> Remedy:
     target = named(key)
     return Remedy(
         Text(f"Find out who made {key}, then delete it", f"查明 {key} 的创建者，再将其删除"),
-        Text("keep a copy as evidence first", "请先保留副本作为证据"),
+        Text("keep a copy as evidence first", "请先保留副本作为证据") if target else NO_COMMAND,
         f"{backup(key)}\nkubectl delete {target}" if target else "",
         breaks=Text("whatever was given rights by it", "依赖其权限的程序会失效"),
         fix=f"delete {key}",

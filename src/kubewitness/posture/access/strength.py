@@ -179,9 +179,13 @@ def _narrowed(account: Who) -> Remedy | None:
             "确实要读取全部 Secret 的 operator 需要这些权限：此时应保护其命名空间，"
             "能在其中创建 Pod 或执行 exec 者即可取得其令牌。",
         ),
-        f"# all it may do\nkubectl auth can-i --list --as={name}",
+        f"# {_ALL.en}\nkubectl auth can-i --list --as={name}",
         breaks=Text("what is needed and not named", "未列入的用途会失效"),
+        comments=(_ALL,),
     )
+
+
+_ALL: Final = Text("all it may do", "它拥有的全部权限")
 
 
 def _fail(state: State, grant: Grant, claim: _Claim, remedy: Remedy | None = None) -> Result:

@@ -15,11 +15,13 @@ from kubewitness.model.posture import Result
 from kubewitness.model.text import Text
 from kubewitness.posture.access.state import Who, state_of
 from kubewitness.posture.check import CLUSTER, Snapshot
+from kubewitness.posture.filling import filled
 from kubewitness.posture.places import where_of
 from kubewitness.posture.platforms import is_platform_or_agent
 from kubewitness.posture.pods.exposed import Exposed, ways
 from kubewitness.posture.pods.gathered import Workload, workloads
 from kubewitness.posture.reading import nodes, number, text, texts
+from kubewitness.posture.workloads.closing import closed
 
 _PASSES: Final = 200
 
@@ -192,6 +194,7 @@ def _told(one: Exposed, kind: Kind, behind: tuple[Workload, ...]) -> Result:
         (where_of(one.source, "spec"),),
         reason,
         severity,
+        closed(one),
         aspect=kind.id,
     )
 
@@ -202,14 +205,19 @@ def dashboards(snapshot: Snapshot) -> Iterator[Result]:
     state = state_of(snapshot)
     if cluster is None or state is None:
         return
-    admins = {grant.who for grant in state.grants if not grant.scope and "everything" in state.rights(grant.role)}
+    admins = {
+        grant.who: grant.binding.key.name
+        for grant in state.grants
+        if not grant.scope and "everything" in state.rights(grant.role)
+    }
     reach = ways(cluster).into
     for one in workloads(cluster):
         boxes = [(path, box) for path, box in one.boxes() if _KINDS[0].image.fullmatch(_named(text(box, "image")))]
         if not boxes:
             continue
         account = one.account
-        is_admin = Who("ServiceAccount", f"{one.namespace}/{account}") in admins
+        who = Who("ServiceAccount", f"{one.namespace}/{account}")
+        is_admin, remedy = who in admins, filled("workloads/dashboard", {"NAME": admins.get(who, "")})
         words = [(path, word) for path, box in boxes for key in ("command", "args") for word in texts(box, key)]
         skips = [
             path
@@ -230,6 +238,7 @@ def dashboards(snapshot: Snapshot) -> Iterator[Result]:
                 _LOGIN,
                 (one.where(f"{skips[0]}.args"),),
                 severity=severity,
+                remedy=remedy,
                 aspect="skip_login",
             )
         elif is_admin:
@@ -242,6 +251,7 @@ def dashboards(snapshot: Snapshot) -> Iterator[Result]:
                 _LOGIN,
                 (one.where("spec.serviceAccountName", account),),
                 severity=severity,
+                remedy=remedy,
             )
         else:
             yield Result("pass", CLUSTER, str(one), _ASKS, where=(one.where(),))
@@ -277,7 +287,8 @@ def without_policy(snapshot: Snapshot) -> Iterator[Result]:
                 f"no NetworkPolicy; workloads: {len(inside)}", f"没有 NetworkPolicy；工作负载数：{len(inside)}"
             )
             where = (inside[0].where(),)
-            yield Result("fail", CLUSTER, subject, observed, _DENY, where)
+            remedy = filled("workloads/network_policy", {"NAMESPACE": namespace})
+            yield Result("fail", CLUSTER, subject, observed, _DENY, where, remedy=remedy)
 
 
 _OF_CLUSTER: Final = (

@@ -16,6 +16,7 @@ from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 from kubewitness.posture.control_plane.components import files_named
+from kubewitness.posture.filling import filled
 from kubewitness.posture.places import where_of
 from kubewitness.posture.platforms import is_openshift, is_platform_or_agent
 from kubewitness.posture.pod_security import Configuration, Enforced, Violation, evaluate, levels_of, sentence
@@ -52,7 +53,8 @@ def baseline(snapshot: Snapshot) -> Iterator[Result]:
         where = tuple(one.where(path) for violation in found for path in violation.paths[:2])[:_PATHS]
         level = levels.get(one.namespace, Enforced()).enforce.level
         reason = _UNKNOWN_SYSTEM if one.namespace == SYSTEM else _REFUSED if level != "privileged" else Text("", "")
-        yield Result("fail", CLUSTER, str(one), Text(told, told), _BASELINE, where, reason)
+        remedy = filled("workloads/baseline", {"NAMESPACE": one.namespace})
+        yield Result("fail", CLUSTER, str(one), Text(told, told), _BASELINE, where, reason, remedy=remedy)
 
 
 _BASELINE: Final = Text("a pod that baseline admits", "符合 baseline 级别的 Pod")
@@ -131,11 +133,11 @@ def _unenforced(one: KubeObject, inside: list[Workload], snapshot: Snapshot) -> 
         f"enforces nothing; workloads: {len(inside)}, refused by baseline: {first.en}, by restricted: {second.en}",
         f"未强制执行任何级别；共 {len(inside)} 个工作负载，baseline 会拒绝 {first.zh}，restricted 会拒绝 {second.zh}",
     )
-    name = one.name if _NAME.fullmatch(one.name) else "NAMESPACE"  # for a shell
+    name = one.name if _NAME.fullmatch(one.name) else _SPACE
     command = (
-        f"# tells what would break, changes nothing\n"
+        f"# {_DRY.en}\n"
         f"kubectl label --dry-run=server --overwrite ns {name} pod-security.kubernetes.io/enforce={wanted}\n"
-        f"# then\nkubectl label --overwrite ns {name} pod-security.kubernetes.io/enforce={wanted}"
+        f"# {_THEN.en}\nkubectl label --overwrite ns {name} pod-security.kubernetes.io/enforce={wanted}"
     )
     breaks = Text(
         f"{', '.join(broken[wanted][:_NAMED])}: refused when made again",
@@ -144,6 +146,7 @@ def _unenforced(one: KubeObject, inside: list[Workload], snapshot: Snapshot) -> 
     remedy = Remedy(
         Text(f"Enforce {wanted}", f"强制执行 {wanted}"), _DETAIL, command, safe=not broken[wanted],
         breaks=breaks if broken[wanted] else Text("", ""), fix="pod_security_levels",
+        comments=(_DRY, _THEN), blanks=(_SPACE,) if name == _SPACE else (),
     )  # fmt: skip
     engines = sorted({word for word in _ENGINES for each in _webhooks(snapshot) if word in each})
     reason = Text("", "")
@@ -158,6 +161,9 @@ def _unenforced(one: KubeObject, inside: list[Workload], snapshot: Snapshot) -> 
     return Result("fail", CLUSTER, str(one), observed, expected, where, reason, remedy=remedy)
 
 
+_SPACE: Final = "NAMESPACE"  # in place of a name that a shell or a screen could obey
+_DRY: Final = Text("tells what would break, changes nothing", "列出会受影响的 Pod，不做任何更改")
+_THEN: Final = Text("then", "然后")
 _DETAIL: Final = Text(
     "Begin with warn and audit at the level above; pods that run are not touched.",
     "可先在更高级别上设置 warn 和 audit；正在运行的 Pod 不受影响。",

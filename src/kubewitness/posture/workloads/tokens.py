@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kubewitness.model.posture import Result
+from msgspec.structs import replace
+
+from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.access.state import ACCOUNTS, AUTHENTICATED, Who, state_of
 from kubewitness.posture.check import CLUSTER, Snapshot
+from kubewitness.posture.filling import filled
 from kubewitness.posture.platforms import is_platform_or_agent
 from kubewitness.posture.pods.gathered import SYSTEM, Tokens, Workload, workloads
 from kubewitness.posture.reading import at, mapping, nodes, text
@@ -58,9 +61,19 @@ def useless(snapshot: Snapshot) -> Iterator[Result]:
             f"{len(some)} 个工作负载持有无任何权限的账户的令牌：{names_zh}" + (f"，另有 {more} 个" if more > 0 else ""),
         )
         where = tuple(one.where("spec.automountServiceAccountToken") for one, _ in some[:_NAMED])
-        yield Result("fail", CLUSTER, f"Namespace {namespace}", observed, _OFF, where)
+        remedy = _unmounted(namespace, [account for _, account in some])
+        yield Result("fail", CLUSTER, f"Namespace {namespace}", observed, _OFF, where, remedy=remedy)
 
 
+def _unmounted(namespace: str, accounts: Sequence[str]) -> Remedy | None:
+    """Each account told not to have its token mounted; None: a name is such that no command can be given."""
+    names = list(dict.fromkeys(accounts))[:_ACCOUNTS]
+    made = [filled("workloads/useless_token", {"NAMESPACE": namespace, "ACCOUNT": name}) for name in names]
+    ready = [one for one in made if one is not None and not one.blanks]
+    return replace(ready[0], command="\n".join(one.command.strip() for one in ready)) if ready else None
+
+
+_ACCOUNTS: Final = 20
 _OFF: Final = Text("automountServiceAccountToken: false", "automountServiceAccountToken: false")
 
 

@@ -19,6 +19,7 @@ from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot
+from kubewitness.posture.filling import filled
 from kubewitness.posture.places import where_of
 from kubewitness.posture.reading import nodes, text, texts
 
@@ -53,7 +54,7 @@ def outside(snapshot: Snapshot) -> Iterator[Result]:
         yield Result(
             "fail", CLUSTER, f"{one} {text(hook, 'name')[:200]}", observed, _SERVICE,
              (where_of(one, path, url),), reason,
-            severity,
+            severity, filled("workloads/webhook_outside", {"KIND": kind.lower(), "NAME": one.name}),
         )  # fmt: skip
 
 
