@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from kubewitness.model.host import Host
 from kubewitness.model.posture import Result
 from kubewitness.posture.catalogue import catalogue
 from kubewitness.posture.check import run
 from kubewitness.posture.fleet.checks import CHECKS
-from tests.posture.machine import DROP_IN, EXTRA, file, listening, process
-from tests.posture.nodes.made import addressed, clean, commented, filtered, node_object, snapshot
+from tests.posture.machine import CONFIG, DROP_IN, EXTRA, file, listening, process
+from tests.posture.nodes.made import KUBEADM, addressed, clean, commented, filtered, node_object, snapshot
 
 NAMES = ("node1", "node2", "node3", "node4")
 
@@ -51,6 +53,35 @@ def test_the_one_that_is_safer_than_the_others_is_information() -> None:
     machines = [clean("node1"), *(commented(name) for name in NAMES[1:])]
     found = failures(machines)
     assert found["node/node1", "kubelet authorization.mode"].severity == "informational"
+
+
+def reading_from(path: str, name: str = "node1") -> Host:
+    """A clean node whose kubelet takes static pods from this folder."""
+    machine = clean(name)
+    text = KUBEADM[CONFIG].replace(
+        "staticPodPath: /etc/kubernetes/manifests\n", f"staticPodPath: {path}\n" if path else ""
+    )
+    machine.files = [one for one in machine.files if one.path != CONFIG] + [file(CONFIG, text)]
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("path", "severity"), [("/var/tmp/.x", "medium"), ("", "informational"), ("/etc/kubernetes/manifests", None)]
+)
+def test_a_machine_that_takes_static_pods_from_a_place_of_its_own_is_told(path: str, severity: str | None) -> None:
+    found = failures(fleet(reading_from(path)))
+    assert [one.severity for one in found.values()] == ([severity] if severity else [])
+    for one in found.values():
+        assert one.subject == "kubelet staticPodPath"
+        assert one.remedy is not None
+        assert one.remedy.command == "kubewitness check fleet --like node1 kubewitness-*.tar.zst\n"
+        assert ("no API server is asked" in one.reason.en) is (severity == "medium")
+        assert not path or (one.where[0].path, one.where[0].text) == (CONFIG, f"staticPodPath: {path}")
+
+
+def test_machines_of_which_most_take_static_pods_from_an_unusual_place_accuse_none_of_them() -> None:
+    machines = [clean("node1"), *(reading_from("/opt/pods", name) for name in NAMES[1:])]
+    assert {target for target, _ in failures(machines)} == {"node/node1"}
 
 
 def test_without_a_majority_nobody_is_the_odd_one() -> None:

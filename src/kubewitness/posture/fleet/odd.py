@@ -86,12 +86,14 @@ def _against(trait: Trait, usual: str, number: int, of: int) -> Text:
 def _severity(trait: Trait, usual: Trait) -> Severity:
     if trait.name == LISTENERS and set(trait.value.split(", ")) <= set(usual.value.split(", ")):
         return "informational"  # it only lacks something
-    if trait.worse is None or (trait.worse and not usual.worse):
+    if trait.worse is None or (trait.worse and (not usual.worse or trait.name in _ELSEWHERE)):
         return trait.severity
     return "low" if trait.worse else "informational"
 
 
 def _reason(trait: Trait, usual: Trait) -> Text:
+    if trait.worse and trait.name in _ELSEWHERE:
+        return _OF_ITS_OWN
     if trait.worse and usual.worse is False:
         return _WORSE
     return _BETTER if trait.worse is False and usual.worse else _NOTHING
@@ -195,6 +197,12 @@ def _few(names: list[str]) -> str:
 
 
 _NOTHING: Final = Text("", "")
+# Where the kubelet takes static pods from: of another place on one machine alone, somebody made it so.
+_ELSEWHERE: Final = frozenset({"kubelet staticPodPath", "kubelet staticPodURL"})
+_OF_ITS_OWN: Final = Text(
+    "whoever writes there has pods run as root on this machine alone, and no API server is asked",
+    "能写入该处的人可在这一台机器上以 root 运行 Pod，且不经过 API server",
+)
 _WORSE: Final = Text("the others have the safer value", "其他机器的值更安全")
 _BETTER: Final = Text("this is not the worse value: look at the others", "该值并非更差的一个：请检查其他机器")
 _SAME: Final = Text("the same on all machines", "所有机器一致")

@@ -38,7 +38,7 @@ _SETTINGS: Final[tuple[tuple[str, Severity, str], ...]] = (
     (WEBHOOK, "low", r"false"),
     (CLIENT_CA, "low", r""),
     ("staticPodURL", "medium", r".+"),
-    ("staticPodPath", "low", r".*"),
+    ("staticPodPath", "medium", r".+"),
     ("healthzBindAddress", "low", r"(?!127\.).*"),
     ("rotateCertificates", "low", r"false"),
     ("serverTLSBootstrap", "informational", r"false"),
