@@ -17,8 +17,7 @@ from kubewitness.model.text import Text
 from kubewitness.posture import reading
 from kubewitness.posture.access.grants import to_anonymous
 from kubewitness.posture.check import Snapshot
-from kubewitness.posture.control_plane.api_server import document_of, hosts, not_collected
-from kubewitness.posture.control_plane.components import files_named
+from kubewitness.posture.control_plane.api_server import document_named, not_collected
 from kubewitness.posture.control_plane.judging import passed, said, told, unresolved, unseen
 from kubewitness.posture.control_plane.nouns import Component
 from kubewitness.posture.yaml_text import Document
@@ -35,8 +34,7 @@ def anonymous_auth(component: Component, snapshot: Snapshot) -> Iterator[Result]
     """Who may ask without a credential, and what they get."""
     config = component.ask("authentication-config")
     if config is not None and config.is_set:
-        file = files_named(component, config.name, hosts(snapshot))
-        document = document_of(file) if file else None
+        document = document_named(component, config, snapshot)
         if document is None:
             yield not_collected(component, config)
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from kubewitness.model.host import Host, HostFile, Socket
+from kubewitness.model.host import Host, Socket
 from kubewitness.model.judgement import Severity
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
@@ -33,9 +33,10 @@ def hosts(snapshot: Snapshot) -> Iterator[Host]:
     return (one.host for one in snapshot.machines)
 
 
-def document_of(file: HostFile) -> Document | None:
-    """A file of a machine as YAML."""
-    return read(file.text, Where(file.place.item, file.place.line, path=file.path))
+def document_named(component: Component, given: Given, snapshot: Snapshot) -> Document | None:
+    """What the file says that a flag names; None if it is not in the evidence, or cannot be read."""
+    file = files_named(component, given.name, hosts(snapshot))
+    return read(file.text, Where(file.place.item, file.place.line, path=file.path)) if file else None
 
 
 def listening(component: Component, snapshot: Snapshot) -> dict[int, Socket] | None:
@@ -133,8 +134,7 @@ def authorization_mode(component: Component, snapshot: Snapshot) -> Iterator[Res
     """Who decides what is allowed."""
     config = component.ask("authorization-config")
     if config is not None and config.is_set:
-        file = files_named(component, config.name, hosts(snapshot))
-        document = document_of(file) if file else None
+        document = document_named(component, config, snapshot)
         if document is None:
             yield not_collected(component, config)
             return
@@ -298,8 +298,7 @@ def encryption(component: Component, snapshot: Snapshot) -> Iterator[Result]:
     if not given.is_set:
         yield told(component, said(given), expected, given.where)
         return
-    file = files_named(component, given.name, hosts(snapshot))
-    document = document_of(file) if file else None
+    document = document_named(component, given, snapshot)
     if document is None:
         yield not_collected(component, given)
         return

@@ -11,10 +11,9 @@ from typing import Final
 from kubewitness.model.posture import Result, Where
 from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
-from kubewitness.posture.control_plane.api_server import document_of, hosts, not_collected
+from kubewitness.posture.control_plane.api_server import document_named, not_collected
 from kubewitness.posture.control_plane.audit_policy import LEVELS, Policy, Rule, policy_of
 from kubewitness.posture.control_plane.audit_questions import QUESTIONS, Person, Question
-from kubewitness.posture.control_plane.components import files_named
 from kubewitness.posture.control_plane.judging import absent, passed, provider, said, told, unseen
 from kubewitness.posture.control_plane.nouns import Component, Given
 
@@ -79,8 +78,7 @@ def audit_policy(component: Component, snapshot: Snapshot) -> Iterator[Result]:
         reason = Text("there is no audit policy: see the check of the audit log", "没有审计策略：参见审计日志检查项")
         yield Result("not_applicable", CLUSTER, component.subject, reason=reason)
         return
-    file = files_named(component, given.name, hosts(snapshot))
-    document = document_of(file) if file else None
+    document = document_named(component, given, snapshot)
     policy = policy_of(document) if document else None
     if policy is None:
         yield not_collected(component, given)

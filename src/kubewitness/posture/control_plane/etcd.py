@@ -23,8 +23,7 @@ from kubewitness.model.text import Text
 from kubewitness.posture import reading
 from kubewitness.posture.check import CLUSTER, Snapshot
 from kubewitness.posture.control_plane.addresses import is_loopback, over_tls, split_url
-from kubewitness.posture.control_plane.api_server import document_of, hosts, not_collected
-from kubewitness.posture.control_plane.components import files_named
+from kubewitness.posture.control_plane.api_server import document_named, hosts, not_collected
 from kubewitness.posture.control_plane.flags import Flag
 from kubewitness.posture.control_plane.judging import passed, said, told, unknown, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component, Given
@@ -71,8 +70,7 @@ def settled(component: Component, snapshot: Snapshot) -> Component | None:
     config = component.ask("config-file")
     if config is None or not config.is_set:
         return component
-    file = files_named(component, config.name, hosts(snapshot))
-    document = document_of(file) if file else None
+    document = document_named(component, config, snapshot)
     if document is None:
         return None
     flags: dict[str, Flag] = {}
@@ -106,8 +104,7 @@ def peer_auth(component: Component, snapshot: Snapshot) -> Iterator[Result]:
 def _doors(component: Component, snapshot: Snapshot, kind: _Doors) -> Iterator[Result]:
     own = settled(component, snapshot)
     if own is None:
-        given = component.ask("config-file")
-        yield not_collected(component, given) if given else unseen(component, "config-file")
+        yield _unsettled(component)
         return
     urls, asks = kind.urls, kind.asks
     listening, checked, trusted = own.ask(urls, kind.default), own.ask(asks, "false"), own.ask(kind.trusted)
@@ -149,6 +146,11 @@ _ON_LOOPBACK: Final = Text(
 )
 
 
+def _unsettled(component: Component) -> Result:
+    given = component.ask("config-file")
+    return not_collected(component, given) if given else unseen(component, "config-file")
+
+
 def _unread(component: Component, given: Given) -> Result:
     reason = Text(f"--{given.name} holds no URL that can be read", f"--{given.name} 中没有可识别的 URL")
     return unknown(component, reason, given.where)
@@ -158,8 +160,7 @@ def auto_tls(component: Component, snapshot: Snapshot) -> Iterator[Result]:
     """Certificates that etcd makes for itself: nobody can check whose they are."""
     own = settled(component, snapshot)
     if own is None:
-        given = component.ask("config-file")
-        yield not_collected(component, given) if given else unseen(component, "config-file")
+        yield _unsettled(component)
         return
     for name in ("auto-tls", "peer-auto-tls"):
         found = own.ask(name, "false")

@@ -17,8 +17,8 @@ from kubewitness.model.text import Text
 from kubewitness.posture import reading
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
 from kubewitness.posture.control_plane.addresses import host_of, is_loopback
-from kubewitness.posture.control_plane.api_server import document_of, hosts, listening, not_collected
-from kubewitness.posture.control_plane.components import SYSTEM, files_named
+from kubewitness.posture.control_plane.api_server import document_named, listening, not_collected
+from kubewitness.posture.control_plane.components import SYSTEM
 from kubewitness.posture.control_plane.judging import passed, said, told, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component
 from kubewitness.posture.yaml_text import read
@@ -35,8 +35,7 @@ def profiling(component: Component, snapshot: Snapshot) -> Iterator[Result]:
     """Whether it hands out profiles of itself."""
     config = component.ask("config") if component.program == "kube-scheduler" else None
     if config is not None and config.is_set:  # its flags for this do not count beside a file
-        file = files_named(component, config.name, hosts(snapshot))
-        document = document_of(file) if file else None
+        document = document_named(component, config, snapshot)
         if document is None:
             yield not_collected(component, config)
             return
@@ -173,8 +172,7 @@ def _proxy_addresses(snapshot: Snapshot) -> Iterator[tuple[str, str, Where]]:
             continue
         config = component.ask("config")
         if config is not None and config.is_set:
-            file = files_named(component, config.name, hosts(snapshot))
-            document = document_of(file) if file else None
+            document = document_named(component, config, snapshot)
             if document is not None:
                 yield component.subject, reading.text(document.value, _METRICS), document.at(_METRICS)
         elif (given := component.ask("metrics-bind-address", "127.0.0.1:10249")) is not None:
