@@ -10,7 +10,6 @@ policies up to 1.24). Webhooks that judge pods are unknown here.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -19,16 +18,14 @@ from typing import Final
 from kubewitness.model.cluster import Cluster, KubeObject
 from kubewitness.posture.access.state import State, Who
 from kubewitness.posture.control_plane.nouns import Component
+from kubewitness.posture.credentials.objects import token_secrets
 from kubewitness.posture.pod_security import levels_of
 from kubewitness.posture.pods.exposed import Selectors, exposed
 from kubewitness.posture.pods.gathered import Tokens, account_of, pods, templates
 from kubewitness.posture.pods.node_hold import holds_node
-from kubewitness.posture.reading import at, mapping, node, nodes, text
+from kubewitness.posture.reading import at, mapping, node, nodes
 
 Pod = tuple[KubeObject, Mapping[str, object]]  # the object it stands in, the pod itself
-_HOLDS_TOKEN: Final = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secret
-_OWNER: Final = "kubernetes.io/service-account.name"
-_MADE: Final = re.compile(r"(.{1,240})-token-[a-z0-9]{5}")
 _CONFIGURED: Final = "admission-control-config-file"
 _PSA_SINCE: Final = 23
 
@@ -90,18 +87,11 @@ class Running:
     def secrets(self) -> dict[str, list[tuple[str, Who, KubeObject]]]:
         """Secrets that hold a service account's token: name and account, by namespace."""
         out = defaultdict[str, list[tuple[str, Who, KubeObject]]](list)
-        owners = {
-            (account.namespace, text(secret, "name")): account.name
-            for account in self._cluster.of("ServiceAccount")
-            for _, secret in nodes(account.document, "secrets")
-        }
-        for one in self._cluster.of("Secret"):
-            if text(one.document, "type") == _HOLDS_TOKEN:
-                said = mapping(one.document, "metadata", "annotations").get(_OWNER)
-                made = _MADE.fullmatch(one.name)  # an archive has Secrets without their annotations
-                owner = said or owners.get((one.namespace, one.name)) or (made[1] if made else "")
-                if owner:
-                    out[one.namespace].append((one.name, Who("ServiceAccount", f"{one.namespace}/{owner}"), one))
+        for one in token_secrets(self._cluster):
+            secret = one.source
+            if one.account:
+                owner = Who("ServiceAccount", f"{secret.namespace}/{one.account}")
+                out[secret.namespace].append((secret.name, owner, secret))
         return out
 
     @cached_property

@@ -89,7 +89,7 @@ class TokenSecret(Struct, frozen=True):
 def token_secrets(cluster: Cluster) -> Iterator[TokenSecret]:
     """All there are, by namespace and name."""
     named = {
-        (account.namespace, text(secret, "name"))
+        (account.namespace, text(secret, "name")): account.name
         for account in cluster.of("ServiceAccount")
         for _, secret in nodes(account.document, "secrets")
     }
@@ -98,9 +98,10 @@ def token_secrets(cluster: Cluster) -> Iterator[TokenSecret]:
             continue
         labels = mapping(one.document, "metadata", "labels")
         made = _MADE.fullmatch(one.name)
-        owner = mapping(one.document, "metadata", "annotations").get(_OWNER, "")
+        said = mapping(one.document, "metadata", "annotations").get(_OWNER)  # an archive has Secrets without them
+        owner = said or named.get((one.namespace, one.name)) or (made[1] if made else "")
         yield TokenSecret(
-            one, where_of(one, "type", _TOKEN), owner or (made[1] if made else ""),
+            one, where_of(one, "type", _TOKEN), owner,
             text(one.document, "metadata", "creationTimestamp"), labels.get(_LAST_USED, ""), labels.get(_INVALID, ""),
             made is not None and (one.namespace, one.name) in named,
         )  # fmt: skip

@@ -181,22 +181,16 @@ def _gathered(same: Same) -> tuple[Workload, ...]:
 def _maker(pod: KubeObject, cluster: Cluster) -> tuple[str, str]:
     """Kind and name of what makes a pod, as far up as the evidence shows."""
     kind, name = _owner(pod.document)
-    if kind == "ReplicaSet":
-        above = cluster.get("ReplicaSet", pod.namespace, name)
-        if above is not None:
-            upper = _owner(above.document)
-            return upper if upper[0] else (kind, name)
-        end = mapping(pod.document, "metadata", "labels").get(_HASH, "")
-        if end and name.endswith(f"-{end}"):
-            return "Deployment", name.removesuffix(f"-{end}")
+    if kind not in {"ReplicaSet", "Job"}:
+        return (kind, name) if kind else ("Pod", pod.name)
+    if (above := cluster.get(kind, pod.namespace, name)) is not None:
+        upper = _owner(above.document)
+        return upper if upper[0] else (kind, name)
     if kind == "Job":
-        above = cluster.get("Job", pod.namespace, name)
-        if above is not None:
-            upper = _owner(above.document)
-            return upper if upper[0] else (kind, name)
-        if timed := _CRON.fullmatch(name):
-            return "CronJob", timed[1]
-    return (kind, name) if kind else ("Pod", pod.name)
+        timed = _CRON.fullmatch(name)
+        return ("CronJob", timed[1]) if timed else (kind, name)
+    end = mapping(pod.document, "metadata", "labels").get(_HASH, "")
+    return ("Deployment", name.removesuffix(f"-{end}")) if end and name.endswith(f"-{end}") else (kind, name)
 
 
 def _owner(document: object) -> tuple[str, str]:
