@@ -79,10 +79,7 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[LogLi
             repeats.was_event()
         else:
             yield fact
-    events, left_out = kept.kept()
-    if left_out:
-        context.note(Place(context.item, 0, 0), left_out)
-    yield from events
+    yield from kept.told(context)
 
 
 class _Repeats:

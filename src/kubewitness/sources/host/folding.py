@@ -16,8 +16,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from kubewitness.model.evidence import Place
 from kubewitness.model.host import HostEvent, Process, Socket
 from kubewitness.sources.host.cgroups import Descriptors
+from kubewitness.sources.host.context import Context
 
 MAX_EVENTS: Final = 100_000
 MAX_DESCRIPTORS: Final = 2_000_000
@@ -94,6 +96,13 @@ class Events:
         events = [told.whole() for told in self._kept]
         events.sort(key=lambda event: event.time or "~")
         return events, f"{self._over} more events than are kept of one machine" if self._over else ""
+
+    def told(self, context: Context) -> list[HostEvent]:
+        """The events of one item, as `kept`; what is left out is noted."""
+        events, left_out = self.kept()
+        if left_out:
+            context.note(Place(context.item, 0, 0), left_out)
+        return events
 
 
 def _key(event: HostEvent, starts: bool) -> tuple[object, ...]:

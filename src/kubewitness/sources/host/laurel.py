@@ -76,10 +76,7 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostE
         yield failure
     for place, reason in gaps.told():
         context.note(place, reason)
-    events, left_out = kept.kept()
-    if left_out:
-        context.note(Place(context.item, 0, 0), left_out)
-    yield from events
+    yield from kept.told(context)
 
 
 def _event(record: Object, place: Place) -> AuditEvent:

@@ -111,10 +111,7 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[HostE
     if failure := misfits.rest():
         yield failure
     joining.tell()
-    events, left_out = kept.kept()
-    if left_out:
-        context.note(Place(context.item, 0, 0), left_out)
-    yield from events
+    yield from kept.told(context)
 
 
 class _Head(NamedTuple):

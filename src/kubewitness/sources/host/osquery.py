@@ -112,10 +112,7 @@ def read(lines: Iterator[tuple[Place, str]], context: Context) -> Iterator[_Fact
         yield failure
     if over:
         context.note(Place(context.item, 0, 0), f"{over} more rows of osquery than are kept")
-    events, left_out = kept.kept()
-    if left_out:
-        context.note(Place(context.item, 0, 0), left_out)
-    yield from events
+    yield from kept.told(context)
 
 
 class _Told:
