@@ -1,7 +1,8 @@
 """One audit event, from undecoded members to the typed record, whatever is odd about it.
 
-Each field is read by itself: a wrong type costs that field and is noted, never the event. What older API servers and
-forwarders write differently is brought to audit.k8s.io/v1 here and nowhere else:
+Each field is read by itself: a wrong type costs that field, never the event. What is lost with it is counted as a piece
+that could not be read; what could be made good (a number for a text) is noted. What older API servers and forwarders
+write differently is brought to audit.k8s.io/v1 here and nowhere else:
 
 * v1alpha1 and v1beta1 have `timestamp` or `metadata.creationTimestamp` instead of `requestReceivedTimestamp`;
 * exports write times with other precisions and zones: all become UTC with six digits;
@@ -13,6 +14,7 @@ Source: k8s.io/apiserver/pkg/apis/audit/{v1,v1beta1,v1alpha1}/types.go; the open
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -41,7 +43,7 @@ class _User(Struct):
     username: str = ""
     uid: str = ""
     groups: list[str] | None = None
-    extra: dict[str, Any] | None = None
+    extra: dict[str, Raw] | None = None
 
 
 class _Status(Struct):
@@ -58,6 +60,14 @@ _SHAPES: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     "responseStatus": msgspec.json.Decoder(_Status),
     "annotations": msgspec.json.Decoder(dict[str, str]),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Oddities:
+    """What was not as it should be in one event."""
+
+    good: list[str] = field(default_factory=list)  # made good: nothing is missing
+    lost: list[str] = field(default_factory=list)  # left out, because its type is wrong or it cannot be decoded
 
 
 def identified(fields: Fields) -> bool:
@@ -98,14 +108,27 @@ class Undecoded(Protocol):
 
 
 def is_shaped(record: Undecoded) -> bool:
-    """Whether the undecoded parts begin like what they are; some exports write them as text (`"{…}"`)."""
-    objects = (record.user, record.impersonatedUser, record.responseStatus, record.annotations)
-    shaped = all(bytes(part)[:1] in (b"{", b"n", b"") for part in objects)
-    return shaped and bytes(record.sourceIPs)[:1] in (b"[", b"n", b"")
+    """Whether the undecoded parts have their types; some exports write them as text (`"{…}"`).
+
+    Whoever reads a part later is lenient and would pass over what is wrong with it in silence.
+    """
+    try:
+        for part, shape in (
+            (record.user, _SHAPES["user"]),
+            (record.impersonatedUser, _SHAPES["impersonatedUser"]),
+            (record.sourceIPs, _SHAPES["sourceIPs"]),
+            (record.responseStatus, _SHAPES["responseStatus"]),
+            (record.annotations, _SHAPES["annotations"]),
+        ):
+            if part is not ABSENT and (text := bytes(part)) and text != b"null":
+                shape.decode(text)
+    except UNDECODABLE:
+        return False
+    return True
 
 
-def build(fields: Fields, time: str = "", text: bytes = b"") -> tuple[AuditRecord, list[str]]:
-    """The record of `fields` and what had to be made good.
+def build(fields: Fields, time: str = "", text: bytes = b"") -> tuple[AuditRecord, Oddities]:
+    """The record of `fields` and what was odd about them.
 
     Args:
         fields: The members of the event.
@@ -119,27 +142,27 @@ def build(fields: Fields, time: str = "", text: bytes = b"") -> tuple[AuditRecor
             pass
         else:
             if is_settled(record) and parse_time(record.requestReceivedTimestamp) is not None:
-                return record, []
-    notes: list[str] = []
+                return record, Oddities()
+    odd = Oddities()
     record = AuditRecord(
-        auditID=_string(fields, "auditID", notes),
-        stage=_string(fields, "stage", notes),
-        verb=_string(fields, "verb", notes),
-        requestURI=_string(fields, "requestURI", notes),
-        level=_level(fields, notes),
-        userAgent=_string(fields, "userAgent", notes),
-        objectRef=_reference(fields, notes),
+        auditID=_string(fields, "auditID", odd),
+        stage=_string(fields, "stage", odd),
+        verb=_string(fields, "verb", odd),
+        requestURI=_string(fields, "requestURI", odd),
+        level=_level(fields, odd),
+        userAgent=_string(fields, "userAgent", odd),
+        objectRef=_reference(fields, odd),
         requestObject=_body(fields, "requestObject"),
         responseObject=_body(fields, "responseObject"),
-        user=_part(fields, "user", notes),
-        impersonatedUser=_part(fields, "impersonatedUser", notes),
-        sourceIPs=_part(fields, "sourceIPs", notes),
-        responseStatus=_part(fields, "responseStatus", notes),
-        annotations=_part(fields, "annotations", notes),
-        stageTimestamp=_micro(_string(fields, "stageTimestamp", notes)),
+        user=_part(fields, "user", odd),
+        impersonatedUser=_part(fields, "impersonatedUser", odd),
+        sourceIPs=_part(fields, "sourceIPs", odd),
+        responseStatus=_part(fields, "responseStatus", odd),
+        annotations=_part(fields, "annotations", odd),
+        stageTimestamp=_micro(_string(fields, "stageTimestamp", odd)),
     )
-    record.requestReceivedTimestamp = _time(fields, record.stageTimestamp, time, notes)
-    return record, notes
+    record.requestReceivedTimestamp = _time(fields, record.stageTimestamp, time, odd)
+    return record, odd
 
 
 def _sound(fields: Fields) -> bool:
@@ -153,7 +176,7 @@ def _sound(fields: Fields) -> bool:
     return first_byte(fields.get("requestObject")) != STRING and first_byte(fields.get("responseObject")) != STRING
 
 
-def _string(fields: Fields, key: str, notes: list[str]) -> str:
+def _string(fields: Fields, key: str, odd: Oddities) -> str:
     raw = fields.get(key)
     if raw is None:
         return ""
@@ -163,33 +186,33 @@ def _string(fields: Fields, key: str, notes: list[str]) -> str:
         value = lenient(raw)
         if value is None:
             if not is_null(raw):
-                notes.append(f"{key} is unreadable and was left out")
+                odd.lost.append(f"{key} is unreadable and was left out")
             return ""
         if isinstance(value, str):
-            notes.append(f"{key} had invalid characters, which were replaced")
+            odd.good.append(f"{key} had invalid characters, which were replaced")
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            notes.append(f"{key} is a number, read as text")
+            odd.good.append(f"{key} is a number, read as text")
             return str(value)
-        notes.append(f"{key} is no text and was left out")
+        odd.lost.append(f"{key} is no text and was left out")
         return ""
 
 
-def _level(fields: Fields, notes: list[str]) -> str:
+def _level(fields: Fields, odd: Oddities) -> str:
     for key in _LEVEL_ELSEWHERE:
         if (elsewhere := string(fields.get(key))) in LEVELS:
             return elsewhere
-    level = _string(fields, "level", notes)
+    level = _string(fields, "level", odd)
     if level in LEVELS or not level:
         return level
     for known in LEVELS:
         if level.lower() == known.lower():
             return known
-    notes.append("level is none of the four audit levels and was left out")
+    odd.good.append("level is none of the four audit levels and was left out")
     return ""
 
 
-def _reference(fields: Fields, notes: list[str]) -> ObjectRef | None:
+def _reference(fields: Fields, odd: Oddities) -> ObjectRef | None:
     raw = fields.get("objectRef")
     if raw is None or is_null(raw):
         return None
@@ -198,12 +221,12 @@ def _reference(fields: Fields, notes: list[str]) -> ObjectRef | None:
     except UNDECODABLE:
         value = lenient(raw)
         if not isinstance(value, dict):
-            notes.append("objectRef is no object and was left out")
+            odd.lost.append("objectRef is no object and was left out")
             return None
         texts = {key: value[key] for key in ObjectRef.__struct_fields__ if isinstance(value.get(key), str)}
         wrong = [k for k in ObjectRef.__struct_fields__ if value.get(k) is not None and k not in texts]
         if wrong:
-            notes.append(f"objectRef.{', '.join(wrong)} is no text and was left out")
+            odd.lost.append(f"objectRef.{', '.join(wrong)} is no text and was left out")
         ref = ObjectRef(**texts)
     if "/" in ref.apiVersion and not ref.apiGroup:
         group, _, version = ref.apiVersion.rpartition("/")
@@ -220,74 +243,76 @@ def _body(fields: Fields, key: str) -> Raw:
     return ABSENT if is_null(raw) else raw
 
 
-def _part(fields: Fields, key: str, notes: list[str]) -> Raw:
+def _part(fields: Fields, key: str, odd: Oddities) -> Raw:
     raw = fields.get(key)
     if raw is None:
         return ABSENT
     try:
         _SHAPES[key].decode(raw)
     except UNDECODABLE:
-        return ABSENT if is_null(raw) else _mended(key, raw, notes)
+        return ABSENT if is_null(raw) else _mended(key, raw, odd)
     return raw
 
 
-def _mended(key: str, raw: Raw, notes: list[str]) -> Raw:
+def _mended(key: str, raw: Raw, odd: Oddities) -> Raw:
     """The readable rest of a part whose type is wrong somewhere."""
     value = lenient(raw)
     if key == "sourceIPs":
         if isinstance(value, str):
-            notes.append("sourceIPs is one text instead of a list")
+            odd.good.append("sourceIPs is one text instead of a list")
             return encode([ip.strip() for ip in value.split(",") if ip.strip()])
         if isinstance(value, list):
-            notes.append("sourceIPs holds something that is no text, which was left out")
+            odd.lost.append("sourceIPs holds something that is no text, which was left out")
             return encode([ip for ip in value if isinstance(ip, str)])
     elif isinstance(value, dict):
         if key == "responseStatus":
-            return _mended_status(value, notes)
+            return _mended_status(value, odd)
         if key == "annotations":
-            odd = sorted(name for name, text in value.items() if not isinstance(text, str))
-            if odd:
-                notes.append(f"annotations: {', '.join(odd)[:80]} is no text")
+            wrong = sorted(name for name, text in value.items() if not isinstance(text, str))
+            if wrong:
+                odd.good.append(f"annotations: {', '.join(wrong)[:80]} is no text")
         else:
-            odd = [name for name, kind in _USER_TYPES.items() if not isinstance(value.get(name), kind | None)]
+            wrong = [name for name, kind in _USER_TYPES.items() if not isinstance(value.get(name), kind | None)]
             if isinstance(groups := value.get("groups"), list) and not all(isinstance(g, str) for g in groups):
-                odd.append("groups")
-            if odd:
-                notes.append(f"{key}.{', '.join(odd)} has the wrong type and was left out")
+                wrong.append("groups")
+            if wrong:
+                odd.lost.append(f"{key}.{', '.join(wrong)} has the wrong type and was left out")
         return encode(value)
     elif isinstance(value, str) and key in ("user", "impersonatedUser"):
-        notes.append(f"{key} is a text instead of an object, read as the user name")
+        odd.good.append(f"{key} is a text instead of an object, read as the user name")
         return encode({"username": value})
-    notes.append(f"{key} has the wrong type and was left out")
+    odd.lost.append(f"{key} has the wrong type and was left out")
     return ABSENT
 
 
 _USER_TYPES: Final[dict[str, type]] = {"username": str, "uid": str, "groups": list, "extra": dict}
 
 
-def _mended_status(value: dict[str, Any], notes: list[str]) -> Raw:
+def _mended_status(value: dict[str, Any], odd: Oddities) -> Raw:
     code = value.get("code")
     if isinstance(code, float) and code.is_integer():
         code = str(int(code))
     if isinstance(code, str) and code.strip().isdecimal() and len(code) < 9:
-        notes.append("responseStatus.code is a text, read as a number")
+        odd.good.append("responseStatus.code is a text, read as a number")
         return encode(value | {"code": int(code)})
     if code is not None:
-        notes.append("responseStatus.code is no number and was left out")
+        odd.lost.append("responseStatus.code is no number and was left out")
     return encode({name: item for name, item in value.items() if name != "code"})
 
 
-def _time(fields: Fields, stage_time: str, wrapper_time: str, notes: list[str]) -> str:
-    received = _string(fields, "requestReceivedTimestamp", notes)
+def _time(fields: Fields, stage_time: str, wrapper_time: str, odd: Oddities) -> str:
+    received = _string(fields, "requestReceivedTimestamp", odd)
     if received:
         if parse_time(received) is None:
-            notes.append("requestReceivedTimestamp cannot be read as a time")
+            # A text is kept as found; a number stands in no report.
+            told = odd.good if first_byte(fields["requestReceivedTimestamp"]) == STRING else odd.lost
+            told.append("requestReceivedTimestamp cannot be read as a time")
         return _micro(received)
-    older = _string(fields, "timestamp", []) or string(inside(fields.get("metadata")).get("creationTimestamp"))
+    older = _string(fields, "timestamp", Oddities()) or string(inside(fields.get("metadata")).get("creationTimestamp"))
     if older or stage_time:
         return _micro(older or stage_time)
     if wrapper_time:
-        notes.append("the event has no time; the time of its wrapper was taken")
+        odd.good.append("the event has no time; the time of its wrapper was taken")
     return _micro(wrapper_time)
 
 

@@ -225,11 +225,13 @@ class _Record:
             self._seen.formats[found.format] += 0  # named among the formats of the item, without events
 
     def _event(self, fields: Fields, original: bytes, level: _Level, text: bytes = b"") -> Iterator[Reading]:
-        record, notes = audit_event.build(fields, level.time, text)
+        record, odd = audit_event.build(fields, level.time, text)
         place = self._place()
+        if odd.lost:
+            yield self._fail("; ".join(odd.lost), original, "the rest of the event")
         self._next += 1
         self._seen.formats[level.format] += 1
-        for reason in notes:
+        for reason in odd.good:
             yield Note(place, reason)
         yield Event(record, place, original)
 
