@@ -50,6 +50,31 @@ def test_requests_are_counted_once_with_the_latest_address_last(tmp_path: Path) 
     assert (usage.first[:19], usage.last[:19]) == ("2026-11-22T10:00:00", "2026-11-22T10:00:06")
 
 
+def approval(number: int, user: str, name: str, code: int = 200) -> dict[str, Any]:
+    reference = {"resource": "certificatesigningrequests", "subresource": "approval", "name": name,
+                 "apiGroup": "certificates.k8s.io", "apiVersion": "v1"}  # fmt: skip
+    return event(number, user, "198.51.100.7") | {
+        "verb": "update", "objectRef": reference, "responseStatus": {"code": code},
+        "requestURI": f"/apis/certificates.k8s.io/v1/certificatesigningrequests/{name}/approval",
+    }  # fmt: skip
+
+
+def test_who_approved_certificates_by_hand_is_known_by_name(tmp_path: Path) -> None:
+    log = written(
+        tmp_path / "audit.log",
+        approval(0, "jane", "a"),
+        approval(2, "bob", "a"),
+        approval(4, "bob", "refused", 403),
+        approval(6, "system:serviceaccount:kube-system:certificate-controller", "kubelet"),
+        event(8, "jane", "10.0.0.9"),
+    )
+    usage, _ = read_usage(audit_logs(walk([log])))
+    assert [(name, [one.who for one in some]) for name, some in usage.approvals.items()] == [("a", ["jane", "bob"])]
+    first = usage.approvals["a"][0]
+    assert (first.address, first.last[:19], first.where.line) == ("198.51.100.7", "2026-11-22T10:00:00", 1)
+    assert usage.identities["jane"].requests == 2
+
+
 def test_other_logs_are_no_audit_logs(tmp_path: Path) -> None:
     (tmp_path / "app.log").write_text('{"level": "info", "msg": "listening", "user": "jane"}\n')
     assert audit_logs(walk([str(tmp_path)])) == []

@@ -11,11 +11,11 @@ import pytest
 
 from kubewitness.model.evidence import Place
 from kubewitness.model.host import KeyFile
-from kubewitness.model.posture import Result
+from kubewitness.model.posture import Result, Where
 from kubewitness.posture.check import Snapshot
 from kubewitness.posture.credentials.der import Certificate
 from kubewitness.posture.credentials.inventory import inventory
-from kubewitness.posture.usage import Usage, Used
+from kubewitness.posture.usage import Approval, Usage, Used
 from tests.posture.credentials.certificates import (
     JANE,
     MASTERS,
@@ -167,6 +167,37 @@ def test_an_operator_of_openshift_asks_for_the_accounts_it_looks_after_alone(
     monkeypatch.setattr("kubewitness.posture.credentials.objects.within", lambda _: made)
     found = results("credentials/signing_request", of(asked(REQUEST_OF_JANE, by=f"system:serviceaccount:{by}")))
     assert [one.status for one in found] == [status]
+
+
+def approved(who: str, last: str = "2026-11-30T10:00:00.5Z") -> Usage:
+    one = Approval(who, "198.51.100.7", last, last, Where("audit.log", 9))
+    return Usage("", "", approvals={"a": (one,), "b": (one,)})
+
+
+def test_who_approved_a_request_by_hand_is_told_from_the_log() -> None:
+    snapshot_ = replace(of(asked(REQUEST_OF_JANE)), usage=approved("eve"))
+    [found] = results("credentials/signing_request", snapshot_)
+    assert found.status == "pass"
+    assert "approved by eve from 198.51.100.7 at 2026-11-30T10:00:00Z" in found.observed.en
+    assert "由 eve（来自 198.51.100.7）批准" in found.observed.zh
+    assert [one.item for one in found.where][1:] == ["audit.log"]
+
+
+def test_what_a_stranger_approved_is_critical() -> None:
+    snapshot_ = replace(of(asked(REQUEST_OF_JANE)), usage=approved("system:anonymous"))
+    [found] = results("credentials/signing_request", snapshot_)
+    assert (found.status, found.severity) == ("fail", "critical")
+    assert "approved" in found.reason.en
+    denied = replace(of(asked(REQUEST_OF_JANE, state="Denied")), usage=approved("system:anonymous"))
+    assert [one.status for one in results("credentials/signing_request", denied)] == ["pass"]
+
+
+def test_an_approval_before_the_request_was_made_is_of_another_one() -> None:
+    request = asked(REQUEST_OF_JANE)
+    request["metadata"]["creationTimestamp"] = "2026-11-30T10:00:01Z"
+    [found] = results("credentials/signing_request", replace(of(request), usage=approved("system:anonymous")))
+    assert found.status == "pass"
+    assert "system:anonymous" not in found.observed.en
 
 
 def test_without_the_kind_nothing_is_passed() -> None:

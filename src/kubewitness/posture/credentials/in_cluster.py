@@ -22,7 +22,10 @@ from kubewitness.posture.credentials.objects import (
     token_secrets,
 )
 from kubewitness.posture.credentials.on_machines import KUBEADM, MASTERS
+from kubewitness.posture.exposure import clauses
 from kubewitness.posture.filling import filled
+from kubewitness.posture.reading import text
+from kubewitness.posture.usage import Approval
 
 _ITS_OWN_UNTIL: Final = 23  # each account had a Secret with its token
 _TRACKED_SINCE: Final = 27  # LegacyServiceAccountTokenTracking
@@ -163,14 +166,37 @@ def requests(snapshot: Snapshot) -> Iterator[Result]:
             f"已批准（{one.reason or '未注明原因'}）：{one.requester or '?'} 申请了用户 {made.user or '?'} 的证书"
             + (f"，所属组为 {groups}" if groups else ""),
         )
+        approvals = _approved(one, snapshot)
+        if approvals:
+            observed = clauses([observed, *map(_told, approvals)])
+        where = (one.where, *(approval.where for approval in approvals))
         severity, reason_ = _judged(one, made.user, made.groups)
+        if severity != "critical" and any(approval.who == _ANONYMOUS for approval in approvals):
+            severity, reason_ = "critical", _BY_NOBODY
         if severity is None:
-            yield Result("pass", CLUSTER, subject, observed, where=(one.where,))
+            yield Result("pass", CLUSTER, subject, observed, where=where)
         else:
             remedy = filled("credentials/signing_request", {"REQUEST": one.source.name, "USER": made.user})
-            yield Result("fail", CLUSTER, subject, observed, _ONESELF, (one.where,), reason_, severity, remedy)
+            yield Result("fail", CLUSTER, subject, observed, _ONESELF, where, reason_, severity, remedy)
 
 
+def _approved(one: SigningRequest, snapshot: Snapshot) -> tuple[Approval, ...]:
+    """Who approved it by hand, as the log tells; of another one of its name that was before it, nothing is told."""
+    since = text(one.source.document, "metadata", "creationTimestamp")
+    some = snapshot.usage.approvals.get(one.source.name, ()) if snapshot.usage else ()
+    return tuple(approval for approval in some if approval.last[:19] >= since[:19])[-_APPROVERS:]
+
+
+def _told(one: Approval) -> Text:
+    at = one.last[:19]
+    return Text(
+        f"approved by {one.who or '?'} from {one.address or '?'} at {at}Z",
+        f"{at}Z 由 {one.who or '?'}（来自 {one.address or '?'}）批准",
+    )
+
+
+_APPROVERS: Final = 3
+_BY_NOBODY: Final = Text("nobody knows who approved it", "批准者身份未知")
 _ONESELF: Final = Text(
     "certificates for persons, and for each node its own", "只为个人签发证书，且每个节点只获得自己的证书"
 )
