@@ -24,6 +24,7 @@ from kubewitness.posture.control_plane import distributions
 from kubewitness.posture.control_plane.flags import PROGRAMS, Program, Word, flags_of, program_of, with_variables
 from kubewitness.posture.control_plane.nouns import Component, Kind, Start
 from kubewitness.posture.kubelet import KubeletConfiguration
+from kubewitness.posture.places import where_of
 from kubewitness.posture.units import command_line
 from kubewitness.posture.yaml_text import Document, read
 
@@ -87,7 +88,7 @@ def _of_cluster(cluster: Cluster) -> Iterator[Start]:
         if reading.text(pod.document, "status", "phase") in {"Failed", "Succeeded"} or _is_ordinary(pod):
             continue
         path = f"{pod.path}." if pod.path else ""
-        where = Where(pod.place.item, pod.place.line, str(pod), path.rstrip("."))
+        where = where_of(pod)
         instance = reading.text(pod.document, "spec", "nodeName")
         for found in _of_pod(pod.document, instance, "pod", where, path):
             yield found if instance else replace(found, instance=_named_after(pod.name, found.program))

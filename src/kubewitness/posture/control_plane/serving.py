@@ -21,6 +21,7 @@ from kubewitness.posture.control_plane.api_server import document_named, listeni
 from kubewitness.posture.control_plane.components import SYSTEM
 from kubewitness.posture.control_plane.judging import passed, said, told, unresolved, unseen, wanted
 from kubewitness.posture.control_plane.nouns import Component
+from kubewitness.posture.places import where_of
 from kubewitness.posture.yaml_text import read
 
 _PORTS: Final = {"kube-controller-manager": "10252", "kube-scheduler": "10251"}
@@ -160,13 +161,11 @@ def _proxy_addresses(snapshot: Snapshot) -> Iterator[tuple[str, str, Where]]:
     for one in cluster.of("ConfigMap") if cluster else ():
         if (one.namespace, one.name) == (SYSTEM, _PROXY):
             text = reading.text(one.document, "data", _CONFIG)
-            path = f"{one.path}.data.{_CONFIG}".lstrip(".")
-            place = Where(one.place.item, one.place.line, str(one), path)
             document = read(text, Where())
             if document is not None:
                 address = reading.text(document.value, _METRICS)
-                shown = f"{_METRICS}: {address}"[:200]
-                yield f"{_PROXY} ConfigMap", address, Where(place.item, place.line, place.object, path, shown)
+                where = where_of(one, f"data.{_CONFIG}", f"{_METRICS}: {address}")
+                yield f"{_PROXY} ConfigMap", address, where
     for component in snapshot.components:
         if component.program != _PROXY:
             continue

@@ -25,6 +25,7 @@ from kubewitness.posture.nodes.kubelet_settings import CLIENT_CA, WEBHOOK, place
 from kubewitness.posture.nodes.network import addresses_of, listening, own_sockets
 from kubewitness.posture.nodes.ports import component
 from kubewitness.posture.nodes.telling import at_place, at_socket
+from kubewitness.posture.places import where_of
 
 LISTENERS: Final = "listeners"
 CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "etcd")
@@ -141,8 +142,7 @@ def _versions(machine: Machine, snapshot: Snapshot) -> Iterator[Trait]:
     for name in _NODE_INFO:
         value = reading.text(node.document, "status", "nodeInfo", name)[:120] if node else ""
         if node and value:
-            path = f"{node.path}.status.nodeInfo.{name}".lstrip(".")
-            where = (Where(node.place.item, node.place.line, str(node), path, value),)
+            where = (where_of(node, f"status.nodeInfo.{name}", value),)
             yield Trait(f"node {name}", value, where, "informational", worse=None)
     if host.kernel and node is None:
         yield Trait("kernel", host.kernel[:120], (), "informational", worse=None)

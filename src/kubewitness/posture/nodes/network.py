@@ -23,6 +23,7 @@ from kubewitness.posture import reading
 from kubewitness.posture.check import Machine, Snapshot
 from kubewitness.posture.nodes.door import Door, door
 from kubewitness.posture.nodes.telling import at_place, at_socket
+from kubewitness.posture.places import where_of
 
 _RESERVED: Final = tuple(
     map(
@@ -96,8 +97,7 @@ def addresses_of(machine: Machine, snapshot: Snapshot) -> Addresses:
     for position, given in reading.nodes(node.document, "status", "addresses") if node else ():
         address, kind = reading.text(given, "address"), reading.text(given, "type")
         if node and kind in {"InternalIP", "ExternalIP"} and is_public(address):
-            path = f"{node.path}.status.addresses[{position}]".lstrip(".")
-            where = Where(node.place.item, node.place.line, str(node), path, f"{kind} {address}"[:300])
+            where = where_of(node, f"status.addresses[{position}]", f"{kind} {address}")
             found.setdefault(address, PublicAddress(address, where, own=kind == "InternalIP"))
     return Addresses(tuple(found.values()), bool(host.addresses or node))
 

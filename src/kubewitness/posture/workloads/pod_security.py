@@ -15,7 +15,7 @@ from kubewitness.model.cluster import KubeObject
 from kubewitness.model.posture import Remedy, Result
 from kubewitness.model.text import Text
 from kubewitness.posture.check import CLUSTER, Snapshot, not_evaluated
-from kubewitness.posture.control_plane.components import files_named
+from kubewitness.posture.control_plane.api_server import document_named
 from kubewitness.posture.filling import filled
 from kubewitness.posture.places import where_of
 from kubewitness.posture.platforms import is_openshift, is_platform_or_agent
@@ -23,7 +23,6 @@ from kubewitness.posture.pod_security import Configuration, Enforced, Violation,
 from kubewitness.posture.pod_security import configuration_of as configured_by
 from kubewitness.posture.pods.gathered import SYSTEM, Workload, workloads
 from kubewitness.posture.reading import mapping, text
-from kubewitness.posture.yaml_text import read
 
 _SINCE: Final = 23
 _LAST_POLICY: Final = 24
@@ -255,8 +254,7 @@ def _configuration(snapshot: Snapshot) -> tuple[Configuration | None, bool]:
         given = one.ask(_OPTION)
         if given is None or not given.value:
             continue
-        file = files_named(one, _OPTION, [machine.host for machine in snapshot.machines])
-        document = None if file is None else read(file.text, one.start.where)
+        document = document_named(one, given, snapshot)
         value = None if document is None else document.value
         found = configured_by(value) if isinstance(value, dict) else None
         if found is not None:
