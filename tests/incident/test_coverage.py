@@ -7,6 +7,8 @@ from pathlib import Path
 from kubewitness.incident.investigate import Options, investigate
 from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
+from tests.incident.conftest import Investigate
+from tests.incident.logs import Log
 
 LOGIN = "Nov 20 03:59:12 {} sshd[812]: Accepted password for root from 192.0.2.1 port 9 ssh2\n"
 
@@ -28,3 +30,12 @@ def test_files_of_several_machines_in_one_folder_are_told_with_what_to_do(tmp_pa
 
 def test_files_of_one_machine_are_not(tmp_path: Path, rules: RuleSet) -> None:
     assert not any("several machines" in one.en for one in limitations(tmp_path, rules, ("node1", "node1")))
+
+
+def test_where_there_is_no_audit_log_none_is_called_too_short(
+    tmp_path: Path, rules: RuleSet, judged: Investigate
+) -> None:
+    assert not any("too short" in one.en for one in limitations(tmp_path, rules, ("node1",)))
+    log = Log()
+    log.admin("list", "pods", at="09:00")
+    assert any("too short" in one.en for one in judged(log).coverage.limitations)

@@ -14,11 +14,11 @@ from kubewitness.model.evidence import Place
 _KINDS = ("pods", "secrets", "configmaps", "services")
 
 
-def _event(number: int) -> Event:
+def _event(number: int, verb: str = "create", resource: str = "") -> Event:
     time = f"2026-11-22T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}.000000Z"
-    resource, name = _KINDS[number % len(_KINDS)], f"x-{number}"
+    resource, name = resource or _KINDS[number % len(_KINDS)], f"x-{number}"
     record = AuditRecord(
-        auditID=f"id-{number:05}", stage="ResponseComplete", verb="create", requestURI=f"/api/v1/{resource}",
+        auditID=f"id-{number:05}", stage="ResponseComplete", verb=verb, requestURI=f"/api/v1/{resource}",
         level="Metadata", user=Raw(b'{"username":"system:anonymous"}'), sourceIPs=Raw(b'["203.0.113.9"]'),
         objectRef=ObjectRef(resource, "default", name), responseStatus=Raw(b'{"code":201}'),
         requestReceivedTimestamp=time, stageTimestamp=time,
@@ -63,3 +63,9 @@ def test_names_in_a_step_are_joined_as_each_language_does() -> None:
     (said,) = {step.phrase(names=2) for step in drafts(_requests(151))[12:13]}
     assert said.en.endswith(": pods/default/x-12, pods/default/x-16, …")
     assert said.zh.endswith("：pods/default/x-12、pods/default/x-16…")
+
+
+def test_secrets_that_were_read_one_after_another_are_named_once_with_the_number_of_requests() -> None:
+    (step,) = drafts(requests_of([_event(number, "get", "secrets") for number in (1, 2)]))
+    assert step.phrase().en == "read secrets/default/x-1, secrets/default/x-2, 2 requests"
+    assert step.phrase().zh == "读取 secrets/default/x-1、secrets/default/x-2，共 2 次请求"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from kubewitness.incident.investigate import Options, investigate
+from kubewitness.incident.story import to_rotate
+from kubewitness.model.incident import Secret
+from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
 from tests.incident.conftest import Investigate
-from tests.incident.identity.test_attribution import INTRUDER, only
-from tests.incident.logs import KUBECTL, Log, account, allowed_by, binding, daemonset
+from tests.incident.identity.test_attribution import INTRUDER, anonymous, only
+from tests.incident.logs import DAY, KUBECTL, Log, account, allowed_by, binding, daemonset
 
 DEPLOYER = account("ci", "deployer")
 STOLEN: dict[str, Any] = {
@@ -106,3 +111,80 @@ def test_pods_that_a_change_replaced_are_not_said_to_have_started(rules: RuleSet
     assert sorted(pod.name for pod in incident.pods) == ["checkout-687cdb9f84-pvn6x", "checkout-7b76bdbcdf-vdd9j"]
     assert incident.nodes == ("node1",)
     assert not any("checkout-568c7b48df" in edge.target.name for edge in incident.edges)
+
+
+def _deploys(*workloads: tuple[str, str]) -> Log:
+    log = _log()
+    for minute, (name, image) in enumerate(workloads, 1):
+        log.request("create", "daemonsets", at=f"14:{minute:02}", namespace="kube-system", name=name,
+                    body=daemonset(name, image), **STOLEN)  # fmt: skip
+    return log
+
+
+@pytest.mark.parametrize(
+    ("workloads", "said", "said_zh"),
+    [
+        ((("x", "docker.io/xmrig/xmrig:6"),), "a miner was deployed", "已部署挖矿程序，未见被删除"),
+        ((("web", "alpine"),), "DaemonSet web was deployed", "已部署 DaemonSet web，未见被删除"),
+        ((("kube-controller", "alpine"),), "DaemonSet kube-controller, posing as a system component, was deployed",
+         "已部署 DaemonSet kube-controller（伪装成系统组件），未见被删除"),
+        ((("kube-proxy-sync", "alpine"),), "DaemonSet kube-proxy-sync, posing as a system component, was deployed",
+         "已部署 DaemonSet kube-proxy-sync（伪装成系统组件），未见被删除"),
+        ((("app", "alpine"), ("kube-controller", "alpine")),
+         "DaemonSet kube-controller, posing as a system component, and 1 more were deployed",
+         "已部署 DaemonSet kube-controller（伪装成系统组件）等 2 个工作负载，未见被删除"),
+    ],
+)  # fmt: skip
+def test_a_workload_is_called_what_was_found_on_itself(
+    judged: Investigate, workloads: tuple[tuple[str, str], ...], said: str, said_zh: str
+) -> None:
+    title = only(judged(_deploys(*workloads))).title
+    assert title.en.endswith(f"; {said} and not seen removed")
+    assert title.zh.endswith(f"；{said_zh}")
+
+
+def test_a_miner_or_a_disguise_that_was_removed_colours_nothing_that_stays(judged: Investigate) -> None:
+    log = _deploys(("kube-controller", "docker.io/xmrig/xmrig:6"), ("web", "alpine"))
+    log.request("delete", "daemonsets", at="14:20", namespace="kube-system", name="kube-controller", **STOLEN)
+    assert only(judged(log)).title.en.endswith("; DaemonSet web was deployed and not seen removed")
+
+
+def test_a_story_of_several_days_has_dates_and_one_of_a_day_none(judged: Investigate) -> None:
+    log = _log()
+    assert all(" 2026-" not in text.en for text in only(judged(log)).story[:1])
+    log.request("list", "secrets", at=DAY + timedelta(days=1, hours=2), namespace="shop", **STOLEN)
+    told = only(judged(log)).story
+    assert told[0].en.startswith("At 2026-03-02 14:00:10 system:serviceaccount:ci:deployer")
+    assert told[1].en.startswith("At 2026-03-03 02:00:00 it read all Secrets in shop")
+
+
+def test_the_way_in_is_told_as_not_seen_closed_for_a_log_shows_no_more(judged: Investigate) -> None:
+    log = Log()
+    log.quiet_day()
+    anonymous(log)
+    open_door, stolen = ({label.en: said.en for label, said in only(judged(one)).status}["Way in"]
+                         for one in (log, _log()))  # fmt: skip
+    assert open_door.startswith(
+        "ClusterRoleBinding anonymous-admin: not seen closed until the evidence ends (2026-03-02"
+    )
+    assert stolen == "Credential of system:serviceaccount:ci:deployer: not seen revoked"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "said", "said_zh"),
+    [
+        ((), "None seen read or made", "未见被读取或签发"),
+        ((("a", "b"),), "1 to rotate", "1 项需轮换"),
+        ((("", ""), ("a", "b")), "Every credential of the cluster to rotate", "集群的全部凭据均需轮换"),
+        ((("a", ""),), "All Secrets of a to rotate", "a 的全部 Secret 需轮换"),
+        ((("a", ""), ("b", "c"), ("b", "d")), "All Secrets of a and 2 others to rotate",
+         "a 的全部 Secret 及其他 2 项需轮换"),
+        (tuple((f"n{n}", "") for n in range(5)), "All Secrets of n0, n1, n2 and 2 more namespaces to rotate",
+         "n0、n1、n2 等 5 个命名空间的全部 Secret 需轮换"),
+    ],
+)  # fmt: skip
+def test_all_secrets_of_a_namespace_are_not_counted_as_one(
+    secrets: tuple[tuple[str, str], ...], said: str, said_zh: str
+) -> None:
+    told = to_rotate([Secret(namespace, name, Text("", "")) for namespace, name in secrets])
+    assert (told.en, told.zh) == (said, said_zh)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from kubewitness.model.incident import Act, Technique
-from kubewitness.model.text import Text
+from kubewitness.model.text import Language, Text
 from kubewitness.report.incident_overview import Limits, incident_blocks
+from kubewitness.report.overview import seen
+from kubewitness.report.phrases import root_cause_life
 from kubewitness.report.text import draw
 from tests.report.small import INTRUSION
 
@@ -20,3 +23,29 @@ def test_of_equally_grave_steps_the_short_chain_shows_acts_and_taken_credentials
     shown = list(incident_blocks(replace(incident, steps=tuple(steps)), "en", Limits(), steps=2, alone=True))
     text = draw(shown, 200)
     assert [n for n in range(1, 5) if f"deed {n}" in text] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("used", "total", "said"),
+    [
+        (1, 1, "Allowed the intruder's one granted request"),
+        (1, 2, "Allowed 1 of the intruder's 2 granted requests"),
+        (2, 2, "Allowed 2 of the intruder's 2 granted requests"),
+    ],
+)
+def test_one_request_is_not_one_of_one_requests(used: int, total: int, said: str) -> None:
+    cause = replace(INTRUSION.incidents[0].root_causes[0], requests_authorised=used, requests_total=total)
+    assert root_cause_life(cause, "en").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("language", "untold", "told"),
+    [
+        ("en", "at times that are not told, with", "2022-10-23 "),
+        ("zh", "个请求），时间未知，用", "个请求），时间 2022-10-23 "),
+    ],
+)
+def test_a_log_without_times_is_told_in_a_sentence(language: Language, untold: str, told: str) -> None:
+    nothing = replace(INTRUSION, coverage=replace(INTRUSION.coverage, first="", last=""))
+    assert untold in seen(nothing, language)
+    assert told in seen(INTRUSION, language)

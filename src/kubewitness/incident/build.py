@@ -18,7 +18,7 @@ from kubewitness.incident.citing import Citer
 from kubewitness.incident.identity.standing import standing
 from kubewitness.incident.identity.suspects import Cluster, Suspects
 from kubewitness.incident.requests import TURNED_AWAY, Request, credential_ids, requests_of
-from kubewitness.incident.step_rules import StepRules
+from kubewitness.incident.step_rules import StepRules, poses
 from kubewitness.incident.steps import StepDraft, drafts, worst
 from kubewitness.incident.story import headline, status, story
 from kubewitness.incident.verdicts.pace import verdict
@@ -92,7 +92,15 @@ def build(
     secrets = exposed(requests, citer)
     pods = tuple(sorted({pod for effect in effects.values() for pod in effect.pods} | set(touched_pods(requests))))
     nodes = tuple(sorted({node for effect in effects.values() for node in effect.nodes}))
-    techniques = {t for found in matched for rule in found for t in rule.techniques}
+    techniques = dict[str, set[ObjectName]]()
+    for draft, found in zip(steps, matched, strict=True):
+        objects = {request.object for request in draft.requests}
+        for rule in found:
+            for one in rule.techniques:
+                # A place where few look is no disguise by itself; there a name like those of Kubernetes' own parts is.
+                place = one.startswith("T1036") and not poses(rule.id)
+                on = {thing for thing in objects if thing.name.startswith("kube-")} if place else objects
+                techniques.setdefault(one, set()).update(on)
     actor = _actor(cluster, requests)
     top = max((SEVERITIES.index(d.rule.severity) for d in cluster.detections), default=2)
     severity = SEVERITIES[min(max(top, 2 if not touched.created else 3), 4)]

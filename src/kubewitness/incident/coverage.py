@@ -134,7 +134,7 @@ def _limitations(scan: Scan, gaps: Sequence[Gap]) -> list[Text]:
         )
     if scan.baseline is not None:
         out.append(_learnt_of(scan.baseline))
-    if scan.unlearned:
+    if scan.unlearned and scan.events:  # without any event no log is short
         out.append(
             Text(
                 "The log is too short to know what is usual in this cluster: rules that look for what is new "

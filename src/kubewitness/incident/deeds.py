@@ -129,7 +129,7 @@ def _secrets(request: Request) -> Deed:
     technique = "T1552.007"
     if request.name and request.verb == "get":
         phrase = Text(f"read Secret {full_name(request)}", f"读取 Secret {full_name(request)}")
-        many = Text("read {n} times Secrets {names}", "读取 Secret {names}，共 {n} 次")
+        many = Text("read {names}, {n} requests", "读取 {names}，共 {n} 次请求")
         return Deed("read", phrase, technique, ("secret", request.namespace), many)
     if request.namespace:
         phrase = Text(f"read all Secrets in {request.namespace}", f"读取 {request.namespace} 的全部 Secret")

@@ -32,8 +32,8 @@ def with_rotation(incident: Incident, exposures: Sequence[Exposure]) -> Incident
     if not more:
         return incident
     secrets = tuple(sorted((*incident.secrets, *more), key=lambda one: (one.namespace, one.name)))
-    before = to_rotate(len(incident.secrets))
-    status = tuple((label, to_rotate(len(secrets)) if said == before else said) for label, said in incident.status)
+    before = to_rotate(incident.secrets)
+    status = tuple((label, to_rotate(secrets) if said == before else said) for label, said in incident.status)
     return replace(incident, secrets=secrets, status=status, actions=_with(incident, secrets))
 
 

@@ -15,6 +15,11 @@ from kubewitness.rules.compile import Matcher
 from kubewitness.rules.ir import Rule
 
 
+def poses(rule: str) -> bool:
+    """Whether the rule of that id speaks of a disguise: a name that imitates, not just a place where few look."""
+    return "_poses_as_" in rule or "_imitates_" in rule
+
+
 class StepRules:
     """Asks the rules about steps of one scan."""
 

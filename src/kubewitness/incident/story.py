@@ -35,16 +35,14 @@ def headline(
     requests: Sequence[Request],
     causes: Sequence[RootCause],
     touched: Touched,
-    techniques: Collection[str],
+    techniques: Mapping[str, Collection[ObjectName]],
     accustomed: bool,
 ) -> Text:
     """Cause, actor and state in one line.
 
-    `techniques` are those of the rules that matched. `accustomed`: the identity worked from there all along, so its
-    owner may have done it as well as a thief: the headline must accuse nobody.
+    `techniques` are those of the rules that matched, with the objects they matched on. `accustomed`: the identity
+    worked from there all along, so its owner may have done it as well as a thief: the headline must accuse nobody.
     """
-    mining = any(t.startswith("T1496") for t in techniques)
-    disguised = any(t.startswith("T1036") for t in techniques)
     first = requests[0]
     # The way in, as `cause.entry_point` has it: a probe that anybody may make opened nothing.
     accepted = [r for r in requests if r.succeeded and kind_of_name(r.identity) != "rejected"]
@@ -73,15 +71,8 @@ def headline(
         )
     left = workloads_left(touched)
     if left:
-        name = f"{kind_of(left[0].kind)} {left[0].name}"
-        more = len(left) - 1
-        if mining:
-            en, zh = en + "; a miner was deployed and not seen removed", zh + "；已部署挖矿程序，未见被删除"
-        else:
-            posing = Text(", posing as a system component,", "（伪装成系统组件）") if disguised else Text("", "")
-            others = Text(f" and {more} more" if more else "", f"等 {more + 1} 个工作负载" if more else "")
-            en += f"; {name}{others.en}{posing.en} was deployed and not seen removed"
-            zh += f"；已部署 {name}{others.zh}{posing.zh}，未见被删除"
+        deployed = _deployed(left, techniques)
+        en, zh = f"{en}; {deployed.en} deployed and not seen removed", f"{zh}；已部署{deployed.zh}，未见被删除"
     elif touched.created:
         count = len(touched.created)
         made = "1 object was created" if count == 1 else f"{count} objects were created"
@@ -93,6 +84,21 @@ def headline(
     return Text(en, zh)
 
 
+def _deployed(left: Sequence[ObjectName], techniques: Mapping[str, Collection[ObjectName]]) -> Text:
+    """What stays, by what is known of just these workloads: a miner, a disguise."""
+    mining, disguised = (
+        [one for one in left if any(one in on for t, on in techniques.items() if t.startswith(technique))]
+        for technique in ("T1496", "T1036")
+    )
+    if mining:
+        return Text("a miner was", "挖矿程序")
+    shown, more = (disguised or left)[0], len(left) - 1
+    posing = Text(", posing as a system component,", "（伪装成系统组件）") if disguised else Text("", "")
+    others = Text(f" and {more} more were" if more else " was", f"等 {more + 1} 个工作负载" if more else "")
+    name = f"{kind_of(shown.kind)} {shown.name}"
+    return Text(f"{name}{posing.en}{others.en}", f" {name}{posing.zh}{others.zh}")
+
+
 def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Sequence[RootCause]) -> tuple[Text, ...]:
     """Sentences in order: the steps that matter most, then what opened the way."""
     ranked = sorted(enumerate(steps), key=lambda pair: (-_weight(pair[1]), pair[0]))[:_SENTENCES]
@@ -101,11 +107,12 @@ def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Seq
     )
     sentences = []
     before: tuple[str, str] | None = None
+    dated = len({draft.first.time[:10] for draft in steps}) > 1
     for index, draft in shown:
         request, phrase = draft.first, draft.phrase(names=2)
         who, where = request.identity or "(rejected credential)", request.address or "?"
         who_zh = request.identity or "被拒凭据"
-        clock = request.time[11:19]
+        clock = f"{request.time[:10]} {request.time[11:19]}" if dated else request.time[11:19]
         effect = effects.get(index)
         extra = effect.texts()[0] if effect and effect.pods else Text("", "")
         if before == (who, where):
@@ -164,13 +171,27 @@ def status(
     out.append((Text("Effect", "影响"), effect))
     if causes:
         out.append((Text("Way in", "入侵入口"), _way_in(causes[0], end)))
-    out.append((Text("Credentials", "凭据"), to_rotate(len(secrets))))
+    out.append((Text("Credentials", "凭据"), to_rotate(secrets)))
     return tuple(out)
 
 
-def to_rotate(n: int) -> Text:
-    """The state of `n` credentials."""
-    return Text(f"{n} to rotate", f"{n} 项需轮换") if n else Text("None seen read or made", "未见被读取或签发")
+def to_rotate(secrets: Sequence[Secret]) -> Text:
+    """The state of these credentials; all Secrets of a namespace or of the cluster are no single one."""
+    if not secrets:
+        return Text("None seen read or made", "未见被读取或签发")
+    if any(not one.name and not one.namespace for one in secrets):
+        return Text("Every credential of the cluster to rotate", "集群的全部凭据均需轮换")
+    whole = [one.namespace for one in secrets if not one.name]
+    n = len(secrets) - len(whole)
+    if not whole:
+        return Text(f"{n} to rotate", f"{n} 项需轮换")
+    more = len(whole) - _NAMED
+    en = ", ".join(whole[:_NAMED]) + (f" and {more} more namespaces" if more > 1 else " and 1 more" if more > 0 else "")
+    zh = "、".join(whole[:_NAMED]) + (f" 等 {len(whole)} 个命名空间" if more > 0 else " ")
+    return Text(
+        f"All Secrets of {en}" + (f" and {n} other{'s' if n > 1 else ''}" if n else "") + " to rotate",
+        f"{zh}的全部 Secret " + (f"及其他 {n} 项" if n else "") + "需轮换",
+    )
 
 
 def _names(objects: Sequence[ObjectName]) -> tuple[str, str]:
@@ -184,7 +205,7 @@ def _names(objects: Sequence[ObjectName]) -> tuple[str, str]:
 
 def _way_in(cause: RootCause, end: str) -> Text:
     if cause.kind == "Credential":
-        return Text(f"Credential of {cause.name}: valid until revoked", f"{cause.name} 的凭据：吊销前一直有效")
+        return Text(f"Credential of {cause.name}: not seen revoked", f"{cause.name} 的凭据：未见被吊销")
     if cause.deleted:
         by = cause.deleted_by or "?"
         return Text(
@@ -192,6 +213,6 @@ def _way_in(cause: RootCause, end: str) -> Text:
             f"{cause.kind} {cause.place}：于 {moment(cause.deleted)} 被 {by} 删除",
         )
     return Text(
-        f"{cause.kind} {cause.place}: open when the evidence ends ({moment(end)})",
-        f"{cause.kind} {cause.place}：证据结束时（{moment(end)}）仍然敞开",
+        f"{cause.kind} {cause.place}: not seen closed until the evidence ends ({moment(end)})",
+        f"{cause.kind} {cause.place}：至证据结束（{moment(end)}）未见被关闭",
     )

@@ -147,7 +147,10 @@ def seen(document: Document, language: Language) -> str:
     items, rules = len(coverage.items), coverage.rules_loaded
     counted = [f"{short(name, 20)} {words.number(count)}" for name, count in list(coverage.levels.items())[:6]]
     levels = ("、" if language == "zh" else ", ").join(counted)
-    when = words.period(coverage.first, coverage.last, language)
+    when = Text("at times that are not told", "时间未知").in_(language)
+    if coverage.first or coverage.last:
+        period = words.period(coverage.first, coverage.last, language)
+        when = f"时间 {period}" if language == "zh" else period
     known, known_zh = "", ""
     if coverage.indicators_loaded:
         known = f" and {words.counted(coverage.indicators_loaded, 'indicator', 'indicators', '', 'en')}"
@@ -161,7 +164,7 @@ def seen(document: Document, language: Language) -> str:
         )
     if language == "zh":
         return (
-            f"查看了 {items} 份证据中的 {events} 个事件（{requests} 个请求），时间 {when}，"
+            f"查看了 {items} 份证据中的 {events} 个事件（{requests} 个请求），{when}，"
             f"用 {rules} 条规则{known_zh}判定。日志级别：{levels or '未知'}。"
         )
     return (

@@ -76,6 +76,8 @@ def root_cause_life(cause: RootCause, language: Language) -> str:
         parts.append(
             f"入侵者获准的 {total} 个请求中有 {used} 个由它放行"
             if zh
+            else "Allowed the intruder's one granted request"
+            if cause.requests_authorised == cause.requests_total == 1
             else f"Allowed {used} of the intruder's {total} granted requests"
         )
     for when, by, en, chinese in (

@@ -102,3 +102,11 @@ def test_two_identities_at_one_new_place_are_no_certainty_unless_they_do_what_no
     found = who(judged, log)
     assert (found.verdict, found.confidence) == ("intruder", "high" if mines else "medium")
     assert any("Only the place speaks for it" in text.en for text in found.against) is not mines
+
+
+@pytest.mark.parametrize(("name", "hides"), [("kube-controller", True), ("web", False)])
+def test_a_workload_in_kube_system_hides_only_behind_a_name(name: str, hides: bool, judged: Investigate) -> None:
+    log = log_of_a_theft()
+    log.request("create", "daemonsets", at="14:02", namespace="kube-system", name=name,
+                body=daemonset(name, "xmrig/xmrig"), **STOLEN)  # fmt: skip
+    assert ("It hid itself or removed traces" in said(who(judged, log))) is hides

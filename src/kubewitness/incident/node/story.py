@@ -216,7 +216,7 @@ def status_of(host: Host, told: Sequence[HostFinding], causes: Sequence[RootCaus
     )
     return (
         (Text("Effect", "影响"), effect),
-        (Text("Way in", "入口"), way),
+        (Text("Way in", "入侵入口"), way),
         (
             Text("Credentials", "凭据"),
             Text(

@@ -116,7 +116,7 @@ def _way_in(ending: Ending) -> list[Sign]:
         return [
             sign(f"The stolen credential still has its rights by {names.en}.", f"被盗凭据仍由 {names.zh} 赋予权限。")
         ]
-    return [sign(f"The way in is open: {names.en}.", f"入侵入口仍然敞开：{names.zh}。", 2)]
+    return [sign(f"The way in is not seen closed: {names.en}.", f"未见入侵入口被关闭：{names.zh}。", 2)]
 
 
 def _credentials(ending: Ending) -> list[Sign]:

@@ -18,6 +18,7 @@ from typing import Final
 from kubewitness.detect.profile import AccessorKey, Profile
 from kubewitness.incident.identity.suspects import Cluster
 from kubewitness.incident.requests import Request
+from kubewitness.incident.step_rules import poses
 from kubewitness.incident.verdicts.weighing import Sign, listed, sign, told, weight_of
 from kubewitness.incident.when import moment, span
 from kubewitness.model.event import parse_time
@@ -30,7 +31,7 @@ _VISIT: Final = 30 * 60.0  # seconds: all that ever came from an address, in so 
 _SURE: Final = 4
 _NOBODY: Final = ("anonymous", "rejected")
 _MALICE: Final = ("T1496", "T1046", "T1041")  # mining, scanning others, sending data out
-_HIDING: Final = ("T1036", "T1070", "T1564")
+_HIDING: Final = ("T1036", "T1070", "T1564")  # the first of a step in kube-system too, which hides nothing by itself
 _GRAVE: Final = ("high", "critical")
 _OPEN_TO_ALL: Final = ("User system:anonymous", "Group system:unauthenticated", "Group system:authenticated")
 
@@ -207,10 +208,14 @@ def _malice(steps: Sequence[Step]) -> list[Sign]:
 
 
 def _hiding(steps: Sequence[Step]) -> list[Sign]:
-    hidden = [step for step in steps if step.severity in _GRAVE and _is(step, _HIDING) and step.act != "refused"]
-    if not hidden:
+    names = dict[str, None]()
+    for step in steps:
+        if step.severity in _GRAVE and step.act != "refused":
+            ways = _HIDING if any(map(poses, step.rules)) or step.act == "effect" else _HIDING[1:]
+            names.update(dict.fromkeys(t.name for t in step.techniques if t.id.startswith(ways)))
+    if not names:
         return []
-    done = listed(list(dict.fromkeys(t.name for step in hidden for t in step.techniques if t.id.startswith(_HIDING))))
+    done = listed(list(names))
     return [sign(f"It hid itself or removed traces: {done.en}.", f"隐藏自身或清除痕迹：{done.zh}。")]
 
 
