@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kubewitness.model.evidence import ArchiveProof, EvidenceItem
+from kubewitness.model.evidence import ArchiveProof, EvidenceItem, ParseFailure, Place
 from kubewitness.model.text import Language
 from kubewitness.report.html.page import render as to_html
 from kubewitness.report.items import telling
@@ -28,6 +28,22 @@ def test_of_many_items_those_that_are_cited_or_broken_stay_with_their_numbers() 
     cited = {one.item for incident in INTRUSION.incidents for step in incident.steps for one in step.evidence}
     assert cited <= {item.name for _, item in shown}
     assert [number for number, _ in shown] == sorted(number for number, _ in shown)
+
+
+def test_a_file_that_breaks_off_is_told_once() -> None:
+    cut = EvidenceItem("audit.log.gz", "00", 1, "gzip", "audit.k8s.io", failures=1, skipped="gzip ends too early")
+    away = EvidenceItem("gone.log", "", 0, "", "", skipped="no such file")
+    failure = ParseFailure(Place("audit.log.gz", 9, 800), "gzip ends too early", "800 bytes before it", "")
+    document = replace(
+        INTRUSION,
+        coverage=replace(INTRUSION.coverage, items=(cut, away)),
+        parse_failures=(failure,),
+        parse_failures_total=1,
+        complete=False,
+    )
+    text = to_text(document, width=200)
+    assert text.count("gzip ends too early") == 2  # in the overview, and in the details
+    assert text.count("no such file") == 2
 
 
 def test_an_altered_archive_is_said_before_anything_else() -> None:

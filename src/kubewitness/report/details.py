@@ -40,7 +40,7 @@ from kubewitness.report.chain import way
 from kubewitness.report.citation import cite, object_words, of_machine
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import short_path
-from kubewitness.report.items import telling
+from kubewitness.report.items import broken, telling
 from kubewitness.report.overview import outside
 from kubewitness.report.phrases import by_severity, names, secret_name, severity_span
 
@@ -446,7 +446,7 @@ def _sources(sources: Sequence[SourceCoverage], language: Language) -> Iterator[
 
 
 def _unread(document: Document, language: Language) -> Iterator[Block]:
-    skipped = [item for item in document.coverage.items if item.skipped]
+    skipped = broken(document)
     if not document.parse_failures and not skipped:
         return
     yield Heading(2, line(words.UNREAD.in_(language)))

@@ -26,6 +26,12 @@ def telling(document: Document, most: int) -> tuple[list[tuple[int, EvidenceItem
     return sorted(sorted(numbered, key=rank)[:most]), len(numbered) - most
 
 
+def broken(document: Document) -> list[EvidenceItem]:
+    """Items that were not read, or not to their end, but for those of which a failure says it with its place."""
+    told = {(failure.place.item, failure.reason) for failure in document.parse_failures}
+    return [item for item in document.coverage.items if item.skipped and (item.name, item.skipped) not in told]
+
+
 def _evidence(document: Document) -> Iterator[Evidence]:
     for incident in document.incidents:
         yield from (e for one in incident.root_causes for e in one.evidence)

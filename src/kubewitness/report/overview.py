@@ -32,6 +32,7 @@ from kubewitness.report.blocks import (
 from kubewitness.report.document import Document
 from kubewitness.report.hostile import short, short_path
 from kubewitness.report.incident_overview import Limits, incident_blocks, incident_line
+from kubewitness.report.items import broken
 from kubewitness.report.phrases import (
     by_severity,
     more,
@@ -221,7 +222,7 @@ def _other_findings(document: Document, language: Language, minimum: Severity, l
 
 
 def _unread(document: Document, language: Language, limits: Limits) -> Iterator[Block]:
-    skipped = [item for item in document.coverage.items if item.skipped]
+    skipped = broken(document)
     total = max(document.parse_failures_total, len(document.parse_failures))
     if not total and not skipped:
         return
