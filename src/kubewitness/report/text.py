@@ -130,9 +130,11 @@ def _lay_out(blocks: Iterable[Block], width: int) -> Iterator[Inline]:
 
 
 def _apart(before: Block, after: Block) -> bool:
-    """Whether an empty line stands between two blocks: above headings, and around the story."""
+    """Whether an empty line stands between two blocks: above headings, around the story, and below a command."""
     if isinstance(after, Heading):
         return not (isinstance(before, Heading) and before.level <= after.level and after.level == 3)
+    if isinstance(before, Command):
+        return isinstance(after, Command | Facts | Paragraph)
     return isinstance(before, Paragraph) and isinstance(after, Paragraph)
 
 

@@ -20,7 +20,21 @@ from kubewitness.report.check.document import from_json, to_json
 from kubewitness.report.check.formats import FORMATS, View
 from kubewitness.report.check.sarif import uri
 from kubewitness.report.schema import CHECK_PATH, generate_check
-from tests.report.check.sample import ANONYMOUS, CLEAN, EVIL, FULL, INFOS, NOTHING, fail, other, report, waived
+from tests.report.check.sample import (
+    ANONYMOUS,
+    CLEAN,
+    EVIL,
+    FULL,
+    INFOS,
+    KUBELET,
+    MODE,
+    NOTHING,
+    PATHS,
+    fail,
+    other,
+    report,
+    waived,
+)
 
 BASED = replace(
     waived(FULL, "ClusterRoleBinding a"), baseline="before.json", gone=FULL.results[-3:-2], unseen=2,
@@ -66,6 +80,34 @@ def test_a_failure_is_told_with_observed_expected_place_and_why() -> None:
         "Why anonymous_grant",
     ):
         assert one in told
+
+
+@pytest.mark.parametrize("form", ["table", "md", "html"])
+def test_what_to_do_stands_below_the_worst_it_mends_and_the_others_after_it(form: str) -> None:
+    told = FORMATS[form](FULL, View()).decode().replace("\\_", "_")
+    told = told[told.index("Title of kubelet_anonymous", told.index("Each entry is done") if form == "html" else 0) :]
+    order = ["systemctl restart kubelet", "It mends these, too:", "Title of kubelet_mode"]
+    assert [told.index(one) for one in order] == sorted(told.index(one) for one in order)
+    assert "It mends these, too:" not in FORMATS[form](report([(ANONYMOUS, [fail("a")])]), View()).decode()
+
+
+def test_a_place_is_told_once_for_what_is_mended_together() -> None:
+    two = report([(KUBELET, [fail("kubelet", "node/n")]), (MODE, [fail("kubelet", "node/n")])])
+    assert text(two).count("dump.json:12") == 1
+    apart = report([(ANONYMOUS, [fail("a")]), (PATHS, [fail("a")])])
+    assert text(apart).count("dump.json:12") == 2
+
+
+def test_commands_stand_apart() -> None:
+    remedies = [Remedy(Text("Mend it", "修复"), command=one) for one in ("kubectl get a", "systemctl restart b")]
+    made = report([(ANONYMOUS, [fail(str(at), remedy=one) for at, one in enumerate(remedies)])])
+    assert "    kubectl get a\n\n    systemctl restart b\n" in text(made)
+
+
+def test_of_what_was_not_judged_no_framework_is_listed() -> None:
+    unjudged = report([(ANONYMOUS, [other("not_evaluated", reason="no dump")])])
+    assert "Frameworks" not in text(unjudged)
+    assert "Frameworks" in text(FULL)
 
 
 def test_what_is_low_is_told_briefly_in_the_table_and_with_its_reasons_in_a_ticket() -> None:
@@ -138,7 +180,7 @@ def test_passes_are_listed_on_demand_only() -> None:
 def test_what_is_below_the_wanted_severity_is_counted() -> None:
     told = text(FULL, minimum="critical")
     assert "4 failed: 4 critical" in told
-    assert "3 below critical are not listed" in told
+    assert "not listed, as it is below critical: 3" in told
 
 
 def test_against_a_baseline_it_says_what_is_new_known_gone_and_unclear() -> None:

@@ -255,12 +255,21 @@ def _fix(told: _Told, number: int, fix: Fix) -> Iterator[Block]:
     severity = report_words.SEVERITY[fix.severity].in_(told.language)
     title = (span(f"{number}. [{severity}] ", fix.severity), span(say(fix.remedy.title), "strong"))
     yield Heading(2, (*title, span(f"  {say(words.MENDS_N).format(f'{fix.count:,}')}", "dim")))
-    seen = set[str]()
-    for entry in fix.entries[: limits.entries]:
-        yield from _entry(told, entry, first=entry.info.id not in seen)
-        seen.add(entry.info.id)
+    shown = set[object]()
+    worst, *others = fix.entries[: limits.entries]
+    yield from _entry(told, worst, shown)
+    yield from _do(told, fix)
+    if others:
+        yield Paragraph(line(span(say(words.MENDS_TOO), "dim")))
+    for entry in others:
+        yield from _entry(told, entry, shown)
     if len(fix.entries) > limits.entries:
         yield Paragraph(line(span(say(words.MORE).format(len(fix.entries) - limits.entries), "dim")))
+
+
+def _do(told: _Told, fix: Fix) -> Iterator[Block]:
+    """What to do, directly below the worst that it mends: at night nobody reads on to the end."""
+    say, limits = told.say, told.limits
     rows = list[tuple[str, Inline]]()
     if say(fix.remedy.detail):
         rows.append((say(words.DO), line(span(say(fix.remedy.detail)))))
@@ -269,7 +278,7 @@ def _fix(told: _Told, number: int, fix: Fix) -> Iterator[Block]:
     for one in fix.commands[: limits.commands]:
         if one.blanks:
             names = ("、" if told.language == "zh" else ", ").join(one.blanks)
-            yield Paragraph(line(span(say(words.FILL_IN).format(names), "warn")))
+            yield Facts(((say(words.CAREFUL), line(span(say(words.FILL_IN).format(names), "warn"))),))
         yield command("\n".join(say(one.text).split("\n")[: limits.command_lines]))
     more = len(fix.commands) - limits.commands
     if more > 0:
@@ -287,7 +296,8 @@ def _effect(told: _Told, fix: Fix) -> Inline:
     return line(_safety(told, fix), span(f"{'：' if told.language == 'zh' else ': '}{breaks}"))
 
 
-def _entry(told: _Told, entry: Entry, *, first: bool) -> Iterator[Block]:
+def _entry(told: _Told, entry: Entry, shown: set[object]) -> Iterator[Block]:
+    """What is wrong. `shown`: checks and places that this fix has told already."""
     say, one = told.say, entry.first
     title = span(say(entry.info.title), "plain")
     yield Heading(3, (_severity(told, severity_of(one)), span("  "), title))
@@ -303,12 +313,14 @@ def _entry(told: _Told, entry: Entry, *, first: bool) -> Iterator[Block]:
         sep = "：" if told.language == "zh" else ": "
         rows.append((say(words.PATH) if not position else "", (*head, *line(span(sep + means if means else "")))))
     brief = told.limits.brief and severity_of(one) in {"low", "informational"}
-    places = [where for result in entry.results for where in result.where]
-    for position, where in enumerate(dict.fromkeys(places[: 3 * told.limits.places])):
-        if position < (1 if brief else told.limits.places):
-            rows.append((say(words.READ_AT) if not position else "", _where(where, one.subject)))
-    if first and not brief:
+    places = [where for result in entry.results for where in result.where][: 3 * told.limits.places]
+    fresh = [where for where in dict.fromkeys(places) if not told.limits.brief or where not in shown]
+    for position, where in enumerate(fresh[: 1 if brief else told.limits.places]):
+        rows.append((say(words.READ_AT) if not position else "", _where(where, one.subject)))
+        shown.add(where)
+    if entry.info.id not in shown and not brief:
         rows.append((say(words.WHY), line(span(say(entry.info.why)))))
+    shown.add(entry.info.id)
     yield Facts(tuple(rows))
 
 
@@ -410,7 +422,7 @@ def _credentials(told: _Told) -> Iterator[Block]:
 
 def _frameworks(told: _Told) -> Iterator[Block]:
     found = points(told.report)
-    if not found:
+    if not found or not any(one.status in {"pass", "fail"} for one in told.report.results):
         return
     say = told.say
     yield Heading(2, line(say(words.FRAMEWORKS)))

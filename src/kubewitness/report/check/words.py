@@ -35,7 +35,7 @@ NOTHING = Text(
 )
 NONE_FAILED = Text("Nothing failed", "没有不合格项")
 BELOW = Text(
-    "{count} below {severity} are not listed (--severity informational lists all)",
+    "not listed, as it is below {severity}: {count} (--severity informational lists all)",
     "另有 {count} 项低于{severity}，未列出（--severity informational 可列出全部）",
 )
 INCOMPLETE = Text(
@@ -111,6 +111,8 @@ TO_DO_INTRO = Text(
 FIRST = Text("Do this first", "优先处理")
 BREAKS = Text("May break:", "可能影响：")
 FILL_IN = Text("Not to be run as it is; fill in first: {}", "不能直接运行，请先替换：{}")
+CAREFUL = Text("careful", "注意")
+MENDS_TOO = Text("It mends these, too:", "同时还会解决：")
 PATHS = Text("Attack paths", "攻击路径")
 PATHS_INTRO = Text(
     "What could happen with the rights that exist, step by step; not what did happen.",
