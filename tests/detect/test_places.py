@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubewitness.detect import aspects, places, profile, run, scan
+from kubewitness.detect import aspects, collect, places, profile, run, scan
 from kubewitness.detect.collect import Collector, Needle, search
 from kubewitness.detect.run import Scan
 from kubewitness.incident import deeds
@@ -51,9 +51,16 @@ def shown(events: list[Event]) -> list[object]:
 
 
 def second_pass(found: Scan) -> list[object]:
-    """All events of all accessors, and those of the controllers."""
+    """All events of all accessors, and those of the controllers, looked for among all work and among pods made."""
     every = Collector(found).of(found.profiles.by_key)
-    return [shown(every), shown(search(found, [MADE], lambda event: event.verb == "create"))]
+    made = [shown(search(found, [MADE], makes_pods, among=among)) for among in ("work", "pods made")]
+    assert made[0] == made[1]
+    return [shown(every), made[0]]
+
+
+def makes_pods(event: Event) -> bool:
+    """Whether pods came of it, and no part of one."""
+    return event.verb == "create" and event.resource == "pods" and not event.subresource
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
@@ -83,6 +90,29 @@ def test_an_accessor_with_many_events_keeps_no_places(tmp_path: Path, monkeypatc
     some = scan_paths([path])
     assert {each.places is None for each in some.profiles.by_key.values()} == {True, False}
     assert second_pass(some) == before
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+def test_lines_are_the_same_read_alone_or_with_their_granule(
+    packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = scan_paths([write(tmp_path, packed)])
+    monkeypatch.setattr(collect, "_MANY", 1 << 30)
+    alone = second_pass(found)
+    monkeypatch.setattr(collect, "_MANY", 0)
+    assert second_pass(found) == alone
+
+
+def test_what_makes_no_pod_is_not_among_the_pods_made(tmp_path: Path) -> None:
+    log = Log()
+    by: dict[str, Any] = {"by": account("kube-system", "scheduler"), "address": "10.0.0.10", "namespace": "shop"}
+    log.request("create", "pods", at="10:00", name="miner-1", **by)
+    log.request("create", "pods", at="10:01", name="miner-1", subresource="binding", **by)
+    log.request("update", "pods", at="10:02", name="miner-1", **by)
+    log.request("create", "events", at="10:03", name="miner-1.17", **by)
+    (tmp_path / "audit.log").write_bytes(b"\n".join(log.lines()))
+    found = scan_paths([tmp_path])
+    assert (len(found.traces), len(found.pods_made)) == (4, 1)
 
 
 def test_all_files_of_a_worker_share_one_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from kubewitness.cli.session import now
 from kubewitness.detect.host.yara_rules import YaraRules
 from kubewitness.detect.indicators.indicator import Pack, joined
 from kubewitness.detect.indicators.pack import shipped
+from kubewitness.detect.run import default_workers
 from kubewitness.incident import investigate as investigation
 from kubewitness.model.document import Document
 from kubewitness.model.text import Language, Text
@@ -50,8 +51,11 @@ def investigate(
     _warn(loaded)
     _warn_of_unused(rules, loaded)
     pack = _indicators(indicators, known=known)
+    # Most of what is kept from here on is kept to the end, and little of it in circles.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     options = investigation.Options(
-        workers=workers or os.cpu_count() or 1,
+        workers=workers or default_workers(),
         case=case,
         now=now(),
         label=label,

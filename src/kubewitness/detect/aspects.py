@@ -49,11 +49,12 @@ class Who:
 class What:
     """A request line."""
 
-    __slots__ = ("kind", "mask", "slot", "traced")
+    __slots__ = ("kind", "makes_pods", "mask", "slot", "traced")
 
     def __init__(self, mask: int, kind: RequestKind, slot: int) -> None:
         self.mask, self.kind, self.slot = mask, kind, slot
         self.traced = traced(kind)
+        self.makes_pods = self.traced and (kind.verb, kind.resource, kind.subresource) == ("create", "pods", "")
 
 
 class End:

@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import re2
@@ -35,7 +35,9 @@ from kubewitness.model.evidence import ParseFailure, Place
 KEPT = 20_000  # events kept with their bodies; later ones lose them but are kept
 Wanted = Callable[[Event], bool]
 Term = tuple[bytes, ...]  # texts that must all be in a line; () is in every line
+_MANY = 32  # lines of a granule, of which it is faster to read it whole
 _LINE = 4096  # bytes read at first of a line: most are shorter
+_FEW = 3  # texts that are faster looked for one after another
 _BEGIN = 60  # bytes of a text that are looked for first: an object's name in a log may be of any length
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9:._@-]+")
 
@@ -151,8 +153,14 @@ def _touches(granule: Granule, first: str, last: str) -> bool:
     return granule.length < 0 or not granule.first or (granule.first <= last and granule.last >= first)
 
 
-def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]:
-    """Events of controllers' work that name one of `needles` in its time and are `wanted`; each once, in time order."""
+def search(
+    scan: Scan, needles: Sequence[Needle], wanted: Wanted, *, among: Literal["work", "pods made"] = "work"
+) -> list[Event]:
+    """Events of controllers' work that name one of `needles` in its time and are `wanted`; each once, in time order.
+
+    `among`: all of that work, or only the requests that made pods, an eighth of it or less.
+    """
+    places = scan.traces if among == "work" else scan.pods_made
     terms = {needle: _named(needle) for needle in needles}
     wishes: dict[int, Wish] = {}
     for number, (_, granule) in enumerate(scan.granules):
@@ -164,8 +172,8 @@ def search(scan: Scan, needles: Sequence[Needle], wanted: Wanted) -> list[Event]
         if here and number in scan.untraced:
             wishes[number] = Wish(tuple(here))
         elif here:
-            first, end = (bisect_left(scan.traces, granule << GRANULE) for granule in (number, number + 1))
-            wishes[number] = Wish(None, scan.traces[first:end], tuple(here))
+            first, end = (bisect_left(places, granule << GRANULE) for granule in (number, number + 1))
+            wishes[number] = Wish(None, places[first:end], tuple(here))
     return _gather(scan, wishes, wanted)
 
 
@@ -232,7 +240,10 @@ def _anywhere(source: Source, ordered: Iterable[tuple[Granule, Wish]], stored: S
         offset = stored.start + granule.offset
         if wish.terms is not None:
             yield from _lines(source, granule, _stretch(stored.descriptor, offset, granule.length), wish.terms)
-        yield from _at(source, granule, wish, _line_reader(stored.descriptor, offset, granule.length))
+        if len(wish.places) < _MANY:
+            yield from _at(source, granule, wish, _line_reader(stored.descriptor, offset, granule.length))
+        else:
+            yield from _at(source, granule, wish, _line_cutter(_stretch(stored.descriptor, offset, granule.length)))
 
 
 def _stretch(descriptor: int, offset: int, length: int) -> bytes:
@@ -245,13 +256,13 @@ def _stretch(descriptor: int, offset: int, length: int) -> bytes:
 
 def _at(source: Source, granule: Granule, wish: Wish, line: Callable[[int], bytes]) -> Iterator[Event]:
     """The events at the places of `wish`."""
-    places: Iterable[tuple[int, int]] = map(within_granule, wish.places)
-    texts = ((start, number, line(start).rstrip(b"\r\n")) for start, number in places)
+    places = list(map(within_granule, wish.places))
+    texts = [line(start) for start, _ in places]
+    passing: Iterable[int] = range(len(places))
     if wish.held:
-        some = list(texts)
-        sieve = _sieve(tuple(sorted(wish.held)))
-        texts = (some[index] for index in sieve.passing([text for _, _, text in some]))
-    for start, number, text in texts:
+        passing = _sieve(tuple(sorted(wish.held))).passing(texts)
+    for index in passing:
+        text, (start, number) = texts[index].rstrip(b"\r\n"), places[index]
         yield from decode(text, Place(source.name, granule.line + number, granule.offset + start, len(text)))
 
 
@@ -262,21 +273,37 @@ class Sieve:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
         options.never_capture = True
-        begins = sorted({first[:_BEGIN] for first, *_ in terms})
-        self._any = re2.compile(b"|".join(map(re2.escape, begins)), options)
+        self._begins = sorted({first[:_BEGIN] for first, *_ in terms})
+        self._any = re2.compile(b"|".join(map(re2.escape, self._begins)), options)
         self._terms = terms
 
     def passing(self, lines: Sequence[bytes]) -> Iterator[int]:
         """Numbers of the lines that hold one. They are searched as one text, for a call takes longer than a line."""
+        if not lines:
+            return
         ends = list(accumulate(len(line) + 1 for line in lines))
-        whole, at = b"\n".join(lines), 0
-        while lines and (found := self._any.search(whole, at)) is not None:
-            number = bisect_right(ends, found.start())
+        whole = b"\n".join(lines)
+        found = self._one_by_one(whole, ends) if len(self._begins) <= _FEW else self._at_once(whole, ends)
+        for number in found:
             if any(all(text in lines[number] for text in term) for term in self._terms):
                 yield number
+
+    def _one_by_one(self, whole: bytes, ends: Sequence[int]) -> list[int]:
+        found: set[int] = set()
+        for begin in self._begins:
+            at = whole.find(begin)
+            while at >= 0:
+                number = bisect_right(ends, at)
+                found.add(number)
+                at = whole.find(begin, ends[number])
+        return sorted(found)
+
+    def _at_once(self, whole: bytes, ends: Sequence[int]) -> Iterator[int]:
+        at = 0
+        while at < len(whole) and (found := self._any.search(whole, at)) is not None:
+            number = bisect_right(ends, found.start())
+            yield number
             at = ends[number]
-            if at > len(whole):
-                return
 
 
 _sieve = lru_cache(maxsize=16)(Sieve)  # most granules are searched for the same

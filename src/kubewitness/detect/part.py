@@ -105,4 +105,5 @@ class Part:
         self.unanswered: list[tuple[int, Event]] = []  # RequestReceived alone, with the rules that match: see `answer`
         self.first, self.last = "~", ""
         self.traces = array("Q")  # places of events in which a controller's work can show, in order
+        self.pods_made = array("Q")  # those of them that make pods
         self.untraced: set[int] = set()  # granules with such events whose places were not noted

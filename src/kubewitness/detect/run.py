@@ -72,6 +72,7 @@ class Scan:
         self.profiles = Profiles()
         self.granules: list[tuple[int, Granule]] = []  # (source, part of it); profiles name them by number
         self.traces = array("Q")  # see `Part`
+        self.pods_made = array("Q")
         self.untraced: set[int] = set()
         self.items = [EvidenceItem(source.name) for source in sources]
         self.failures: list[ParseFailure] = []
@@ -108,11 +109,13 @@ class Scan:
         for key, profile in part.profiles.by_key.items():
             self.profiles.of(key).absorb(profile, first_granule)
         traces = renumbered(part.traces, first_granule)
+        pods_made = renumbered(part.pods_made, first_granule)
         self.untraced.update(granule + first_granule for granule in part.untraced)
-        if traces is None:
+        if traces is None or pods_made is None:
             self.untraced.update(range(first_granule, len(self.granules)))
         else:
             self.traces.extend(traces)
+            self.pods_made.extend(pods_made)
         for match, group in part.matches.items():
             group.samples = [(moved(place, shift), original) for place, original in group.samples]
             mine = self.matches.get(match)

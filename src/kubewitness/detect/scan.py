@@ -285,6 +285,8 @@ class Scanner:
                 if here >= 0 and left:
                     traces.append(here + (starts[index] << START) + index)
                     left -= 1
+                    if what.makes_pods:
+                        self.part.pods_made.append(traces[-1])
                 else:
                     self.part.untraced.add(granule)
             slot, counts = what.slot + end.refused, who.counts

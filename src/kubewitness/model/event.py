@@ -10,13 +10,14 @@ Source: k8s.io/apiserver/pkg/apis/audit/v1/types.go (field names), "Auditing" in
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
 
 from kubewitness.model.evidence import Place
+from kubewitness.model.lazy import lazy
 
 ABSENT = Raw(b"")  # the one Raw that stands for an absent field
 _decode: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
@@ -64,6 +65,7 @@ class User(Struct, frozen=True):
     extra: dict[str, Any] = {}
 
 
+_KEPT: Final = 4096  # bytes of a user that is remembered
 _NO_OBJECT = ObjectRef()
 _NO_USER = User()
 
@@ -83,7 +85,12 @@ def parse_raw(raw: Raw | bytes | None) -> Any:
 
 def parse_user(raw: Raw | bytes) -> User:
     """Lenient: wrong types become their empty value, so one odd field never hides the rest."""
-    value = parse_raw(raw)
+    data = bytes(raw)
+    return _known_user(data) if len(data) <= _KEPT else _user(data)
+
+
+def _user(data: bytes) -> User:
+    value = parse_raw(data)
     if not isinstance(value, dict):
         return _NO_USER
     username, uid = value.get("username"), value.get("uid")
@@ -94,6 +101,9 @@ def parse_user(raw: Raw | bytes) -> User:
         groups=tuple(g for g in groups if isinstance(g, str)) if isinstance(groups, list) else (),
         extra=extra if isinstance(extra, dict) else {},
     )
+
+
+_known_user = lru_cache(maxsize=1024)(_user)  # the same few ask for most
 
 
 def parse_time(text: str) -> datetime | None:
@@ -123,12 +133,12 @@ class Event:
     def __repr__(self) -> str:
         return f"<Event {self.audit_id} {self.verb} {self.record.requestURI} {self.stage}>"
 
-    @cached_property
+    @lazy
     def user(self) -> User:
         """Who authenticated (not whom they impersonated)."""
         return parse_user(self.record.user)
 
-    @cached_property
+    @lazy
     def impersonated(self) -> User | None:
         """Whose rights were used instead, if the request impersonated somebody."""
         user = parse_user(self.record.impersonatedUser)
@@ -142,41 +152,41 @@ class Event:
         """
         return (self.audit_id, self.record.requestReceivedTimestamp)
 
-    @property
+    @lazy
     def identity(self) -> str:
         """The authenticated name; empty for a rejected credential (401)."""
         return self.user.username
 
-    @cached_property
+    @lazy
     def source_ips(self) -> tuple[str, ...]:
         """As written: all but the last can be set by the client (X-Forwarded-For), the last is the peer."""
         value = parse_raw(self.record.sourceIPs)
         return tuple(ip for ip in value if isinstance(ip, str)) if isinstance(value, list) else ()
 
-    @property
+    @lazy
     def address(self) -> str:
         """The peer that opened the connection: the only address that is fact. Empty if not recorded."""
         return self.source_ips[-1] if self.source_ips else ""
 
-    @cached_property
+    @lazy
     def status(self) -> dict[str, Any]:
         """`responseStatus`, empty if absent (stage RequestReceived)."""
         value = parse_raw(self.record.responseStatus)
         return value if isinstance(value, dict) else {}
 
-    @property
+    @lazy
     def code(self) -> int:
         """HTTP status; 0 if not recorded."""
         code = self.status.get("code")
         return code if isinstance(code, int) else 0
 
-    @cached_property
+    @lazy
     def annotations(self) -> dict[str, Any]:
         """Audit annotations (authorization decision and reason, admission notes)."""
         value = parse_raw(self.record.annotations)
         return value if isinstance(value, dict) else {}
 
-    @property
+    @lazy
     def decision(self) -> str:
         """`allow`, `forbid`, or empty where it is not recorded and the status does not tell."""
         decision = self.annotations.get("authorization.k8s.io/decision")
@@ -186,7 +196,7 @@ class Event:
             return "forbid"
         return "allow" if self.code else ""
 
-    @property
+    @lazy
     def succeeded(self) -> bool:
         """The request was carried out: authorised and answered with 1xx to 3xx."""
         return self.decision != "forbid" and 100 <= self.code < 400
@@ -197,22 +207,22 @@ class Event:
         reason = self.annotations.get("authorization.k8s.io/reason")
         return reason if isinstance(reason, str) else ""
 
-    @cached_property
+    @lazy
     def request_object(self) -> Any:
         """The body sent (a list for JSON patches), None if not logged."""
         return parse_raw(self.record.requestObject)
 
-    @cached_property
+    @lazy
     def response_object(self) -> Any:
         """The body returned, None if not logged."""
         return parse_raw(self.record.responseObject)
 
-    @cached_property
+    @lazy
     def derived(self) -> dict[str, Any]:
         """What `rules.features` computed from this event, by name, because several fields share it."""
         return {}
 
-    @cached_property
+    @lazy
     def time(self) -> datetime | None:
         """When the request arrived (the stage's own time is `record.stageTimestamp`). None if not recorded."""
         return parse_time(self.record.requestReceivedTimestamp) or parse_time(self.record.stageTimestamp)

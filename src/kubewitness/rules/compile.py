@@ -152,7 +152,10 @@ def _membership(field: str, parts: Sequence[Predicate], reader: Reader) -> Calla
     wanted = frozenset(text.lower() for part in parts if (text := as_text(part.value)) is not None)
 
     def any_in(event: Any) -> bool:
-        return any((text := as_text(value)) is not None and text.lower() in wanted for value in read(event))
+        for value in read(event):  # noqa: SIM110
+            if (text := as_text(value)) is not None and text.lower() in wanted:
+                return True
+        return False
 
     return any_in
 
@@ -180,13 +183,30 @@ def compile_node(node: Node, reader: Reader = getter) -> Callable[[Any], bool]:
         return lambda e: not inner(e)
     if isinstance(node, AllOf):
         tests = tuple(compile_node(part, reader) for part in node.parts)
-        if len(tests) == 1:
-            return tests[0]
-        return lambda e: all(test(e) for test in tests)
+        return tests[0] if len(tests) == 1 else _every(tests)
     alternatives = tuple(_alternatives(node.parts, reader))
-    if len(alternatives) == 1:
-        return alternatives[0]
-    return lambda e: any(test(e) for test in alternatives)
+    return alternatives[0] if len(alternatives) == 1 else _some(alternatives)
+
+
+# Loops: a generator for `all` costs as much as two tests.
+def _every(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    def every(event: Any) -> bool:
+        for test in tests:  # noqa: SIM110
+            if not test(event):
+                return False
+        return True
+
+    return every
+
+
+def _some(tests: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    def some(event: Any) -> bool:
+        for test in tests:  # noqa: SIM110
+            if test(event):
+                return True
+        return False
+
+    return some
 
 
 _OPEN = Predicate("?", "exists", value=True)  # stands for what a facet does not know
@@ -381,8 +401,12 @@ class Matcher:
             return mask  # escapes that no encoder needs: look properly
         lower = line.lower()
         for group, bits in self._literals.items():
-            if mask & bits and not any(literal in lower for literal in group):
-                mask &= ~bits
+            if mask & bits:
+                for literal in group:
+                    if literal in lower:
+                        break
+                else:
+                    mask &= ~bits
         return mask
 
     def survivors(self, mask: int, event: Event) -> int:

@@ -91,7 +91,7 @@ def _pods(known: Known, requests: Sequence[Request]) -> dict[Pod, Contents]:
     entered = [pod for pod in dict.fromkeys(touched_pods(requests)) if pod.name][:_ENTERED]
     wanted = {(pod.namespace, pod.name) for pod in entered}
     needles = [Needle(name, namespace, "", "~") for namespace, name in sorted(wanted)]
-    made = search(known.scan, needles, lambda event: _makes(event, wanted)) if needles else []
+    made = search(known.scan, needles, lambda event: _makes(event, wanted), among="pods made") if needles else []
     return pods_told([*made, *(request.final for request in requests)]) | pods_in(known.dumps)
 
 
