@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kubewitness.incident.assess import Options, assess
-from kubewitness.posture.workloads.checks import CHECKS
 from kubewitness.posture.pods.gathered import workloads
+from kubewitness.posture.workloads.checks import CHECKS
 from tests.corpus import CORPUS, needs_corpus
 from tests.posture.made import results
 from tests.posture.workloads.parts import (
