@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -113,3 +114,34 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     )  # fmt: skip
     assert done.stdout == "["
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("words", ["rules list", "completion bash", "check --list"])
+def test_a_full_disk_behind_standard_output_is_told_in_a_sentence_and_is_no_error_of_ours(words: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m kubewitness {words} > /dev/full", shell=True, executable="/bin/bash",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr == "Error: standard output could not be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(("closed", "code", "told"), [(">&-", 0, ""), ("2>&-", 0, "rules\n"), ("<&-", 0, "rules\n")])
+def test_a_stream_that_the_caller_closed_is_no_error_of_ours(closed: str, code: int, told: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m kubewitness rules list --lang en {closed}", shell=True, executable="/bin/bash",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.endswith(told)
+
+
+def test_without_standard_error_a_log_is_investigated_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "empty.log").write_bytes(b"")
+    done = subprocess.run(
+        f"{sys.executable} -m kubewitness investigate --workers 1 --lang en empty.log 2>&-", shell=True, cwd=tmp_path,
+        executable="/bin/bash", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "No audit event was found, so nothing can be said" in done.stdout

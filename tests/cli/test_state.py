@@ -19,7 +19,7 @@ DOOR = "cluster-system-anonymous"
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(program, ["state", *words, "--lang", "en"])
+    return CliRunner().invoke(program, ["state", "--lang", "en", *words])
 
 
 @pytest.mark.parametrize(("moment", "allowed"), [(BEFORE, False), (DURING, True), (AFTER, False)])
@@ -177,3 +177,17 @@ def test_what_is_no_question_is_a_wrong_call(question: str) -> None:
 @pytest.mark.parametrize("words", [["nowhere.log"], [str(PLANE), "--at", "noon"]])
 def test_a_wrong_call_says_so(words: list[str]) -> None:
     assert run(*words).exit_code == 2
+
+
+def test_evidence_that_cannot_be_read_is_told_and_is_no_wrong_call(tmp_path: Path) -> None:
+    told = run(str(tmp_path))
+    assert told.exit_code == 3
+    assert told.stderr == f"Error: {tmp_path}: empty directory\n"
+
+
+def test_chinese_uses_chinese_marks() -> None:
+    listed = run(str(PLANE), "--lang", "zh").stdout
+    assert "绑定（" in listed
+    assert "此前的变更（" in listed
+    asked = run(str(PLANE), "--lang", "zh", "--can", "get secrets --as system:anonymous").stdout
+    assert asked.startswith("get secrets --as system:anonymous：")

@@ -8,6 +8,7 @@ kept and how to report it (the traceback only with `--debug`).
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import MutableMapping, Sequence
@@ -143,7 +144,18 @@ def program(session: Session, debug: bool) -> None:
 
 def main() -> None:
     """The console script."""
+    _stand_in()
     program(prog_name="kubewitness")
+
+
+def _stand_in() -> None:
+    """Give a stream that the caller closed (`2>&-`) something that takes all and holds nothing.
+
+    Python has None there; and the next file that is opened, evidence perhaps, would get its number.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def context_settings() -> MutableMapping[str, Any]:

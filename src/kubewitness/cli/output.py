@@ -30,14 +30,25 @@ def screen() -> tuple[int, bool]:
 
 
 def to_stdout(data: bytes) -> None:
-    """Bytes to standard output, quiet if nobody reads them any more."""
+    """Bytes to standard output, quiet if nobody reads them any more.
+
+    Raises:
+        KubewitnessError: they could not be written, as to a disk that is full.
+    """
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)  # UTF-8 whatever the locale says
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # the interpreter flushes once more when it exits; give it something that takes it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_the_rest()
+    except OSError as error:
+        _drop_the_rest()
+        raise KubewitnessError(f"standard output could not be written: {error.strerror or error}") from error
+
+
+def _drop_the_rest() -> None:
+    """The interpreter flushes once more when it exits; give it something that takes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_writable(path: Path) -> None:

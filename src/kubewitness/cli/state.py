@@ -24,7 +24,7 @@ from kubewitness.detect.ledger import LEDGER_RULE
 from kubewitness.detect.run import Scan, scan
 from kubewitness.evidence.opening import anything_there, walk
 from kubewitness.incident.cuts.dumps import dumps_of
-from kubewitness.model.errors import UsageError
+from kubewitness.model.errors import EvidenceError, UsageError
 from kubewitness.model.event import parse_time
 from kubewitness.model.text import Language
 from kubewitness.posture.bootstrap.defaults import defaults
@@ -125,6 +125,8 @@ def state(
     history, read, incomplete = _read(paths, version)
     when = when or parse_time(read.last)
     if when is None:
+        if unread := next((item for item in read.items if item.skipped), None):
+            raise EvidenceError(f"{inert(unread.name)}: {inert(unread.skipped)}")
         raise UsageError("the evidence has no audit event that tells a time: give one with --at")
     found = history.at(when)
     answer = evaluate(found.policy, asked) if asked else None

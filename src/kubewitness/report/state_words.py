@@ -64,13 +64,14 @@ def base(state: State, language: Language) -> str:
 
 def answer(question: str, given: Answer, state: State, language: Language) -> list[str]:
     """A question with its answer, why, and what could turn it."""
-    out = [f"{question}: {_DECISION[given.decision].in_(language)}"]
+    colon = "：" if language == "zh" else ": "
+    out = [f"{question}{colon}{_DECISION[given.decision].in_(language)}"]
     if given.grant:
         out.append(f"  {given.grant.reason}")
     elif given.allowed:
         out.append(f"  {_MASTERS.in_(language)}")
     unsure = list(_doubts(given, state, language))
-    out += [f"  {_UNCERTAIN.in_(language)}: {why}" for why in unsure[:_UNCERTAINTIES]]
+    out += [f"  {_UNCERTAIN.in_(language)}{colon}{why}" for why in unsure[:_UNCERTAINTIES]]
     if left := len(unsure) - _UNCERTAINTIES:
         out += [f"  … +{left}"] if left > 0 else []
     return out
@@ -85,7 +86,7 @@ def _doubts(given: Answer, state: State, language: Language) -> Iterator[str]:
     if state.partial and not given.allowed:
         yield base(state, language)
     for key in given.doubts:
-        yield f"{key} ({_UNKNOWN.in_(language)})"
+        yield f"{key}（{_UNKNOWN.zh}）" if language == "zh" else f"{key} ({_UNKNOWN.en})"
 
 
 def bindings_of(state: State, who: Collection[str]) -> list[Binding]:
@@ -110,7 +111,7 @@ def told(state: State, changes: Sequence[Change], who: Collection[str], language
     foreign = {one.key for one in until if one.identity not in _OWN_WRITERS}
     shown = [one for one in found if who or one.key in foreign or not _is_own(one)]
     out = [f"{state.time:%Y-%m-%dT%H:%M:%SZ} · {base(state, language)}", ""]
-    out.append(f"{'绑定' if zh else 'Bindings'} ({len(shown)})")
+    out.append(f"绑定（{len(shown)}）" if zh else f"Bindings ({len(shown)})")
     for binding in shown:
         subjects = ("、" if zh else ", ").join(f"{one.kind} {_name(one, binding)}" for one in binding.subjects) or "-"
         unsure = f"  [{_UNCERTAIN.in_(language)}]" if binding.key in state.policy.doubts else ""
@@ -126,7 +127,7 @@ def told(state: State, changes: Sequence[Change], who: Collection[str], language
     unknown = sorted(state.policy.doubts.difference(state.policy.objects))
     out += [f"  {key}  [{_UNKNOWN.in_(language)}]" for key in unknown]
     mine = [one for one in until if who or one.identity not in _OWN_WRITERS]
-    out += ["", f"{'此前的变更' if zh else 'Changed until then'} ({len(mine)})"]
+    out += ["", f"此前的变更（{len(mine)}）" if zh else f"Changed until then ({len(mine)})"]
     for one in mine:
         by = f"{one.identity}（{one.address}）" if zh else f"{one.identity} from {one.address}"
         place = f"{one.place.item}:{one.place.line}"
