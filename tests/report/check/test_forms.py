@@ -138,7 +138,13 @@ def test_before_what_is_to_be_done_the_reasons_for_no_judgement_are_few() -> Non
 
 def test_a_file_that_tells_nothing_is_named_where_nothing_was_judged() -> None:
     made = replace(NOTHING, complete=False, items=(EvidenceItem("empty.json"),), parse_failures=())
-    assert "nothing that a check could read: 1 (empty.json)" in text(made, width=160)
+    assert "told nothing to any check: 1 (empty.json)" in text(made, width=160)
+
+
+def test_a_file_that_tells_nothing_is_named_beside_others_that_do() -> None:
+    made = replace(CLEAN, items=(EvidenceItem("dump.json", format="Kubernetes objects"), EvidenceItem("bomb.yaml")))
+    assert "told nothing to any check: 1 (bomb.yaml)" in text(made)
+    assert "told nothing" not in text(replace(made, items=made.items[:1]))
 
 
 def test_a_failure_that_tells_others_too_names_them() -> None:

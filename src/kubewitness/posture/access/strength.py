@@ -174,9 +174,9 @@ def _narrowed(account: Who) -> Remedy | None:
     return Remedy(
         Text("Give a role of only what is needed", "改用只含所需权限的角色"),
         Text(
-            "An operator that must read every Secret needs them: then guard its namespace, where whoever may make pods "
+            "An operator whose work needs them keeps them: then guard its namespace, where whoever may make pods "
             "or exec gets its token.",
-            "确实要读取全部 Secret 的 operator 需要这些权限：此时应保护其命名空间，"
+            "若 operator 的工作确实需要这些权限，可予保留：此时应保护其命名空间，"
             "能在其中创建 Pod 或执行 exec 者即可取得其令牌。",
         ),
         f"# {_ALL.en}\nkubectl auth can-i --list --as={name}",

@@ -16,7 +16,7 @@ from kubewitness.model.posture import Remedy
 from kubewitness.model.text import Text
 from kubewitness.posture.filling import unknown
 
-_VARIANTS: Final = 20  # lines for as many names
+_VARIANTS: Final = 12  # lines for as many names
 _MORE: Final = Text("... and {} more; the JSON form has all", "……另有 {} 条，JSON 格式含全部内容")
 _COMMANDS: Final = ("kubectl", "kubeadm")
 

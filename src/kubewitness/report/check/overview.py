@@ -149,6 +149,8 @@ def _head(told: _Told) -> Iterator[Block]:
         yield Paragraph(line(span(_since(told))))
     if not report.complete:
         yield Paragraph(line(span(_incomplete(told), "warn")))
+    elif unknown := _unknown(told):
+        yield Paragraph(line(span(unknown, "dim")))
     if report.waivers_expired:
         yield Paragraph(line(span(say(words.EXPIRED), "warn")))
         yield Bullets(tuple(line(span(one, cells=200)) for one in report.waivers_expired[: told.limits.rows]))
@@ -178,11 +180,18 @@ def _incomplete(told: _Told) -> str:
     if unopened:
         told_of = unopened[0]
         what.append(told.with_(say(words.UNOPENED).format(count=len(unopened)), told_of.name, told_of.skipped))
-    unknown = [one.name for one in report.items if not one.format and not one.skipped]
-    if unknown and not what and not any(one.status in {"pass", "fail"} for one in report.results):
-        count = say(words.UNKNOWN_ITEMS).format(count=len(unknown))
-        what.append(f"{count}（{unknown[0]}）" if told.language == "zh" else f"{count} ({unknown[0]})")
+    if unknown := _unknown(told):
+        what.append(unknown)
     return say(words.INCOMPLETE).format(what=told.comma.join(what) or say(words.MISSING))
+
+
+def _unknown(told: _Told) -> str:
+    """What was given and told nothing: it may have been meant to."""
+    unknown = [one.name for one in told.report.items if not one.format and not one.skipped]
+    if not unknown:
+        return ""
+    count = told.say(words.UNKNOWN_ITEMS).format(count=f"{len(unknown):,}")
+    return f"{count}（{unknown[0]}）" if told.language == "zh" else f"{count} ({unknown[0]})"
 
 
 def _not_evaluated(told: _Told) -> Iterator[Block]:
@@ -260,7 +269,7 @@ def _fix(told: _Told, number: int, fix: Fix) -> Iterator[Block]:
     yield from _entry(told, worst, shown)
     yield from _do(told, fix)
     if others:
-        yield Paragraph(line(span(say(words.MENDS_TOO), "dim")))
+        yield Heading(3, line(span(say(words.MENDS_TOO), "dim")))
     for entry in others:
         yield from _entry(told, entry, shown)
     if len(fix.entries) > limits.entries:

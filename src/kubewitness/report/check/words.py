@@ -44,9 +44,7 @@ INCOMPLETE = Text(
 )
 UNREADABLE = Text("pieces that could not be read: {count}", "{count} 处无法读取")
 UNOPENED = Text("items that could not be opened: {count}", "{count} 项无法打开")
-UNKNOWN_ITEMS = Text(
-    "items in which there is nothing that a check could read: {count}", "{count} 项中没有可供检查的内容"
-)
+UNKNOWN_ITEMS = Text("items that told nothing to any check: {count}", "{count} 项中没有可供检查的内容")
 MISSING = Text("something was refused or left out when it was collected", "收集时有内容被拒绝或略去")
 KNOWN = Text("{count} known from {name}", "{count} 项已见于 {name}")
 NEW = Text("new since {name}: {count}", "自 {name} 以来新增：{count} 项")
