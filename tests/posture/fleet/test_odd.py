@@ -90,6 +90,8 @@ def test_without_a_majority_nobody_is_the_odd_one() -> None:
     mode = found["fleet", "kubelet authorization.mode"]
     assert mode.observed.en == "AlwaysAllow: node2; Webhook: node1"
     assert mode.severity == "medium"
+    assert mode.remedy is not None
+    assert "--like node2 " in mode.remedy.command, "the one with the worse value"
 
 
 def test_a_filter_that_lets_through_what_the_others_refuse_is_odd() -> None:

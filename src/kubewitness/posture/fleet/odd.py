@@ -111,6 +111,7 @@ def _split(held: list[Held]) -> Result:
         severity = "medium" if trait.severity == "high" else severity
     seen = {value: next(one for _, one in held if one.value == value) for value in values}
     where = tuple(place for value in sorted(seen) for place in seen[value].where[:2])
+    worse = next((machine.host.name for machine, one in held if one.worse), "")
     return Result(
         "fail",
         FLEET,
@@ -119,6 +120,7 @@ def _split(held: list[Held]) -> Result:
         _SAME,
         where[:8],
         severity=severity,
+        remedy=filled("fleet/odd_one_out", {"NODE": worse}),
         aspect=trait.role,
     )
 
