@@ -158,7 +158,9 @@ def test_a_failure_that_tells_others_too_names_them() -> None:
     )
     assert "includes  Title of kubelet_mode" in text(made)
     assert "6 failed" in text(made)
-    assert "包括" in FORMATS["html"](made, View("zh")).decode()
+    page = FORMATS["html"](made, View("zh")).decode()
+    assert "包括" in page
+    assert page.count("counted in: Title of kubelet_anonymous") == 1
     assert "includes" not in text(FULL)
     (whole,) = [
         one

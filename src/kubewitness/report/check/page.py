@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from kubewitness.model.judgement import Severity
-from kubewitness.model.posture import PostureReport, Result
+from kubewitness.model.posture import CheckInfo, PostureReport, Result
 from kubewitness.model.text import Language, Text
 from kubewitness.report.check import words
 from kubewitness.report.check.fixes import fixes, info_of, of_status, open_failures, reasons, severity_of, told_too
@@ -54,7 +54,7 @@ def _environment() -> Environment:
     environment.globals.update(
         t=both, f=_filled, cell=_cell, coded=coded, one_line=one_line, named=name_attributes, w=label, word=word,
         number=amounts.number, moment=amounts.moment, words=words, severity_of=severity_of, severity_words=SEVERITY,
-        name_of=_name, limits={
+        name_of=_name, within_of=_within, limits={
             "entries": _ENTRIES, "subjects": _SUBJECTS, "places": _PLACES, "others": _OTHERS, "machines": _MACHINES,
             "matrix": _MATRIX, "credentials": _CREDENTIALS, "commands": 30,
         },
@@ -93,6 +93,10 @@ def _name(one: Result) -> str:
     return one.subject if one.target in {"cluster", "fleet"} else f"{one.target} {one.subject}"
 
 
+def _within(info: CheckInfo) -> Text:
+    return Text(words.WITHIN.en.format(info.title.en), words.WITHIN.zh.format(info.title.zh))
+
+
 def _counts(failed: list[Result]) -> Text:
     by = Counter(severity_of(one) for one in failed)
     if not failed:
@@ -113,7 +117,7 @@ def render(report: PostureReport, language: Language, minimum: Severity = "low")
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    side = fleet(report)
+    side, too = fleet(report), told_too(report, infos)
     paths = [one for one in failed if one.hops]
     waived = [one for one in report.results if one.waiver]
     known = [one for one in report.results if one.known and not one.waiver]
@@ -134,7 +138,8 @@ def render(report: PostureReport, language: Language, minimum: Severity = "low")
             minimum=minimum,
             counts=Counter(one.status for one in report.results),
             todo=todo[:_FIXES],
-            too=told_too(report, infos),
+            too=too,
+            within={key: infos[one.check] for one in failed if one.key in too for key in one.includes},
             todo_more=max(0, len(todo) - _FIXES),
             paths=paths[:_PATHS],
             paths_more=max(0, len(paths) - _PATHS),
