@@ -18,6 +18,7 @@ from kubewitness.rules.loader import content_folder
 SOURCE = Path(__file__).parents[2] / "src" / "kubewitness"
 KINDS = set(get_args(get_type_hints(Entity)["kind"]))
 LITERAL = re.compile(r'"([a-z_]{4,40})"')
+CALLED = re.compile(r'\bedge\(\s*"([a-z_]+)"')
 
 
 @pytest.mark.parametrize("name", sorted(links()))
@@ -37,6 +38,9 @@ def test_every_link_is_used_and_no_other_is_named() -> None:
     )
     named = set(LITERAL.findall(code))
     assert set(links()) <= named, set(links()) - named
+    called = set(CALLED.findall(code))
+    assert called
+    assert called <= set(links()), called - set(links())
 
 
 def test_a_link_below_the_line_of_proof_makes_an_inferred_edge() -> None:

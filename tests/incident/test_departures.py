@@ -99,6 +99,7 @@ def test_recorded_benign_days_are_quiet_against_each_other(rules: RuleSet) -> No
         document = investigate([day], rules=rules, options=Options(baseline=usual))
         assert [one.rule for one in document.findings if one.rule == "detectors/unaccustomed"] == []
         assert document.incidents == ()
+        assert document.coverage.events > 1_000
 
 
 def test_a_stolen_kubeconfig_is_a_finding_against_the_days_before(rules: RuleSet) -> None:

@@ -57,7 +57,6 @@ def test_of_a_long_chain_the_grave_is_read_before_the_slight_and_told_in_its_ord
 
 
 def test_a_record_that_proves_two_things_is_read_once() -> None:
-    one = Evidence("a", "log", 1, 0, "")
     first = long(1, 0)
     entry = sample().entry_point
     assert entry
@@ -65,4 +64,3 @@ def test_a_record_that_proves_two_things_is_read_once() -> None:
     (read,) = to_read(both)
     assert (read.step, read.entry) == (1, True)
     assert cited_in_all(both) == 1
-    assert one.line == 1

@@ -392,8 +392,7 @@ def test_real_dumps_are_read_whole_and_every_line_is_that_of_its_object() -> Non
             text = path.read_bytes()[one.place.offset :][: one.place.length]
             assert f'"{one.name}"'.encode() in text
             checked += 1
-    if not checked:
-        pytest.skip("no dump of objects in this corpus")
+    assert checked > 100
 
 
 def test_objects_are_found_by_kind_and_name_also_those_that_came_later(tmp_path: Path) -> None:

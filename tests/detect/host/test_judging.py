@@ -56,7 +56,9 @@ def test_the_worst_comes_first_and_the_same_evidence_gives_the_same_list() -> No
 
 
 def test_subjects_are_one_line_and_bounded() -> None:
-    for finding in judge(host("./.system\n-o " + "x" * 100_000)):
+    found = judge(host("./.system\n-o " + "x" * 100_000))
+    assert found
+    for finding in found:
         assert "\n" not in finding.subject
         assert len(finding.subject) <= 1000
         assert all(len(line) <= 400 for _, line in finding.places)

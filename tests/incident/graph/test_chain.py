@@ -31,8 +31,16 @@ each = pytest.mark.parametrize("name", ATTACKS)
 
 @functools.cache
 def recorded(name: str) -> Document:
+    """What is found in a recording; each attack has an incident, so that no claim about its incidents is empty."""
     options = Options(now=datetime(2026, 11, 23, tzinfo=UTC), keep_original=0)
-    return investigate([str(RECORDED / name / "evidence")], rules=shipped_rules(), options=options)
+    found = investigate([str(RECORDED / name / "evidence")], rules=shipped_rules(), options=options)
+    assert found.coverage.events
+    assert bool(found.incidents) is (name in ATTACKS)
+    return found
+
+
+def test_there_are_recordings_to_make_claims_about() -> None:
+    assert len(ATTACKS) >= 14
 
 
 def reached(start: Iterable[Entity], edges: Iterable[Edge]) -> set[Entity]:
@@ -75,14 +83,17 @@ def test_no_edge_closes_a_cycle(name: str) -> None:
 
 @each
 def test_an_act_is_not_before_the_act_that_it_came_of(name: str) -> None:
-    document = recorded(name)
+    document, compared = recorded(name), 0
     for incident in document.incidents:
         times = {of(incident, step.number): step.time for step in incident.steps}
         times |= {one.target: one.evidence[0].time for one in incident.edges if one.link == "links/step_request"}
         for one in incident.edges:
             before, after = parse_time(times.get(one.source, "")), parse_time(times.get(one.target, ""))
             if before and after:
+                compared += 1
                 assert (after - before).total_seconds() >= 0, one
+    of_nodes = not any(incident.audit_ids for incident in document.incidents)  # whose steps come of no other step
+    assert bool(compared) is not of_nodes
 
 
 @each
@@ -94,6 +105,7 @@ def test_no_way_back_goes_over_a_later_act(name: str) -> None:
         for step in incident.steps:
             (found,) = [t for t in traces(document, Subject("step", str(step.number))) if t.incident == incident.id]
             own = times[str(step.number)]
+            assert found.back
             for hop in found.back:
                 other = times.get(hop.source.name.rpartition("/")[2]) if hop.source.kind == "step" else None
                 assert not (own and other) or (other - own).total_seconds() <= 1.0, hop

@@ -120,7 +120,9 @@ def test_after_its_cut_nobody_has_a_way_left_and_no_single_grant_would_do_where_
         parts.append(binding(f"b{number}", f"r{number}", *subjects, namespace=chance.choice(["", "", "shop", "ops"])))
     of = cluster(*parts)
     commands = singles(parts, of)
-    for one in results("access/attack_path", of, "fail"):
+    found = results("access/attack_path", of, "fail")
+    assert found
+    for one in found:
         assert one.remedy
         assert one.subject not in left(of, one.remedy.command)
         if len([line for line in one.remedy.command.splitlines() if " get " not in line]) > 1:
