@@ -43,6 +43,7 @@ from kubewitness.report.hostile import short_path
 from kubewitness.report.items import broken, telling
 from kubewitness.report.overview import outside
 from kubewitness.report.phrases import by_severity, names, secret_name, severity_span
+from kubewitness.report.unread_words import why
 
 _CITATIONS = 3  # a claim
 _CAMPAIGNS = 3
@@ -410,7 +411,7 @@ def _manifest(document: Document, language: Language) -> Iterator[Block]:
     if coverage.notes:
         yield Heading(2, line(words.NOTES.in_(language)))
         notes = [
-            line(place(note.place.item, note.place.line), "  ", span(note.reason, "plain", 160))
+            line(place(note.place.item, note.place.line), "  ", span(why(note.reason).in_(language), "plain", 160))
             for note in coverage.notes[:_FAILURES]
         ]
         yield Bullets(tuple(notes))
@@ -451,13 +452,13 @@ def _unread(document: Document, language: Language) -> Iterator[Block]:
         return
     yield Heading(2, line(words.UNREAD.in_(language)))
     items = [
-        line(Span(short_path(item.name, 80), "code"), "  ", span(item.skipped, "plain", 160))
+        line(Span(short_path(item.name, 80), "code"), "  ", span(why(item.skipped).in_(language), "plain", 160))
         for item in skipped[:_FAILURES]
     ]
     items += [
         line(
             place(failure.place.item, failure.place.line), f" @{failure.place.offset}  ",
-            span(failure.reason, "plain", 160), "  ", span(failure.excerpt, "dim", 60),
+            span(why(failure.reason).in_(language), "plain", 160), "  ", span(failure.excerpt, "dim", 60),
         )
         for failure in document.parse_failures[:_FAILURES]
     ]  # fmt: skip

@@ -41,6 +41,7 @@ from kubewitness.report.phrases import (
     severity_span,
     technique_ids,
 )
+from kubewitness.report.unread_words import why
 
 LADDER: Final = (
     Limits(),
@@ -228,7 +229,7 @@ def _unread(document: Document, language: Language, limits: Limits) -> Iterator[
         return
     yield Heading(2, line(words.UNREAD.in_(language)))
     items: list[Inline] = [
-        line(Span(short_path(item.name, 50), "code"), "  ", span(item.skipped, "plain", 120))
+        line(Span(short_path(item.name, 50), "code"), "  ", span(why(item.skipped).in_(language), "plain", 120))
         for item in skipped[: limits.reasons]
     ]
     if len(skipped) > limits.reasons:
@@ -240,7 +241,7 @@ def _unread(document: Document, language: Language, limits: Limits) -> Iterator[
         items.append(
             line(
                 f"{words.number(count)} × " if count > 1 else "",
-                span(reason, "plain", 90),
+                span(why(reason).in_(language), "plain", 90),
                 "  ",
                 place(at.item, at.line, cells=44),
             )

@@ -30,6 +30,7 @@ from kubewitness.report.html.inert import both, coded, finalize, headline, joine
 from kubewitness.report.html.lanes import object_word, short_identity
 from kubewitness.report.html.spans import coverage_picture, level_bar, ordered_levels
 from kubewitness.report.items import telling
+from kubewitness.report.unread_words import why
 
 _MOST_FAILURES = 200
 _MOST_TIMELINE = 1_000
@@ -79,6 +80,7 @@ def _environment() -> Environment:
         statement=statement,
         cut_words=cut_words,
         verdict_words=verdict_words,
+        why=lambda reason, limit: why(one_line(reason, limit)),
         words_of=report_words,
         campaign_state=STATE,
         level_bar=level_bar,
