@@ -9,9 +9,12 @@ from shlex import split
 
 import msgspec
 
+from kubewitness.detect.host.finding import HostFinding
 from kubewitness.incident.investigate import Options, investigate
+from kubewitness.incident.node.advice import advice
 from kubewitness.model.collection import FORMAT, MANIFEST, PROCESSES, Header, ProcessRecord
-from kubewitness.model.incident import Incident
+from kubewitness.model.host import Host
+from kubewitness.model.incident import Incident, ObjectName
 from kubewitness.rules.loader import RuleSet
 
 WALLET = "46EPFzvnX5GH61ejkPpNcRNm8kVjs8oHS9VwCkKRCrJX27XEW2y1NPLfSa54DGHxqnKfzDUVW1jzBfekk3hrCV"
@@ -43,13 +46,14 @@ def test_cron_and_preloaded_libraries_are_taken_away_before_the_miner_is_stopped
         "# then take out of '/etc/cron.d/a b': line 2",
         "# then take out of /etc/ld.so.preload: line 1",
     ]
-    assert stops[1].command.startswith("kill -STOP 4411")
+    assert stops[1].command.splitlines() == ["ps -o pid,lstart,args -p 4411", "kill -STOP 4411", "kill -KILL 4411"]
+    assert "still shows as the intruder's" in stops[1].detail.en
 
 
 def test_where_nothing_starts_it_again_nothing_is_taken_away(tmp_path: Path, rules: RuleSet) -> None:
     harmless = "17 * * * * root cd / && run-parts --report /etc/cron.hourly\n"
     found = incident(tmp_path, rules, {"ps.txt": HEAD + MINER, "etc/crontab": harmless})
-    assert [action.command.split()[0] for action in found.actions if action.phase == "stop"] == ["kill"]
+    assert [action.command.split()[0] for action in found.actions if action.phase == "stop"] == ["ps"]
 
 
 def test_names_of_files_break_no_command(tmp_path: Path, rules: RuleSet) -> None:
@@ -102,3 +106,13 @@ def test_a_process_that_two_lists_show_under_two_commands_is_named_once(tmp_path
     other = MINER.partition(" -u ")[0] + " --threads 4"
     found = incident(tmp_path, rules, {"ps.txt": HEAD + MINER, "ps2.txt": HEAD + other})
     assert any("(pid 4411)" in one.en for one in found.story)
+
+
+def test_a_pod_is_kept_before_it_is_deleted_and_a_name_that_is_none_stands_in_no_command() -> None:
+    told: list[HostFinding] = []
+    pods = [ObjectName("pods", "shop", "web-0"), ObjectName("pods", "shop", "--all")]
+    (revoke,) = [one for one in advice(Host("n"), told, (), pods) if one.phase == "revoke"]
+    assert revoke.command.splitlines() == [
+        "kubectl get -n shop pods/web-0 -o yaml > pods-shop-web-0.yaml", "kubectl delete -n shop pods/web-0",
+    ]  # fmt: skip
+    assert "does not come back by itself" in revoke.breaks.en

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from kubewitness.detect.host.finding import HostFinding
+from kubewitness.incident.command_names import file_name, fit, target
 from kubewitness.incident.node.story import shown
 from kubewitness.incident.node.view import NodeView
 from kubewitness.incident.when import moment
@@ -105,9 +106,12 @@ def _isolate() -> Action:
         "isolate",
         Text("Let nobody but the control plane reach the kubelet", "只允许控制面访问 kubelet"),
         Text(
-            "Replace CONTROL_PLANE by the API server's address; outgoing traffic of the intruder's "
-            "programs goes on until they are stopped.",
-            "将 CONTROL_PLANE 替换为 API server 的地址；入侵者程序的外发流量在其被停止之前仍会继续。",
+            "Replace CONTROL_PLANE by the API server's address; with several, let each further one in afterwards: "
+            "iptables -I INPUT -p tcp --dport 10250 -s ADDRESS -j ACCEPT. Outgoing traffic of the intruder's programs "
+            "goes on until they are stopped.",
+            "将 CONTROL_PLANE 替换为 API server 的地址；若有多个，随后逐一放行其余地址："
+            "iptables -I INPUT -p tcp --dport 10250 -s ADDRESS -j ACCEPT。"
+            "入侵者程序的外发流量在其被停止之前仍会继续。",
         ),
         "iptables -I INPUT -p tcp --dport 10250 ! -s CONTROL_PLANE -j DROP\niptables -I INPUT "
         "-p tcp --dport 10255 -j DROP",
@@ -197,8 +201,18 @@ def _stop(pids: Sequence[int]) -> Action:
     return Action(
         "stop",
         Text("Stop the intruder's processes", "停止入侵者的进程"),
-        Text("Only after the copies were made.", "务必在复制完成之后。"),
-        "kill -STOP " + " ".join(map(str, pids)) + "\nkill -KILL " + " ".join(map(str, pids)),
+        Text(
+            "Only after the copies were made. Numbers of processes are given out again: go on only with those that ps "
+            "still shows as the intruder's.",
+            "务必在复制完成之后。进程号会被重新分配：仅对 ps 显示仍属入侵者的进程执行。",
+        ),
+        "\n".join(
+            (
+                f"ps -o pid,lstart,args -p {','.join(map(str, pids))}",
+                f"kill -STOP {' '.join(map(str, pids))}",
+                f"kill -KILL {' '.join(map(str, pids))}",
+            )
+        ),
         safe=False,
         breaks=Text(
             "Nothing that belongs to you, if the list is right: read it first", "若清单无误则不影响业务：请先核对"
@@ -213,7 +227,10 @@ def _node(host: Host) -> str:
 
 
 def _revoke(host: Host, pods: Sequence[ObjectName]) -> Action:
-    lines = [f"kubectl delete pod -n {quote(pod.namespace)} {quote(pod.name)}" for pod in pods[:_EACH]]
+    lines = list[str]()
+    for pod in fit(pods)[:_EACH]:
+        lines.append(f"kubectl get {target(pod)} -o yaml > {file_name(pod.kind, pod.namespace, pod.name)}")
+        lines.append(f"kubectl delete {target(pod)}")
     return Action(
         "revoke",
         Text(f"Renew the credentials that pods of {host.name} held", f"轮换 {host.name} 上各 Pod 持有的凭据"),
@@ -225,8 +242,11 @@ def _revoke(host: Host, pods: Sequence[ObjectName]) -> Action:
         ),
         "\n".join(lines) or f"kubectl get pods -A --field-selector spec.nodeName={quote(_node(host))}",
         safe=False,
-        breaks=Text("The pods restart", "Pod 会重启"),
-        undo=Text("None needed", "无需撤销"),
+        breaks=Text(
+            "The pods restart; one that no controller made does not come back by itself",
+            "Pod 会重启；不属于任何控制器的 Pod 不会自动恢复",
+        ),
+        undo=Text("For a pod without a controller: apply its copy again", "没有控制器的 Pod：重新 apply 其副本"),
     )
 
 
