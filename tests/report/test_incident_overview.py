@@ -36,6 +36,7 @@ def test_of_equally_grave_steps_the_short_chain_shows_acts_and_taken_credentials
 def test_one_request_is_not_one_of_one_requests(used: int, total: int, said: str) -> None:
     cause = replace(INTRUSION.incidents[0].root_causes[0], requests_authorised=used, requests_total=total)
     assert root_cause_life(cause, "en").startswith(said)
+    assert ("唯一获准的请求" in root_cause_life(cause, "zh")) is (total == 1)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def build(
     touched = Touched(requests, removed)
     entry = entry_point(steps, citer)
     made = tuple(
-        _step(number, draft, rules, effects.get(number - 1), citer)
+        _step(number, draft, rules, effects.get(number - 1), citer, accustomed=accustomed)
         for number, (draft, rules) in enumerate(zip(steps, matched, strict=True), 1)
     )
     secrets = exposed(requests, citer)
@@ -217,7 +217,9 @@ def _others_at(scan: Scan, cluster: Cluster) -> dict[str, list[str]]:
     return {address: sorted(names) for address, names in sorted(out.items())}
 
 
-def _step(number: int, draft: StepDraft, rules: Sequence[Rule], effect: Effect | None, citer: Citer) -> Step:
+def _step(
+    number: int, draft: StepDraft, rules: Sequence[Rule], effect: Effect | None, citer: Citer, *, accustomed: bool
+) -> Step:
     first, requests = draft.first, draft.requests
     objects = tuple(dict.fromkeys(r.object for r in requests if r.resource))[:_OBJECTS]
     agents: Mapping[str, None] = dict.fromkeys(r.agent for r in requests)
@@ -230,7 +232,7 @@ def _step(number: int, draft: StepDraft, rules: Sequence[Rule], effect: Effect |
         address=first.address,
         agent=next(iter(agents)),
         description=draft.phrase(),
-        why=_why(first, rules),
+        why=_why(first, rules, accustomed),
         techniques=tuple(technique(t) for t in draft.technique_ids(rules)),
         severity=worst(rules, draft.deed.act == "refused"),
         objects=objects,
@@ -244,15 +246,21 @@ def _step(number: int, draft: StepDraft, rules: Sequence[Rule], effect: Effect |
     )
 
 
-def _why(first: Request, rules: Sequence[Rule]) -> Text:
+def _why(first: Request, rules: Sequence[Rule], accustomed: bool) -> Text:
     by, by_zh = first.identity or "(rejected credential)", first.identity or "被拒凭据"
     at = first.address or "?"
+    who = (
+        Text(
+            f"By {by} from {at}, where it always works: its owner or a thief",
+            f"{at} 的 {by_zh}（其惯用地址）所为：可能是本人，也可能被盗用",
+        )
+        if accustomed
+        else Text(f"By the intruder ({by} from {at})", f"入侵者（{at} 的 {by_zh}）所为")
+    )
     titles = [rule for rule in rules if rule.kind != "context"]
-    if titles:
-        en = "; ".join(rule.title.en for rule in titles[:3])
-        zh = "；".join(rule.title.zh for rule in titles[:3])
-        return Text(f"By the intruder ({by} from {at}); {en}.", f"入侵者（{at} 的 {by_zh}）所为；{zh}。")
-    return Text(f"By the intruder ({by} from {at}).", f"入侵者（{at} 的 {by_zh}）所为。")
+    en = "".join(f"; {rule.title.en}" for rule in titles[:3])
+    zh = "".join(f"；{rule.title.zh}" for rule in titles[:3])
+    return Text(f"{who.en}{en}.", f"{who.zh}{zh}。")
 
 
 def _limitations(requests: Sequence[Request], accustomed: bool) -> tuple[Text, ...]:

@@ -73,13 +73,12 @@ def root_cause_life(cause: RootCause, language: Language) -> str:
     parts: list[str] = []
     if cause.requests_total:
         used, total = words.number(cause.requests_authorised), words.number(cause.requests_total)
-        parts.append(
-            f"入侵者获准的 {total} 个请求中有 {used} 个由它放行"
-            if zh
-            else "Allowed the intruder's one granted request"
-            if cause.requests_authorised == cause.requests_total == 1
-            else f"Allowed {used} of the intruder's {total} granted requests"
-        )
+        if cause.requests_authorised == cause.requests_total == 1:
+            parts.append("入侵者唯一获准的请求由它放行" if zh else "Allowed the intruder's one granted request")
+        elif zh:
+            parts.append(f"入侵者获准的 {total} 个请求中有 {used} 个由它放行")
+        else:
+            parts.append(f"Allowed {used} of the intruder's {total} granted requests")
     for when, by, en, chinese in (
         (cause.created, cause.created_by, "made", "创建于"),
         (cause.deleted, cause.deleted_by, "deleted", "删除于"),

@@ -73,6 +73,14 @@ def test_the_owner_at_the_accustomed_place_may_be_an_insider(judged: Investigate
     assert "before and after: ordinary work." in said(found)
 
 
+def test_no_step_of_an_owner_at_the_accustomed_place_is_called_the_intruders(judged: Investigate) -> None:
+    (step,) = only(judged(_at_home())).steps
+    assert step.why.en.startswith(f"By kubernetes-admin from {OFFICE}, where it always works: its owner or a thief; ")
+    assert step.why.zh.startswith(f"{OFFICE} 的 kubernetes-admin（其惯用地址）所为：可能是本人，也可能被盗用；")
+    stolen = only(judged(log_of_a_theft())).steps[0]
+    assert stolen.why.en.startswith(f"By the intruder ({account('ci', 'deployer')} from {INTRUDER})")
+
+
 def test_a_new_client_at_the_accustomed_place_is_not_told_as_accustomed(judged: Investigate) -> None:
     found = who(judged, _at_home("python-requests/2.31.0"))
     assert (found.verdict, found.confidence) == ("undetermined", "low")
