@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from msgspec.structs import replace
 
-from kubewitness.model.incident import Act, Technique
+from kubewitness.model.incident import Act, Technique, Verdict
 from kubewitness.model.text import Language, Text
 from kubewitness.report.incident_overview import Limits, incident_blocks
 from kubewitness.report.overview import seen
@@ -50,3 +52,11 @@ def test_a_log_without_times_is_told_in_a_sentence(language: Language, untold: s
     nothing = replace(INTRUSION, coverage=replace(INTRUSION.coverage, first="", last=""))
     assert untold in seen(nothing, language)
     assert told in seen(INTRUSION, language)
+
+
+@pytest.mark.parametrize(("verdict", "label"), [("insider", "Who did it"), ("intruder", "Intruder")])
+def test_an_owner_who_did_it_is_not_called_an_intruder(verdict: Literal["insider", "intruder"], label: str) -> None:
+    judged = replace(INTRUSION.incidents[0], verdicts=(Verdict(verdict, "low", question="insider_or_intruder"),))
+    text = draw(list(incident_blocks(judged, "en", Limits(), steps=2, alone=True)), 200)
+    labels = [row.split("  ")[1] for row in text.splitlines() if row.startswith(("  Who did it  ", "  Intruder  "))]
+    assert labels == [label]

@@ -104,7 +104,7 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
         rows += [(words.JOINED.in_(language), line(text.in_(language))) for text in actor.why]
         rows += [(words.UNACCUSTOMED.in_(language), line(text.in_(language))) for text in actor.departures]
         if rows:
-            yield Heading(3, line(words.INTRUDER.in_(language)))
+            yield Heading(3, line(verdict_words.actor_label(incident).in_(language)))
             yield Facts(tuple(rows))
     if incident.entry_point and incident.entry_point.evidence:
         yield Heading(3, line(words.ENTRY.in_(language)))

@@ -115,7 +115,8 @@ def _way_in(incident: Incident, language: Language) -> Iterator[Block]:
             facts.append(("", line(life)))
         if cause.description.in_(language) and not (cause.role and cause.subject):  # else said above in other words
             facts.append(("", line(said(cause.description, language, 600))))
-    facts += [(words.INTRUDER.in_(language), _actor(actor, language)) for actor in incident.actors[:2]]
+    who = verdict_words.actor_label(incident).in_(language)
+    facts += [(who, _actor(actor, language)) for actor in incident.actors[:2]]
     touched = _touched(incident, language)
     if touched:
         facts.append((words.TOUCHED.in_(language), line(touched)))

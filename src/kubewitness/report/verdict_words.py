@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from kubewitness.model.incident import Exposure, Incident, SourceCoverage, Verdict
 from kubewitness.model.text import Text
+from kubewitness.report import words
 from kubewitness.report.citation import object_words
 
 Detail = Literal["content", "likely_content", "mounted", "names", "possible"]
@@ -70,6 +71,12 @@ def title(verdict: Verdict) -> Text:
     """The head of a verdict's reasons; the answer with its first letter large."""
     said = answer(verdict)
     return Text(said.en[:1].upper() + said.en[1:], said.zh)
+
+
+def actor_label(incident: Incident) -> Text:
+    """What the one who did it is called: nobody is an intruder where the verdict is that the owner did it."""
+    owner = any(one.verdict == "insider" for one in incident.verdicts)
+    return Text("Who did it", "操作者") if owner else words.INTRUDER
 
 
 def verdicts_of(incident: Incident) -> tuple[Verdict, ...]:
