@@ -107,12 +107,14 @@ def test_a_damaged_gzip_keeps_what_was_read(tmp_path: Path) -> None:
     assert source.failure is not None
 
 
-def test_a_gzip_with_a_wrong_checksum_is_read_whole_and_told(tmp_path: Path) -> None:
-    packed = gzip.compress(event(1) * 200)
-    (tmp_path / "x").write_bytes(packed[:-8] + bytes(8))
+@pytest.mark.parametrize(("kind", "size"), [("gzip", 8), ("Zstandard", 4)])
+def test_a_file_with_a_wrong_checksum_is_read_whole_and_told(tmp_path: Path, kind: str, size: int) -> None:
+    text = event(1) * 200 + os.urandom(300_000).hex().encode()
+    packed = gzip.compress(text) if kind == "gzip" else zstandard.ZstdCompressor(write_checksum=True).compress(text)
+    (tmp_path / "x").write_bytes(packed[:-size] + bytes(size))
     source = one(tmp_path / "x")
-    assert content(source) == event(1) * 200
-    assert "damaged gzip" in source.error
+    assert content(source) == text
+    assert f"damaged {kind}" in source.error
 
 
 @pytest.mark.parametrize(("remembered", "kept"), [(1 << 22, 145_000), (0, 110_000)])

@@ -3,16 +3,16 @@
 What was decompressed before a stream breaks is kept; `BrokenError` then says where it broke. A stream that grows beyond
 what logs do is a bomb and is cut off: memory is bounded anyway, time and the reader's patience are not.
 
-Speed: isal inflates about four times as fast as zlib, but what a call had inflated is lost when that call finds damage,
-be it the checksum at the very end. So the packed bytes of a member are remembered up to a few megabytes, and its
-damaged piece is inflated once more byte by byte. Zstandard input is fed in small pieces because a few bytes of it may
-stand for megabytes.
+Speed: isal inflates about four times as fast as zlib. Zstandard input is fed in small pieces because a few bytes of it
+may stand for megabytes. Of both, what a call had unpacked is lost when that call finds damage, be it the checksum at
+the very end. So the packed bytes of a member are remembered up to a few megabytes, and its damaged piece is unpacked
+once more byte by byte.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Final, cast
 
@@ -31,6 +31,7 @@ _ZSTD_FEED: Final = 4096
 _ZSTD_WINDOW: Final = 1 << 27
 _HEAD: Final = 512
 _ISAL_ERROR = cast("type[Exception]", isal_zlib.error)
+Unpack = Callable[[bytes], Iterator[bytes]]  # packed bytes in, what they hold out
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -110,7 +111,7 @@ def _gunzip(stream: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 made = inflate.decompress(data, OUTPUT)
             except _ISAL_ERROR as problem:
-                for made in _before_damage(member, data, unpacked):
+                for made in _before_damage(_inflating(), member, data, unpacked):
                     meter.made += len(made)
                     meter.check()
                     yield made
@@ -144,48 +145,64 @@ def _pieces(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
             yield block[start : start + size]
 
 
-def _before_damage(member: bytearray | None, data: bytes, known: int) -> Iterator[bytes]:
+def _before_damage(unpack: Unpack, member: bytearray | None, data: bytes, known: int) -> Iterator[bytes]:
     """What a damaged member holds beyond its `known` bytes, up to the damage in `data`."""
     if member is None:
         return
-    inflate, made = isal_zlib.decompressobj(wbits=31), 0
+    made = 0
     steps = chain(_pieces(iter([bytes(member)]), _GZIP_FEED), (data[at : at + 1] for at in range(len(data))))
     try:
-        for step in steps:
-            rest = step
-            while rest:
-                part = inflate.decompress(rest, OUTPUT)
-                made += len(part)
-                if made > known and part:
-                    yield part[max(0, len(part) - (made - known)) :]
-                rest = inflate.unconsumed_tail
-                if inflate.eof:
-                    return
-    except _ISAL_ERROR:
+        for part in chain.from_iterable(map(unpack, steps)):
+            made += len(part)
+            if made > known and part:
+                yield part[max(0, len(part) - (made - known)) :]
+    except (_ISAL_ERROR, zstandard.ZstdError):
         return
+
+
+def _inflating() -> Unpack:
+    inflate = isal_zlib.decompressobj(wbits=31)
+
+    def unpack(data: bytes) -> Iterator[bytes]:
+        while data:
+            yield inflate.decompress(data, OUTPUT)
+            data = inflate.unconsumed_tail
+
+    return unpack
 
 
 def _unzstd(stream: Iterator[bytes]) -> Iterator[bytes]:
     engine = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
     frame = engine.decompressobj()
     meter, began = _Meter(), False
-    for block in stream:
-        for start in range(0, len(block), _ZSTD_FEED):
-            data = block[start : start + _ZSTD_FEED]
-            meter.read += len(data)
-            while data:
-                if frame.eof:
-                    frame, began = engine.decompressobj(), False
-                try:
-                    made = frame.decompress(data)
-                except zstandard.ZstdError as problem:
-                    raise BrokenError(f"damaged Zstandard after {meter.made} decompressed bytes") from problem
-                began = True
-                meter.made += len(made)
-                meter.check()
-                for at in range(0, len(made), OUTPUT):
-                    yield made[at : at + OUTPUT]
-                data = frame.unused_data if frame.eof else b""
+    member: bytearray | None = bytearray()
+    unpacked = 0  # bytes of the present frame
+    for piece in _pieces(stream, _ZSTD_FEED):
+        data = piece
+        meter.read += len(data)
+        while data:
+            if frame.eof:
+                frame, began, member, unpacked = engine.decompressobj(), False, bytearray(), 0
+            try:
+                made = frame.decompress(data)
+            except zstandard.ZstdError as problem:
+                again = engine.decompressobj().decompress
+                for made in _before_damage(lambda step: iter((again(step),)), member, data, unpacked):  # noqa: B023
+                    meter.made += len(made)
+                    meter.check()
+                    yield made
+                raise BrokenError(f"damaged Zstandard after {meter.made} decompressed bytes") from problem
+            began = True
+            meter.made += len(made)
+            unpacked += len(made)
+            meter.check()
+            for at in range(0, len(made), OUTPUT):
+                yield made[at : at + OUTPUT]
+            rest = frame.unused_data if frame.eof else b""
+            if member is not None:
+                member += data[: len(data) - len(rest)]
+                member = member if len(member) <= _REMEMBERED else None
+            data = rest
     if began and not frame.eof:
         raise BrokenError(f"Zstandard ends too early, after {meter.made} decompressed bytes")
 
