@@ -29,6 +29,8 @@ _HAN = re.compile("[\u4e00-\u9fff]")
          "verb 不是文本，已略去；user 类型不对，已略去"),
         ("no audit log: 3 lines of text (syslog line, no audit event)",
          "不是审计日志：3 行文本（syslog 日志行，不是审计事件）"),
+        ("damaged gzip: its checksum is wrong, any of 5 decompressed bytes may be wrong too",
+         "gzip 损坏：校验和不符，解压出的 5 字节中任何一处都可能有误"),
         ("the event has no time; the time of its wrapper was taken", "事件没有时间，采用其封装的时间"),
         ("a reason nobody has translated", "a reason nobody has translated"),
         ("", ""),

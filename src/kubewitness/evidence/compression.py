@@ -115,7 +115,7 @@ def _gunzip(stream: Iterator[bytes]) -> Iterator[bytes]:
                     meter.made += len(made)
                     meter.check()
                     yield made
-                raise BrokenError(f"damaged gzip after {meter.made} decompressed bytes ({problem})") from problem
+                raise _damaged("gzip", meter.made, problem) from problem
             began = True
             meter.made += len(made)
             unpacked += len(made)
@@ -137,6 +137,13 @@ def _gunzip(stream: Iterator[bytes]) -> Iterator[bytes]:
             meter.made += len(left)
             yield left
         raise BrokenError(f"gzip ends too early, after {meter.made} decompressed bytes")
+
+
+def _damaged(kind: str, made: int, problem: Exception) -> BrokenError:
+    """A wrong checksum tells that something was changed and not where, so all that was unpacked is in doubt."""
+    if "checksum" in str(problem).lower():
+        return BrokenError(f"damaged {kind}: its checksum is wrong, any of {made} decompressed bytes may be wrong too")
+    return BrokenError(f"damaged {kind} after {made} decompressed bytes")
 
 
 def _pieces(stream: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -191,7 +198,7 @@ def _unzstd(stream: Iterator[bytes]) -> Iterator[bytes]:
                     meter.made += len(made)
                     meter.check()
                     yield made
-                raise BrokenError(f"damaged Zstandard after {meter.made} decompressed bytes") from problem
+                raise _damaged("Zstandard", meter.made, problem) from problem
             began = True
             meter.made += len(made)
             unpacked += len(made)

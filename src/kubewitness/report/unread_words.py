@@ -113,8 +113,10 @@ _WORDS: Final = {
     "special file (device, socket or pipe), not read": "特殊文件（设备、套接字或管道），未读取",
     "gzip ends too early, after {} decompressed bytes": "gzip 提前结束，此前解压出 {} 字节",
     "Zstandard ends too early, after {} decompressed bytes": "Zstandard 提前结束，此前解压出 {} 字节",
-    "damaged gzip after {} decompressed bytes ({})": "gzip 损坏，此前解压出 {} 字节（{}）",
-    "damaged Zstandard after {} decompressed bytes": "Zstandard 损坏，此前解压出 {} 字节",
+    "damaged {} after {} decompressed bytes": "{} 损坏，此前解压出 {} 字节",
+    "damaged {}: its checksum is wrong, any of {} decompressed bytes may be wrong too": (
+        "{} 损坏：校验和不符，解压出的 {} 字节中任何一处都可能有误"
+    ),
     "bytes behind the end of gzip member {} are no gzip, not read": "第 {} 个 gzip 成员之后的字节不是 gzip，未读取",
     "decompression bomb: {} bytes made more than {}, the rest was not read": (
         "解压炸弹：{} 字节展开后超过 {} 字节，其余未读取"
