@@ -18,33 +18,29 @@ from kubewitness.detect.host.yara_rules import YaraRules
 from kubewitness.detect.indicators.index import Index
 from kubewitness.detect.indicators.indicator import NOTHING, Pack
 from kubewitness.detect.run import Scan, scan
-from kubewitness.evidence.opening import Source, walk
+from kubewitness.incident.accessors import accessors
 from kubewitness.incident.build import Chain, build, gather
 from kubewitness.incident.cascade import effects_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.coverage import coverage
 from kubewitness.incident.coverage_sources import blind_writes
-from kubewitness.incident.departures import with_departures
 from kubewitness.incident.findings import findings, numbered
+from kubewitness.incident.given import given
 from kubewitness.incident.identity.suspects import Cluster, Suspects
 from kubewitness.incident.indicators import in_audit
 from kubewitness.incident.requests import Request
 from kubewitness.incident.verdicts.removals import Removals, removals
 from kubewitness.model.document import SCHEMA_VERSION, Document
 from kubewitness.model.event import parse_time
-from kubewitness.model.evidence import EvidenceItem
-from kubewitness.model.incident import Accessor, ClockSkew, Finding, Incident
+from kubewitness.model.incident import Incident
 from kubewitness.model.judgement import SEVERITIES
 from kubewitness.model.text import Text
 from kubewitness.rules.compile import Matcher
 from kubewitness.rules.loader import RuleSet
-from kubewitness.sources.host.hosts import read_hosts
-from kubewitness.sources.kube_objects import KIND, read_objects
 
 if TYPE_CHECKING:
-    from kubewitness.incident.node.view import NodeView
+    from kubewitness.incident.node.brought import Brought
 
-_ACCESSORS = 300
 _FAILURES = 1_000
 
 
@@ -93,93 +89,53 @@ def investigate(
     Raises:
         EvidenceError: nothing of what was named can be opened.
     """
-    everything = list(walk(paths, stdin, options.exclude))
-    total = sum(source.size for source in everything)
-    machines = read_hosts(everything, options.now.year)
-    objects = read_objects([source for source in everything if source.name not in machines.items])
-    no_logs = {**machines.items, **objects.items}
-    sources = [source for source in everything if source.name not in no_logs]
-    read = [_item(source, no_logs[source.name]) for source in everything if source.name in no_logs]
+    evidence = given(paths, options.now.year, stdin, options.exclude)
 
     def report(done: int, events: int) -> None:
         if progress:
-            progress(Progress(done, total, events, "read"))
+            progress(Progress(done, evidence.size, events, "read"))
 
     matcher = Matcher(rules.rules)
     usual = _baseline(options, rules) if options.baseline else None
-    first_pass = scan(sources, rules, matcher, options.workers, report, baseline=usual)
+    first_pass = scan(evidence.logs, rules, matcher, options.workers, report, baseline=usual)
     if progress:
-        progress(Progress(total, total, first_pass.events, "trace"))
+        progress(Progress(evidence.size, evidence.size, first_pass.events, "trace"))
     found = sorted([*detections(first_pass, rules.rules), *typed_detections(first_pass)], key=in_order)
-    hashes = {item.name: item.sha256 for item in (*first_pass.items, *read)}
+    hashes = {item.name: item.sha256 for item in (*first_pass.items, *evidence.read)}
     citer = Citer(hashes, options.keep_original)
     suspects = Suspects(first_pass, [one for one in found if one.rule.id != UNACCUSTOMED])
     gathered = gather(first_pass, suspects, suspects.clusters())
+    requests = [each for _, each in gathered]
     removed = removals(first_pass, gathered)
-    incidents = _incidents(first_pass, matcher, gathered, citer, removed)
-    views: tuple[NodeView, ...] = ()
-    on_nodes = tuple[Finding, ...]()
-    incident_of_finding = dict[int, str]()
-    clocks = dict[str, ClockSkew]()
-    index = _index(options.indicators)
-    scanned = None
-    if machines.hosts:
-        from kubewitness.correlate.clocks import compare  # noqa: PLC0415 -- a tenth of a start, for evidence that is
-        from kubewitness.detect.host import yara  # noqa: PLC0415
-        from kubewitness.incident.node import joined, view  # noqa: PLC0415 -- often an audit log alone
-        from kubewitness.incident.node.asked import asked_by  # noqa: PLC0415
-        from kubewitness.incident.node.planted import with_planted  # noqa: PLC0415
-        from kubewitness.incident.node.sightings import with_sightings  # noqa: PLC0415
+    incidents: Sequence[Incident] = _incidents(first_pass, matcher, gathered, citer, removed)
+    index = Index(options.indicators.indicators) if options.indicators.indicators else None
+    nodes: Brought | None = None
+    if evidence.machines.hosts:
+        from kubewitness.incident.node.brought import brought  # noqa: PLC0415 -- a tenth of a start, often not needed
 
-        scanned = yara.scan(machines, options.yara)
-        views = joined.look_at_nodes(machines, rules.host_rules, scanned.findings)
-        if index:
-            from kubewitness.incident.node import indicators as known_bad  # noqa: PLC0415
-
-            views = known_bad.on_machines(views, machines, index, _day(options.now))
-        if incidents:
-            first, last = min(one.first for one in incidents), max(one.last for one in incidents)
-            clocks = compare(first_pass, [one.lineage for one in views], first, last)
-            views = view.by_one_clock(with_planted(with_sightings(views, incidents), incidents), clocks)
-        incidents, incident_of_finding = joined.with_nodes(incidents, views, hashes, asked_by(found, hashes))
-        if index:
-            incident_of_finding |= known_bad.homes(views, incidents, incident_of_finding)
-        on_nodes = joined.node_findings(views, incidents, incident_of_finding, hashes)
-    incident_of = _membership(found, gathered, incidents)
-    known = {request.audit_id: request.final for _, requests in gathered for request in requests}
-    audited = findings(found, incident_of, citer, known)
+        nodes = brought(
+            incidents, evidence.machines, first_pass, found, hashes, rules, options.yara, index, options.now
+        )
+        incidents = nodes.incidents
+    known = {request.audit_id: request.final for each in requests for request in each}
+    audited = findings(found, _membership(found, incidents), citer, known)
     if index and first_pass.events:
-        requests_of = [requests for _, requests in gathered]
-        audited = (*audited, *in_audit(first_pass, index, found, requests_of, incidents=incidents, citer=citer))
-    listed = numbered((*audited, *on_nodes))
+        audited = (*audited, *in_audit(first_pass, index, found, requests, incidents=incidents, citer=citer))
+    listed = numbered((*audited, *(nodes.findings if nodes else ())))
     incidents = [
         replace(incident, findings=tuple(f.id for f in listed if f.incident == incident.id)) for incident in incidents
     ]
     if incidents:
-        from kubewitness.incident.campaigns import matches, visible_in  # noqa: PLC0415 -- most logs hold no incident
+        from kubewitness.incident.explained import explained  # noqa: PLC0415 -- most logs hold no incident
+        from kubewitness.incident.verdicts.conclusions import Known  # noqa: PLC0415
 
-        incidents = [
-            replace(one, campaigns=matches(one, listed, visible_in(one, machines.hosts, first_pass.events)))
-            for one in incidents
-        ]
-    if incidents and gathered:
-        incidents = with_departures(incidents, [requests for _, requests in gathered], first_pass)
-    if incidents:
-        from kubewitness.incident.cuts.cutter import with_cuts  # noqa: PLC0415 -- only where there is somebody to stop
-
-        dumps = [source for source in everything if objects.items.get(source.name) == KIND]
-        incidents = with_cuts(incidents, [requests for _, requests in gathered], first_pass, dumps, views)
-    if incidents:
-        from kubewitness.incident.graph.chain import with_graph  # noqa: PLC0415 -- most logs hold no incident
-
-        incidents = with_graph(incidents, [requests for _, requests in gathered], hashes)
-        from kubewitness.incident.verdicts.conclusions import Known, concluded  # noqa: PLC0415 -- the same
-
-        dumps = [source for source in everything if objects.items.get(source.name) == KIND]
-        known_of = Known(first_pass, gathered, removed, citer, views, incident_of_finding, dumps, hashes)
-        incidents = concluded(incidents, known_of)
-    incidents.sort(key=lambda incident: (-SEVERITIES.index(incident.severity), incident.first))
-    skipped = any(item.skipped for item in first_pass.items)
+        knowledge = Known(first_pass, gathered, removed, citer, dumps=evidence.dumps, hashes=hashes)
+        if nodes:
+            knowledge = knowledge._replace(views=nodes.views, homes=nodes.homes)
+        incidents = explained(incidents, listed, evidence, knowledge)
+    incidents = sorted(incidents, key=lambda incident: (-SEVERITIES.index(incident.severity), incident.first))
+    failures = (*first_pass.failures, *evidence.machines.failures, *evidence.objects.failures)
+    lost = first_pass.failures_total + len(failures) - len(first_pass.failures)
     return Document(
         schema_version=SCHEMA_VERSION,
         tool=f"kubewitness {__version__}",
@@ -188,45 +144,30 @@ def investigate(
         label=options.label,
         incidents=tuple(incidents),
         findings=listed,
-        accessors=_accessors(first_pass, gathered, incidents),
+        accessors=accessors(first_pass, gathered, incidents),
         coverage=coverage(
             first_pass,
             rules,
-            machines,
-            read,
-            clocks,
-            notes=objects.notes,
+            evidence.machines,
+            evidence.read,
+            nodes.clocks if nodes else {},
+            notes=evidence.objects.notes,
             indicators=options.indicators,
-            programs=scanned,
+            programs=nodes.programs if nodes else None,
             incidents=incidents,
-            blind=blind_writes(request for _, requests in gathered for request in requests),
+            blind=blind_writes(request for each in requests for request in each),
         ),
-        parse_failures=(*first_pass.failures, *machines.failures, *objects.failures)[:_FAILURES],
-        parse_failures_total=first_pass.failures_total + len(machines.failures) + len(objects.failures),
-        complete=not (first_pass.failures_total or machines.failures or objects.failures or skipped),
+        parse_failures=failures[:_FAILURES],
+        parse_failures_total=lost,
+        complete=not (lost or any(item.skipped for item in first_pass.items)),
     )
 
 
 def _baseline(options: Options, rules: RuleSet) -> Scan:
     """Pass 1 over the logs that show what is usual: profiles, and what rules with `first_seen` must know."""
-    everything = list(walk(options.baseline, None, options.exclude))
-    no_logs = read_hosts(everything, options.now.year).items
-    sources = [source for source in everything if source.name not in no_logs]
+    sources = given(options.baseline, options.now.year, exclude=options.exclude).logs
     learning = replace(rules, rules=tuple(rule for rule in rules.rules if rule.first_seen), correlations=())
     return scan(sources, learning, Matcher(learning.rules), options.workers, lambda _bytes, _events: None)
-
-
-def _index(pack: Pack) -> Index | None:
-    return Index(pack.indicators) if pack.indicators else None
-
-
-def _day(now: datetime) -> str:
-    return now.astimezone(UTC).strftime("%Y-%m-%d")
-
-
-def _item(source: Source, kind: str) -> EvidenceItem:
-    """An item of host evidence, as read."""
-    return EvidenceItem(source.name, source.sha256, source.size, source.compression, kind)
 
 
 def _incidents(
@@ -250,55 +191,12 @@ def _incidents(
     return out
 
 
-def _membership(
-    found: Sequence[Detection], gathered: Sequence[tuple[Cluster, list[Request]]], incidents: Sequence[Incident]
-) -> dict[int, str]:
+def _membership(found: Sequence[Detection], incidents: Sequence[Incident]) -> dict[int, str]:
     """Index of a detection → id of the incident whose requests it is about."""
     owner = {audit_id: incident.id for incident in incidents for audit_id in incident.audit_ids}
-    del gathered
     out = {}
     for index, detection in enumerate(found):
         ids = sorted({owner[audit_id] for audit_id in detection.audit_ids if audit_id in owner})
         if ids:
             out[index] = ids[0]
     return out
-
-
-def _accessors(
-    first_pass: Scan, gathered: Sequence[tuple[Cluster, list[Request]]], incidents: Sequence[Incident]
-) -> tuple[Accessor, ...]:
-    owner = {}
-    for incident in incidents:
-        for cluster, requests in gathered:
-            if requests[0].audit_id in incident.audit_ids[:1]:
-                owner.update(dict.fromkeys(cluster.accessors, incident.id))
-    pairs: dict[tuple[str, str], Accessor] = {}
-    for key, profile in first_pass.profiles.by_key.items():
-        pair = (key.identity, key.address)
-        known = pairs.get(pair)
-        verbs, resources = profile.tally("verb"), profile.tally("resource")
-        if known is not None:
-            verbs.update(known.verbs)
-            resources.update(known.resources)
-        pairs[pair] = Accessor(
-            identity=key.identity,
-            address=key.address,
-            agents=tuple(sorted({key.agent, *(known.agents if known else ())}))[:10],
-            requests=profile.requests + (known.requests if known else 0),
-            refused=profile.refusals + (known.refused if known else 0),
-            first=min(profile.first, known.first) if known else profile.first,
-            last=max(profile.last, known.last) if known else profile.last,
-            verbs=dict(verbs),
-            resources=dict(resources),
-            incident=owner.get(key, known.incident if known else ""),
-        )
-    ordered = sorted(pairs.values(), key=lambda a: (not a.incident, -a.requests, a.identity, a.address))
-    return tuple(
-        replace(
-            accessor,
-            first="" if accessor.first == "~" else accessor.first,
-            verbs=dict(sorted(accessor.verbs.items(), key=lambda item: (-item[1], item[0]))[:10]),
-            resources=dict(sorted(accessor.resources.items(), key=lambda item: (-item[1], item[0]))[:10]),
-        )
-        for accessor in ordered[:_ACCESSORS]
-    )
