@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubewitness.detect.collect import Sieve, Term
@@ -15,6 +15,7 @@ LINES = st.lists(st.text("ab-", max_size=12).map(str.encode), max_size=4)
 
 
 @given(LINES, TERMS)
+@example([b""], [(b"",), (b"a",), (b"-",), (b"aa",)])
 def test_a_line_passes_if_it_has_all_texts_of_a_term(lines: list[bytes], terms: list[Term]) -> None:
     expected = [
         number for number, line in enumerate(lines) if any(all(text in line for text in term) for term in terms)

@@ -300,7 +300,7 @@ class Sieve:
 
     def _at_once(self, whole: bytes, ends: Sequence[int]) -> Iterator[int]:
         at = 0
-        while at < len(whole) and (found := self._any.search(whole, at)) is not None:
+        while at <= len(whole) and (found := self._any.search(whole, at)) is not None:
             number = bisect_right(ends, found.start())
             yield number
             at = ends[number]
