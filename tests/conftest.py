@@ -20,6 +20,8 @@ _SHARING = ("incident/graph/test_chain.py", "report/test_reading.py", "report/te
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What looks at one recording goes to one worker, so that it is investigated once (`make score-check`)."""
     for item in items:
+        if item.path.name == "test_recorded.py":
+            item.add_marker(pytest.mark.recordings)
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")  # type: ignore[attr-defined]
         if isinstance(name, str) and item.path.as_posix().endswith(_SHARING):
             item.add_marker(pytest.mark.xdist_group(name))

@@ -48,6 +48,7 @@ def judged(scenario: Path, rules: RuleSet) -> Document:
     return investigate([str(scenario)], rules=rules, options=Options(indicators=shipped()))
 
 
+@pytest.mark.recordings
 @pytest.mark.parametrize("name", ["kubelet_config_commented_out", "kubelet_config_commented_out_1_20"])
 def test_the_recorded_worm_runs_like_chimaera_and_what_its_node_cannot_show_is_told(name: str, rules: RuleSet) -> None:
     (incident,) = judged(RECORDED / name / "evidence", rules).incidents
@@ -65,6 +66,7 @@ def test_the_honeypots_log_runs_like_rbac_buster(rules: RuleSet) -> None:
     assert (found.id, found.seen, found.total, found.confidence) == ("campaigns/rbac_buster", 10, 10, "high")
 
 
+@pytest.mark.recordings
 @pytest.mark.parametrize(
     "name",
     [
@@ -78,6 +80,7 @@ def test_other_intrusions_are_no_known_campaign(name: str, rules: RuleSet) -> No
     assert not any(incident.campaigns for incident in document.incidents)
 
 
+@pytest.mark.recordings
 @pytest.mark.parametrize("name", ["benign_day_quiet", "kubelet_config_twin"])
 def test_a_benign_day_shows_no_indicator_and_no_campaign(name: str, rules: RuleSet) -> None:
     document = judged(RECORDED / name / "evidence", rules)

@@ -77,6 +77,7 @@ def test_an_empty_baseline_is_said(tmp_path: Path, rules: RuleSet) -> None:
     assert document.incidents
 
 
+@pytest.mark.recordings
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -92,6 +93,7 @@ def test_recorded_intruders_with_valid_credentials(name: str, words: list[str], 
     assert [word for word in words if word not in said] == []
 
 
+@pytest.mark.recordings
 def test_recorded_benign_days_are_quiet_against_each_other(rules: RuleSet) -> None:
     days = [str(RECORDED / f"benign_day_{name}" / "evidence" / "control-plane") for name in ("busy", "quiet", "ugly")]
     for day in days:
@@ -102,6 +104,7 @@ def test_recorded_benign_days_are_quiet_against_each_other(rules: RuleSet) -> No
         assert document.coverage.events > 1_000
 
 
+@pytest.mark.recordings
 def test_a_stolen_kubeconfig_is_a_finding_against_the_days_before(rules: RuleSet) -> None:
     usual = tuple(
         str(RECORDED / name / "evidence" / "control-plane") for name in ("leaked_kubeconfig_twin", "benign_day_busy")
