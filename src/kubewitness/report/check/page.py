@@ -1,20 +1,16 @@
 """The HTML form of a check: one self-contained page, like that of an investigation.
 
-Style and script are those of `report.html` with a few rules more, fixed texts allowed by their hashes; everything else
-the Content-Security-Policy forbids. Templates are autoescaped, every printed value passes `inert.finalize`, and no
-evidence ever stands inside a script or a style. Both languages are in the file. Whatever is listed is bounded.
+Style and script are those of `report.html` with a few rules more, and it is as safe to open (`html.shell`); no evidence
+ever stands inside a script or a style. Both languages are in the file. Whatever is listed is bounded.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from functools import cache
-from importlib import resources
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from kubewitness.model.judgement import Severity
@@ -24,7 +20,8 @@ from kubewitness.report.check import words
 from kubewitness.report.check.fixes import fixes, info_of, of_status, open_failures, reasons, severity_of, told_too
 from kubewitness.report.check.matrix import fleet, points
 from kubewitness.report.html import amounts
-from kubewitness.report.html.inert import both, coded, finalize, one_line
+from kubewitness.report.html.inert import both, coded, one_line
+from kubewitness.report.html.shell import dress, environment
 from kubewitness.report.html.words import label, name_attributes, word
 from kubewitness.report.words import SEVERITY
 
@@ -42,16 +39,8 @@ _CREDENTIALS: Final = 500
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("kubewitness.report.check"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-    )
-    environment.globals.update(
+    return environment(
+        "kubewitness.report.check",
         t=both, f=_filled, cell=_cell, coded=coded, one_line=one_line, named=name_attributes, w=label, word=word,
         number=amounts.number, moment=amounts.moment, words=words, severity_of=severity_of, severity_words=SEVERITY,
         name_of=_name, within_of=_within, limits={
@@ -59,16 +48,6 @@ def _environment() -> Environment:
             "matrix": _MATRIX, "credentials": _CREDENTIALS, "commands": 30,
         },
     )  # fmt: skip
-    return environment
-
-
-@cache
-def _asset(package: str, name: str) -> str:
-    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _filled(text: Text, *values: object, **named: object) -> Markup:
@@ -111,12 +90,7 @@ def render(report: PostureReport, language: Language, minimum: Severity = "low")
     infos = info_of(report)
     failed = open_failures(report, minimum)
     todo = fixes(failed, infos)
-    style = _asset("kubewitness.report.html", "style.css") + _asset("kubewitness.report.check", "check.css")
-    script = _asset("kubewitness.report.html", "script.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    worn = dress(("kubewitness.report.check", "check.css"))
     side, too = fleet(report), told_too(report, infos)
     paths = [one for one in failed if one.hops]
     waived = [one for one in report.results if one.waiver]
@@ -127,9 +101,9 @@ def render(report: PostureReport, language: Language, minimum: Severity = "low")
         .render(
             report=report,
             language=language,
-            policy=policy,
-            style=Markup(style),  # noqa: S704 fixed text of this package, no evidence in it
-            script=Markup(script),  # noqa: S704 the same
+            policy=worn.policy,
+            style=worn.style,
+            script=worn.script,
             infos=infos,
             failed=failed,
             headline=_counts(failed),

@@ -1,21 +1,15 @@
 """The HTML report: one self-contained file made from the frozen `Document` and nothing else.
 
-Style and script are fixed texts from this package, allowed by their hashes; the Content-Security-Policy forbids
-everything else, so even markup that got through could load and run nothing. No evidence ever stands inside a script
-or a style. The templates are autoescaped and every printed value passes `inert.finalize`. Both languages are in the
-file; a pair of radio buttons and the style sheet switch them, so that the page needs no JavaScript. The script only
+No evidence ever stands inside a script or a style, and nothing but our own texts runs (`shell`). Both languages are in
+the file; a pair of radio buttons and the style sheet switch them, so that the page needs no JavaScript. The script only
 adds the filter, the highlighting and the copy buttons.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
-from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from kubewitness.model.text import Language, Text
 from kubewitness.report import cut_words, verdict_words
@@ -26,8 +20,9 @@ from kubewitness.report.citation import of_machine
 from kubewitness.report.document import Document
 from kubewitness.report.html import amounts, views, words
 from kubewitness.report.html.glyphs import badge
-from kubewitness.report.html.inert import both, coded, finalize, headline, joined, one_line
+from kubewitness.report.html.inert import both, coded, headline, joined, one_line
 from kubewitness.report.html.lanes import object_word, short_identity
+from kubewitness.report.html.shell import dress, environment
 from kubewitness.report.html.spans import coverage_picture, level_bar, ordered_levels
 from kubewitness.report.items import telling
 from kubewitness.report.unread_words import why
@@ -40,16 +35,8 @@ _MOST_ITEMS = 150
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("kubewitness.report.html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-    )
-    environment.globals.update(
+    return environment(
+        "kubewitness.report.html",
         w=words.label,
         word=words.word,
         t=both,
@@ -86,16 +73,6 @@ def _environment() -> Environment:
         level_bar=level_bar,
         ordered_levels=ordered_levels,
     )
-    return environment
-
-
-@cache
-def _asset(name: str) -> str:
-    return resources.files("kubewitness.report.html").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def render(document: Document, language: Language) -> str:
@@ -104,11 +81,7 @@ def render(document: Document, language: Language) -> str:
     outside = views.outside(document)
     manifest, manifest_more = telling(document, _MOST_ITEMS)
     rows = views.timeline(document, prepared)
-    style, script = _asset("style.css"), _asset("script.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    worn = dress()
     return (
         _environment()
         .get_template("page.html.j2")
@@ -118,9 +91,9 @@ def render(document: Document, language: Language) -> str:
             manifest=manifest,
             manifest_more=manifest_more,
             language=language,
-            policy=policy,
-            style=Markup(style),  # noqa: S704 fixed text of this package, no evidence in it
-            script=Markup(script),  # noqa: S704 the same
+            policy=worn.policy,
+            style=worn.style,
+            script=worn.script,
             incidents=prepared,
             in_common=views.in_common(document),
             originals=originals,
