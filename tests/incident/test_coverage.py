@@ -39,3 +39,12 @@ def test_where_there_is_no_audit_log_none_is_called_too_short(
     log = Log()
     log.admin("list", "pods", at="09:00")
     assert any("too short" in one.en for one in judged(log).coverage.limitations)
+
+
+def test_only_what_events_came_from_counts_as_a_format(tmp_path: Path, rules: RuleSet) -> None:
+    log = Log()
+    log.admin("list", "pods", at="09:00")
+    (tmp_path / "audit.log").write_bytes(b"\n".join(log.lines()))
+    (tmp_path / "notes.txt").write_text("nothing in here is an event\n")
+    found = investigate([str(tmp_path)], rules=rules, options=Options()).coverage
+    assert list(found.formats.values()) == [1]

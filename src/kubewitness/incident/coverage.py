@@ -62,7 +62,8 @@ def coverage(
                 stages[kind.stage or "(none)"] += n
     formats: Counter[str] = Counter()
     for item in scan.items:
-        formats[item.format or "unrecognised"] += item.events
+        if item.events:
+            formats[item.format] += item.events
     gaps = find_gaps(scan)
     return Coverage(
         first="" if scan.first == "~" else scan.first,
