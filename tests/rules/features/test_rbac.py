@@ -32,6 +32,16 @@ def test_wildcards_stay_as_written() -> None:
     assert read("rbac.nonResourceURLs", granted) == ("*",)
 
 
+def test_everything_of_an_api_group_is_told_with_the_group_and_of_one_rule_only() -> None:
+    everywhere = {"verbs": ["*"], "resources": ["databases"], "apiGroups": ["*"]}
+    apps = {"verbs": ["*"], "resources": ["*"], "apiGroups": ["apps", ""]}
+    assert read("rbac.wildcardGroups", role(everywhere, apps)) == ("apps", "core")
+    assert read("rbac.wildcardGroups", role({**apps, "apiGroups": ["*"]})) == ("*",)
+    named = {**apps, "resourceNames": ["mine"]}
+    reads = {**apps, "verbs": ["get", "list"]}
+    assert not read("rbac.wildcardGroups", role(everywhere, named, reads, {**apps, "apiGroups": [7, None]}))
+
+
 def test_permissions_on_named_objects_can_be_told_from_those_on_all() -> None:
     granted = role(
         {"verbs": ["get"], "resources": ["secrets"], "resourceNames": ["mine"]},

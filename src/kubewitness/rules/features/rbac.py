@@ -16,7 +16,7 @@ from kubewitness.model.event import Event
 from kubewitness.rules.features.body import documents, is_patch
 from kubewitness.rules.features.identity import service_account
 from kubewitness.rules.features.interface import FieldTable, Values, distinct, once, one
-from kubewitness.rules.features.untyped import MAX_VALUES, mapping, mappings, text, texts
+from kubewitness.rules.features.untyped import MAX_TEXT, MAX_VALUES, items, mapping, mappings, text, texts
 
 _MAX_PERMISSIONS = 2_000
 # Multiplied out first, so that a role stuffed with invented names cannot push them over the cap.
@@ -76,6 +76,7 @@ class Grant(NamedTuple):
     permissions: tuple[Permission, ...] = ()
     urls: tuple[str, ...] = ()
     aggregates: tuple[str, ...] = ()
+    wildcard_groups: tuple[str, ...] = ()  # API groups in which one rule allows every verb on every resource
 
 
 _NO_GRANT = Grant()
@@ -103,6 +104,7 @@ def grant_of(event: Event) -> Grant:
         aggregates=distinct(
             [f"{key}={text(value)}" for entry in labels for key, value in entry.items() if key.startswith(_AGGREGATE)]
         )[:MAX_VALUES],
+        wildcard_groups=distinct([group for rule in rules for group in _wildcard_groups(rule)])[:MAX_VALUES],
     )
 
 
@@ -166,6 +168,15 @@ def _sides(rule: dict[str, Any], partial: bool) -> tuple[tuple[str, ...], tuple[
     return verbs, resources, bool(texts(rule.get("resourceNames")))
 
 
+def _wildcard_groups(rule: dict[str, Any]) -> tuple[str, ...]:
+    """The API groups of a rule that allows everything in them; the group without a name reads "core"."""
+    unlimited = not texts(rule.get("resourceNames"))
+    if unlimited and "*" in texts(rule.get("verbs")) and "*" in texts(rule.get("resources")):
+        groups = (group for group in items(rule.get("apiGroups")) if isinstance(group, str))
+        return tuple(group[:MAX_TEXT] or "core" for group in groups)
+    return ()
+
+
 def _product(verbs: Iterable[str], resources: Collection[str], named: bool) -> Iterator[Permission]:
     return (Permission(verb, resource, named) for verb in verbs for resource in resources)
 
@@ -183,6 +194,8 @@ FIELDS: FieldTable = {
     "rbac.permissions": lambda event: _pairs(event, named_too=True),
     # Those that are not limited to objects listed in resourceNames.
     "rbac.unnamedPermissions": lambda event: _pairs(event, named_too=False),
+    # "* *" does not say of which API group; an operator has it of its own.
+    "rbac.wildcardGroups": lambda event: grant_of(event).wildcard_groups,
     "rbac.nonResourceURLs": lambda event: grant_of(event).urls,
     "rbac.aggregates": lambda event: grant_of(event).aggregates,
 }
