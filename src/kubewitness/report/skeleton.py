@@ -30,6 +30,7 @@ _GAINS: Final = {
     "links/token_secret_read": Text("the token", "令牌"),
     "links/pod_token_used": Text("the pod's token", "Pod 的令牌"),
     "links/certificate_asked": Text("the certificate", "证书"),
+    "links/node_credential_taken": Text("the kubelet's credential", "kubelet 凭据"),
     "links/made_binding_allows": Text("the rights", "权限"),
 }
 _MADE: Final = "links/acts_on_made"

@@ -14,25 +14,14 @@ from typing import Final, NamedTuple
 from kubewitness.detect.host.finding import HostFinding
 from kubewitness.incident.exposure.pod_contents import Contents, Pod
 from kubewitness.incident.exposure.requests import Exposures, mounted
+from kubewitness.incident.identity.nodes import reaches_node
 from kubewitness.incident.node.story import COMMANDS, cited
 from kubewitness.incident.node.view import NodeView
 from kubewitness.incident.requests import Request
 from kubewitness.model.incident import Evidence, Incident, ObjectName
 from kubewitness.model.text import Text
-from kubewitness.rules.features.pod_spec import PodSpec, pod_specs
+from kubewitness.rules.features.pod_spec import pod_specs
 
-_ROOT_PATHS: Final = (
-    "/",
-    "/etc",
-    "/var",
-    "/var/lib",
-    "/var/lib/kubelet",
-    "/root",
-    "/home",
-    "/run",
-    "/var/run",
-    "/proc",
-)
 _FILES: Final = re.compile(
     r"/etc/(?:g?shadow|kubernetes/[\w.-]{1,60}\.conf|kubernetes/pki/[\w./-]{1,80})(?![\w-])"
     r"|/var/lib/kubelet/pki/[\w.-]{1,60}|/root/\.kube/config|/root/\.ssh/id_\w{1,20}"
@@ -61,7 +50,7 @@ def from_nodes(
         if (how := _fell(finding, incident)) is not None:
             evidence = cited(finding.places[:1], finding.first, on.hashes)
             _node(out, finding.host, how, on, evidence=evidence, time=finding.first)
-    opened = next((one for one in requests if one.succeeded and any(map(_reaches_node, pod_specs(one.final)))), None)
+    opened = next((one for one in requests if one.succeeded and any(map(reaches_node, pod_specs(one.final)))), None)
     if opened is not None:
         how = Text(
             f"{opened.resource} {opened.namespace}/{opened.name} of the intruder had the machine in its hands",
@@ -99,11 +88,6 @@ def _fell(finding: HostFinding, incident: Incident) -> Text | None:
             "its kubelet runs commands in every container for anybody", "其 kubelet 会为任何人在任意容器中执行命令"
         )
     return None
-
-
-def _reaches_node(spec: PodSpec) -> bool:
-    privileged = any(container.privileged for container in spec.containers)
-    return privileged or any(path in _ROOT_PATHS for path in spec.host_paths)
 
 
 def _node(

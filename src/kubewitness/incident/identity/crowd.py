@@ -37,6 +37,7 @@ class IdentityCrowd:
         for identity, address in sorted(self._by_pair):
             self._of.setdefault(identity, []).append(address)
         self._accounts: dict[str, list[str]] = {}  # by namespace
+        self.nodes = [identity for identity in self._of if kind_of_name(identity) == "node"]  # names of kubelets
         for identity in self._of:
             if (account := service_account(identity)) is not None:
                 self._accounts.setdefault(account[0], []).append(identity)
@@ -114,6 +115,12 @@ class IdentityCrowd:
     def by_hand(self, pair: Pair) -> bool:
         """Whether a person's tool is used there."""
         return any(profile.key.agent.lower().startswith(_HANDS) for profile in self.profiles(pair))
+
+    def is_own_program(self, profile: Profile, bad_since: str) -> bool:
+        """Whether a service account's own program is at work: no person's tool, and there before things turned bad."""
+        identity, agent = profile.key.identity, profile.key.agent
+        by_hand = not agent or agent.lower().startswith(_HANDS)
+        return service_account(identity) is not None and not by_hand and profile.first < bad_since
 
     def agents(self, pair: Pair) -> set[str]:
         """The agents of one identity at one address."""

@@ -6,6 +6,7 @@ name, and where the log tells which credential was used (`credential-id`, `pod-n
 - a token that was minted is used: its id, if both events tell it; else the name, from an unaccustomed place;
 - a certificate was asked for: used with no credential that its name had before;
 - a pod was made: its token, wherever; a pod was entered: its token, by hand or from elsewhere than the pod;
+- a kubelet's credential was read, or a pod that has the machine was made: that node's name, by hand and elsewhere;
 - a credential moves on: the same one in a further new network, with the very agent that only the intruder used.
 
 An account's own program in a new pod is its owner's, even if the intruder gave the account rights. What a request that
@@ -22,6 +23,7 @@ from kubewitness.detect.detectors.networks import POD, place_of, values
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.incident.identity.crowd import IdentityCrowd, Pair, places
 from kubewitness.incident.identity.gained import Gained, PodGained, gained, pods_gained
+from kubewitness.incident.identity.nodes import NodeGained, nodes_gained
 from kubewitness.incident.requests import Request, credential_ids
 from kubewitness.incident.when import moment
 from kubewitness.model.text import Text
@@ -69,6 +71,8 @@ class Joins:
         for pod, pair in pods:
             if pair not in found and (name := self._is_of_pod(pod, pair)):
                 found[pair] = _pod_sentence(pod, pair, name)
+        for node, pair in self._by_node(nodes_gained(requests)[:_PODS]):
+            found.setdefault(pair, _node_sentence(node, pair))
         for pair in moved:
             if pair not in found and self._carries(pair, pairs):
                 found[pair] = _moved_sentence(pair)
@@ -95,6 +99,17 @@ class Joins:
             for pair in self._crowd.pairs_of(account)
             if self._crowd.since(pair) >= pod.since
         ]
+
+    def _by_node(self, found: Sequence[NodeGained]) -> Iterator[tuple[NodeGained, Pair]]:
+        """Uses of a node's name by hand elsewhere than on machines; of several gains that it may be, what was read."""
+        found = sorted(found, key=lambda one: (not one.read, not one.node, one.request.time))
+        for pair in (pair for name in self._crowd.nodes for pair in self._crowd.pairs_of(name) if found):
+            if self._crowd.is_hub(pair[1]) or not self._crowd.by_hand(pair):
+                continue
+            since = self._crowd.since(pair)
+            one = next((one for one in found if one.is_of(pair[0]) and one.request.time <= since), None)
+            if one is not None and pair[1] not in self._crowd.usual(pair[0], one.request.time):
+                yield one, pair
 
     def _moved(self, pairs: Collection[Pair], bad_since: str) -> list[Pair]:
         """Further new places of the intruder's names, worked with an agent that nobody but the intruder used."""
@@ -192,6 +207,22 @@ def _pod_sentence(pod: PodGained, pair: Pair, name: str) -> Text:
     return Text(
         en=f"{pair[0]} from {pair[1]} has the token of pod {full}, which the intruder had entered at {when}.",
         zh=f"{pair[1]} 的 {pair[0]} 持有 Pod {full} 的令牌，入侵者曾于 {when} 进入该 Pod。",
+    )
+
+
+def _node_sentence(one: NodeGained, pair: Pair) -> Text:
+    when = moment(one.request.time)
+    if one.read:
+        where = Text(f" in pod {one.pod}" if one.pod else "", f"在 Pod {one.pod} 中" if one.pod else "经 kubelet ")
+        return Text(
+            en=f"{pair[0]} from {pair[1]}, by hand: the intruder had read the kubelet's credential{where.en} at "
+            f"{when}.",
+            zh=f"{pair[1]} 手工使用 {pair[0]}：入侵者于 {when} {where.zh}读取了 kubelet 的凭据。",
+        )
+    return Text(
+        en=f"{pair[0]} from {pair[1]}, by hand: the kubelet's credential was in reach of {one.pod}, which the intruder "
+        f"had made at {when}.",
+        zh=f"{pair[1]} 手工使用 {pair[0]}：入侵者于 {when} 创建的 {one.pod} 可读取 kubelet 的凭据。",
     )
 
 
