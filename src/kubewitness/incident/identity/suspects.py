@@ -153,7 +153,9 @@ class Suspects:
             accused = {key for d in self._detected.get(pair, ()) for key in d.accessors if _tells(d)}
             for profile in self._crowd.profiles(pair):
                 established = self._crowd.established(profile.first, cluster.first)
-                if profile.key in accused or not established:
+                if profile.key not in accused and self._crowd.is_own_program(profile, cluster.first):
+                    cluster.explain(_own_program_sentence(profile.key))
+                elif profile.key in accused or not established:
                     cluster.accessors.add(profile.key)
                 if profile.key in accused and established and kind_of_name(pair[0]) != "anonymous":
                     cluster.partial.add(profile.key)
@@ -222,6 +224,16 @@ class Suspects:
                         zh=f"{address} 的 {identity} 申请了随后被使用的同一个令牌（{issued}）。",
                     )
                     yield (identity, address), sentence
+
+
+def _own_program_sentence(key: AccessorKey) -> Text:
+    name = key.agent.partition(" ")[0][:80]
+    return Text(
+        en=f"{key.identity} from {key.address} with {name} was at work before and gave no cause: taken for the "
+        "account's own program and not attributed. A client names itself as it likes.",
+        zh=f"{key.address} 的 {key.identity} 使用 {name} 的请求此前已有，且无可疑之处：视为该账号自身的程序，"
+        "不归因于入侵者。客户端名称由客户端自报。",
+    )
 
 
 def _tells(detection: Detection) -> bool:
