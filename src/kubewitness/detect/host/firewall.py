@@ -61,7 +61,9 @@ def firewall_unprotected(host: Host) -> Iterator[HostFinding]:
     if own:
         reasons.append(
             Text(
-                f"{len(own)} rules of its own, none of which refuses anything",
+                "1 rule of its own, which refuses nothing"
+                if len(own) == 1
+                else f"{len(own)} rules of its own, none of which refuses anything",
                 f"自有规则 {len(own)} 条，但都不拒绝任何连接",
             )
         )
