@@ -158,7 +158,8 @@ def _incident(case: Case, found: Incident | None, labels: Labels) -> tuple[Row, 
         cause = Share(int(any(set(names) & set(expected.root_causes) for names in named)), 1)
         if not cause.part:
             remarks.append(f"root cause: expected {_any(expected.root_causes)}, named {_any([n for n, _ in named])}")
-    users = {user for actor in found.actors for user in actor.identities} if found else set[str]()
+    used = ((*actor.identities, *actor.impersonated) for actor in found.actors) if found else ()
+    users = {user for names in used for user in names}
     actors = found.actors if found else ()
     places = {address for actor in actors for address in (*actor.addresses, *actor.servers)}
     identities, foreign_users = _complete("identities", frozenset(expected.identities), users, remarks)

@@ -9,7 +9,8 @@ import pytest
 from msgspec import Raw
 
 from kubewitness.incident.deeds import Deed, deed_of
-from kubewitness.incident.requests import requests_of
+from kubewitness.incident.requests import Request, requests_of
+from kubewitness.incident.steps import drafts
 from kubewitness.model.event import AuditRecord, Event, ObjectRef
 from kubewitness.model.evidence import Place
 
@@ -77,3 +78,22 @@ def test_a_command_for_a_pod_that_no_kubelet_knows_says_so() -> None:
     uri = "/api/v1/nodes/node1/proxy/run/shop/web/web?cmd=id"
     assert _deed("create", "nodes", 404, uri, **node).phrase.en.endswith("/run/shop/web/web (answered 404)")
     assert _deed("create", "nodes", 500, uri, **node).phrase.en.endswith("/run/shop/web/web")  # it ran and failed
+
+
+def test_reads_of_what_is_not_there_fold_by_kind_and_namespace_and_name_what_was_looked_for() -> None:
+    """`kubectl delete --all` looks for each object after it is gone."""
+
+    def looked_for(number: int, namespace: str) -> Request:
+        record = AuditRecord(
+            auditID=f"{namespace}{number}", stage="ResponseComplete", verb="get", level="Metadata",
+            objectRef=ObjectRef("events", namespace, f"event-{number}"), responseStatus=Raw(b'{"code":404}'),
+            requestReceivedTimestamp=f"2026-11-22T10:00:0{number}.000000Z",
+            annotations=Raw(b'{"authorization.k8s.io/decision":"allow"}'),
+        )  # fmt: skip
+        return requests_of([Event(record, Place("log", 1, 0), msgspec.json.encode(record))])[0]
+
+    one, other = drafts([*(looked_for(n, "shop") for n in range(3)), looked_for(4, "bank")])
+    assert one.phrase().en == (
+        "looked for 3 objects that were not there: events/shop/event-0, events/shop/event-1, events/shop/event-2"
+    )
+    assert other.phrase().en == "looked for Event bank/event-4: not there"

@@ -204,6 +204,7 @@ def _actor(cluster: Cluster, requests: Sequence[Request]) -> Actor:
         requests=len(requests),
         first=requests[0].time,
         last=max(request.time for request in requests),
+        impersonated=ordered([request.impersonated for request in requests if not request.refused])[:50],
     )
 
 

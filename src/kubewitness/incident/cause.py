@@ -3,7 +3,8 @@
 The authorizer writes into each audit event which binding allowed the request; that string is the proof. The bindings
 that allowed an intruder's requests, less the ones the intruder made itself and the ones every cluster grants
 everybody or its own components, are root causes. For a named identity the credential comes first: the binding did what
-it should, in the wrong hands.
+it should, in the wrong hands. What was done in another's name was opened by who may take names on (`impersonation`),
+not by what the other one may do.
 
 Source: the reason format of k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac (RuleAllows).
 """
@@ -19,6 +20,7 @@ from kubewitness.detect.ledger import Entry, Ledger
 from kubewitness.detect.reading import event_of
 from kubewitness.incident.citing import Citer
 from kubewitness.incident.deeds import deed_of
+from kubewitness.incident.impersonation import disguises
 from kubewitness.incident.requests import Request, credential_ids
 from kubewitness.incident.steps import StepDraft
 from kubewitness.model.event import AuditRecord, Event
@@ -53,17 +55,21 @@ class Binding(NamedTuple):
 
 def binding_of(request: Request) -> Binding | None:
     """The binding that allowed the request, None if RBAC did not (system:masters, Node authorizer, not logged)."""
-    match = _REASON.match(request.final.reason)
+    return _parsed(request.final.reason, request.namespace)
+
+
+def _parsed(reason: str, home: str) -> Binding | None:
+    match = _REASON.match(reason)
     if match is None:
         return None
     name, namespace = match["name"], ""
     if match["kind"] == "RoleBinding":
         # Written as "name/namespace".
-        name, _, namespace = name.rpartition("/") if "/" in name else (name, "", request.namespace)
+        name, _, namespace = name.rpartition("/") if "/" in name else (name, "", home)
     who = match["subject"]
     if match["subject_kind"] == "ServiceAccount":  # written as "name/namespace" too
-        account, _, home = who.partition("/")
-        who = f"{home}/{account}" if home else account
+        account, _, its = who.partition("/")
+        who = f"{its}/{account}" if its else account
     subject = f"{match['subject_kind']} {who}"
     return Binding(match["kind"], namespace, name, f"{match['role_kind']} {match['role']}", subject)
 
@@ -144,7 +150,9 @@ def root_causes(
     if kind_of_name(first.identity) != "anonymous":
         causes.append(_credential(first, granted, citer, accustomed))
     groups: dict[Binding, list[Request]] = {}
-    for request in allowed:
+    own = [request for request in allowed if not request.impersonated]
+    taken = disguises(granted, ledger) if len(own) < len(allowed) else []
+    for request in own if causes or taken else allowed:
         binding = binding_of(request)
         if binding is not None:
             groups.setdefault(binding, []).append(request)
@@ -156,6 +164,12 @@ def root_causes(
         if causes and ships(binding):
             continue
         causes.append(_binding(binding, authorised[0], (counted[binding], len(granted)), entries, citer))
+    for one in taken:
+        binding = _parsed(one.reason, "")
+        if binding is None or binding in groups or binding.name in made_here:
+            continue
+        entries = ledger.of(_RESOURCES[binding.kind], binding.namespace, binding.name)
+        causes.append(_binding(binding, one.first, (one.requests, len(granted)), entries, citer, in_names=True))
     if not causes:
         causes.append(_setting(first, granted, citer))
     return tuple(causes)
@@ -167,9 +181,13 @@ def share(part: int, total: int) -> str:
 
 
 def _binding(
-    binding: Binding, first: Request, counts: tuple[int, int], entries: Sequence[Entry], citer: Citer
-) -> RootCause:
-    """`first` is the first request that it let through; `counts`: granted requests it authorised, and all granted."""
+    binding: Binding, first: Request, counts: tuple[int, int], entries: Sequence[Entry], citer: Citer,
+    *, in_names: bool = False,
+) -> RootCause:  # fmt: skip
+    """`first` is the first request that it let through; `counts`: granted requests it authorised, and all granted.
+
+    `in_names`: what it authorised is to act in other people's names.
+    """
     authorised, total = counts
     made = next((entry for entry in entries if entry.made), None)
     gone = next((entry for entry in reversed(entries) if entry.verb in ("delete", "deletecollection")), None)
@@ -182,10 +200,14 @@ def _binding(
         f"{binding.kind} {place} 将 {binding.role} 授予 {binding.subject}；"
         f"入侵者获准的 {total} 次请求中有 {authorised} 次由它授权。"
     )
+    if in_names:
+        en += " With its verb impersonate they were done in other people's names."
+        zh += "这些请求凭其 impersonate 权限以他人名义执行。"
     if made is None:
         en += " It is older than this log, or its making was not logged."
         zh += "它早于本日志，或其创建未被记录。"
-    evidence = [citer.event(first.final, ("annotations.authorization.k8s.io/reason",))]
+    decisive = "impersonatedUser" if in_names else "annotations.authorization.k8s.io/reason"
+    evidence = [citer.event(first.final, (decisive,))]
     evidence += [cite_entry(entry, citer) for entry in (made, gone) if entry is not None]
     return RootCause(
         binding.kind,

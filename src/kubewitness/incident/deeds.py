@@ -21,6 +21,7 @@ WORKLOADS = frozenset(
 )
 BINDINGS = frozenset(("clusterrolebindings", "rolebindings"))
 ROLES = frozenset(("clusterroles", "roles"))
+MISSING = "missing"  # begins the fold of reads of what is not there
 _WEBHOOKS = frozenset(("mutatingwebhookconfigurations", "validatingwebhookconfigurations"))
 _RUNS = ("/run/", "/exec/", "/attach/", "/portForward/", "/cri/")  # paths of a kubelet; /runningpods/ only lists
 _REVIEWS = frozenset(("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"))
@@ -99,7 +100,8 @@ def _read_in_vain(request: Request) -> Deed | None:
     technique = "T1552.007" if request.resource == "secrets" else "T1613"
     if request.missing and single:
         phrase = Text(f"looked for {kind} {full_name(request)}: not there", f"查找 {kind} {full_name(request)}：不存在")
-        return Deed("read", phrase, technique, ("missing", request.resource, full_name(request)))
+        many = Text("looked for {n} objects that were not there: {names}", "查找不存在的对象，共 {n} 次：{names}")
+        return Deed("read", phrase, technique, (MISSING, request.resource, request.namespace), many)
     if not _failed(request):
         return None
     what = f"{kind} {full_name(request)}" if single else request.resource

@@ -82,6 +82,12 @@ class Request:
         """Carried out."""
         return self.final.succeeded
 
+    @cached_property
+    def impersonated(self) -> str:
+        """In whose name it was asked, empty if in the asker's own."""
+        other = self.final.impersonated
+        return other.username if other is not None else ""
+
     @property
     def missing(self) -> bool:
         """Allowed, but what it named did not exist."""

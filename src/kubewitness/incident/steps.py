@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from kubewitness.incident.deeds import Deed, deed_of
+from kubewitness.incident.deeds import MISSING, Deed, deed_of
 from kubewitness.incident.requests import Request
 from kubewitness.model.event import parse_time
 from kubewitness.model.judgement import SEVERITIES, Severity
@@ -26,6 +26,7 @@ from kubewitness.rules.ir import Rule
 
 PAUSE = timedelta(minutes=10)
 _NAMES = 6
+_NAME = 120  # characters of a name in whose name something was done
 _LEGIBLE = 150  # steps
 _SINGLY = 3  # acts of one kind, in a chain that is longer
 _MORE = "more"
@@ -49,7 +50,11 @@ class StepDraft:
         return bool(before and now and now - before <= PAUSE)
 
     def phrase(self, names: int = _NAMES) -> Text:
-        """What was done, in words that name at most `names` objects."""
+        """What was done, in words that name at most `names` objects, and in whose name if in another's."""
+        said, other = self._phrase(names), self.first.impersonated[:_NAME]
+        return Text(f"{said.en} in the name of {other}", f"以 {other} 的名义{said.zh}") if other else said
+
+    def _phrase(self, names: int) -> Text:
         n = len(self.requests)
         many = self.deed.many
         if n == 1 or many is None:
@@ -81,7 +86,11 @@ class StepDraft:
 def _label(request: Request, deed: Deed) -> str:
     if deed.act == "refused":
         return f"{request.verb} {request.resource or request.path}"
-    if deed.act == "delete" or deed.fold[:1] == (_MORE,) or (request.resource == "secrets" and request.name):
+    if (
+        deed.act == "delete"
+        or deed.fold[:1] in ((_MORE,), (MISSING,))
+        or (request.resource == "secrets" and request.name)
+    ):
         return "/".join(part for part in (request.resource, request.home, request.name) if part)
     return request.resource or request.path
 
@@ -92,7 +101,7 @@ def drafts(requests: Sequence[Request]) -> list[StepDraft]:
     open_: dict[tuple[str, ...], StepDraft] = {}
     for request in requests:
         deed = deed_of(request)
-        key = (request.identity, request.address, deed.act, *deed.fold)
+        key = (request.identity, request.address, request.impersonated, deed.act, *deed.fold)
         current = open_.get(key) if deed.fold else None
         if current is not None and current.takes(request):
             current.requests.append(request)
@@ -129,7 +138,7 @@ def _legible(steps: Sequence[StepDraft]) -> list[StepDraft]:
 
 def _kind(request: Request, deed: Deed) -> tuple[str, ...]:
     what = (request.verb, request.resource, request.subresource) if deed.act != "refused" else ()
-    return (request.identity, request.address, deed.act, *what, str(request.succeeded))
+    return (request.identity, request.address, request.impersonated, deed.act, *what, str(request.succeeded))
 
 
 def _more(request: Request, deed: Deed) -> Deed:

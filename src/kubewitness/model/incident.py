@@ -91,6 +91,7 @@ class Actor(Struct, frozen=True):
     last: str = ""
     servers: tuple[str, ...] = ()  # hosts its commands fetched from: indicators, not where it came from
     departures: tuple[Text, ...] = ()  # what the identities never did otherwise, in words
+    impersonated: tuple[str, ...] = ()  # in whose names its identities acted; these did nothing themselves
 
 
 class EntryPoint(Struct, frozen=True):

@@ -96,6 +96,7 @@ def _incident(incident: Incident, known: Sequence[Finding], language: Language, 
                 (words.SERVERS, actor.servers),
                 (words.CLAIMED, actor.claimed_addresses),
                 (words.IDENTITIES, actor.identities),
+                (words.IMPERSONATED, actor.impersonated),
                 (words.CREDENTIALS, actor.credentials),
                 (words.AGENTS, actor.agents),
             )

@@ -138,6 +138,9 @@ def _actor(actor: Actor, language: Language) -> Inline:
     parts: list[Inline] = [names(actor.addresses, language)] if actor.addresses else []
     if actor.identities:
         parts.append(names(tuple(words.who(name, language) for name in actor.identities), language))
+    if actor.impersonated:
+        label = "冒用 " if language == "zh" else "in the name of "
+        parts.append(line(label, *names(tuple(words.who(name, language) for name in actor.impersonated), language)))
     if actor.agents:
         programs = dict.fromkeys(agent.split(" ", 1)[0] for agent in actor.agents)  # "kubectl/v1.24.4" and no more
         parts.append(names(tuple(programs), language, most=3, cells=32))

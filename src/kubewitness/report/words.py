@@ -94,6 +94,7 @@ NOT_NAMED = Text("unknown: the evidence names nobody", "未知：证据中没有
 IDENTITIES = Text("Identities", "身份")
 CREDENTIALS = Text("Credentials", "凭据")
 AGENTS = Text("Agents", "客户端")
+IMPERSONATED = Text("In the name of", "冒用的身份")
 CLAIMED = Text("Claimed (not fact)", "自称地址（不可信）")
 TOUCHED = Text("Touched", "波及")
 ROTATE = Text("Rotate", "需轮换")

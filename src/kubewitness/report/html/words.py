@@ -270,6 +270,7 @@ WORDS: dict[str, Text] = {
     ),
     "addresses": Text("Addresses", "来源 IP"),
     "identities": Text("Identities", "身份"),
+    "impersonated": Text("In the name of", "冒用的身份"),
     "credentials": Text("Credentials", "凭据"),
     "agents": Text("Agents", "客户端"),
     "claimed": Text("Claimed addresses", "自称的地址"),
