@@ -79,10 +79,15 @@ class Suspects:
             d.rule.kind == "intrusion" and d.rule.confidence != "low" and _POINTS[d.rule.severity] >= 3 for d in found
         ):
             return True
-        rules = {d.rule.id: d.rule for d in found if d.rule.kind != "context"}
-        points = sum(_POINTS[rule.severity] * _TRUST[rule.confidence] for rule in rules.values())
-        tactics = {tactic for rule in rules.values() for t in rule.techniques for tactic in technique(t).tactics}
-        return points >= _SEED_POINTS and len(tactics) >= _SEED_TACTICS and self._crowd.is_new(pair)
+        unlike = _unlike(found)
+        points = sum(map(_weight, unlike))
+        tactics = {tactic for d in unlike for t in d.rule.techniques for tactic in technique(t).tactics}
+        return points >= _SEED_POINTS and len(tactics) >= _SEED_TACTICS and self._is_out_of_place(pair)
+
+    def _is_out_of_place(self, pair: Pair) -> bool:
+        """Whether it came new; a pipeline that had long deployed from there with a hand tool did not."""
+        settled = self._crowd.established(self._crowd.since(pair), self._turned_bad([pair]))
+        return self._crowd.is_new(pair) and not (settled and service_account(pair[0]))
 
     def clusters(self) -> list[Cluster]:
         """Clusters before growth over credentials: seeds joined by address, with their agents and companions."""
@@ -224,6 +229,24 @@ class Suspects:
                         zh=f"{address} 的 {identity} 申请了随后被使用的同一个令牌（{issued}）。",
                     )
                     yield (identity, address), sentence
+
+
+def _weight(detection: Detection) -> float:
+    return _POINTS[detection.rule.severity] * _TRUST[detection.rule.confidence]
+
+
+def _unlike(found: Sequence[Detection]) -> list[Detection]:
+    """One detection a rule, the heaviest first, each with an act that none before it is about.
+
+    Who installs one privileged DaemonSet does one thing, however many rules have something to say of it.
+    """
+    acts, told, out = set[str](), set[str](), list[Detection]()
+    for one in sorted(found, key=lambda d: (-_weight(d), d.first, d.rule.id)):
+        if one.rule.kind != "context" and one.rule.id not in told and not (one.audit_ids and one.audit_ids <= acts):
+            told.add(one.rule.id)
+            acts |= one.audit_ids
+            out.append(one)
+    return out
 
 
 def _own_program_sentence(key: AccessorKey) -> Text:
