@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from kubewitness.detect.agents import agents_of, is_part, rests_on_agent
 from kubewitness.detect.novelty import New
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.run import Scan
@@ -36,7 +37,11 @@ class Detection(msgspec.Struct, frozen=True):
 
 
 def detections(scan: Scan, rules: Iterable[Rule]) -> list[Detection]:
-    """Every detection of pass 1, by time, then rule."""
+    """Every detection of pass 1, by time, then rule.
+
+    Where the names of clients are not the clients' own (`agents_of`), no rule that asks for them judges the cluster's
+    own parts.
+    """
     ordered = tuple(rules)
     found = _by_rule(scan, ordered)
     for fired in scan.fired:
@@ -61,6 +66,8 @@ def detections(scan: Scan, rules: Iterable[Rule]) -> list[Detection]:
                 )
             )
     found.extend(_novel(scan.new))
+    if agents_of(scan) == "alike":
+        found = [one for one in found if not (rests_on_agent(one.rule) and is_part(one.identity))]
     return sorted(found, key=in_order)
 
 

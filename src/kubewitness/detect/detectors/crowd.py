@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from kubewitness.detect.agents import agents_of, by_hand, is_part
 from kubewitness.detect.profile import MANY, Profile
 from kubewitness.detect.run import Scan
 from kubewitness.rules.features.address import scope_of
-from kubewitness.rules.features.identity import kind_of_name
 
 _HUB = 6  # identities at one address that make it shared
-_HANDS = ("kubectl", "oc/", "curl", "wget", "python-requests", "python-urllib", "httpie", "peirates", "k9s")
+
+__all__ = ["Crowd", "by_hand"]
 
 
 class Crowd:
@@ -17,6 +18,7 @@ class Crowd:
     def __init__(self, scan: Scan) -> None:
         self.at: dict[str, list[Profile]] = {}
         self.of: dict[str, list[Profile]] = {}
+        self._told = agents_of(scan) != "alike"
         for _, profile in sorted(scan.profiles.by_key.items()):
             self.at.setdefault(profile.key.address, []).append(profile)
             self.of.setdefault(profile.key.identity, []).append(profile)
@@ -27,14 +29,12 @@ class Crowd:
             return True
         profiles = self.at.get(address, ())
         identities = {profile.key.identity for profile in profiles}
-        kinds = {kind_of_name(profile.key.identity) for profile in profiles if not by_hand(profile)}
-        return len(identities) >= _HUB or bool(kinds & {"node", "controlPlane"})
+        return len(identities) >= _HUB or any(map(self.is_part, profiles))
+
+    def is_part(self, profile: Profile) -> bool:
+        """One of the cluster's own parts at work: its name without a person's tool, as far as the log tells clients."""
+        return is_part(profile.key.identity) and not (self._told and by_hand(profile))
 
     def since(self, identity: str, address: str) -> str:
         """When the identity first came from there ("~" if never)."""
         return min((p.first for p in self.of.get(identity, ()) if p.key.address == address), default="~")
-
-
-def by_hand(profile: Profile) -> bool:
-    """A tool that people use, not a program of the cluster."""
-    return profile.key.agent.lower().startswith(_HANDS)

@@ -39,7 +39,7 @@ class Ground:
         for address, profiles in crowd.at.items():
             for profile in profiles:
                 kind, since = kind_of_name(profile.key.identity), profile.first
-                if kind in ("node", "controlPlane") and not by_hand(profile):
+                if crowd.is_part(profile):
                     self._machines.add(network_of(address))
                 elif kind == "serviceaccount" and not by_hand(profile):
                     accounts.setdefault(place_of(address), set()).add(profile.key.identity)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
+from kubewitness.detect.agents import agents_of, is_part
 from kubewitness.detect.detectors.networks import place_of
 from kubewitness.detect.profile import Profile
 from kubewitness.detect.run import Scan
@@ -28,6 +29,7 @@ class IdentityCrowd:
 
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
+        self._told = agents_of(scan) != "alike"
         self._by_pair: dict[Pair, list[Profile]] = {}
         self._at: dict[str, set[str]] = {}
         self._of: dict[str, list[str]] = {}
@@ -72,9 +74,8 @@ class IdentityCrowd:
 
     def _is_part(self, identity: str, address: str) -> bool:
         """A part of the cluster at work there: its name with another client than a person's hands."""
-        return kind_of_name(identity) in ("node", "controlPlane") and not all(
-            profile.key.agent.lower().startswith(_HANDS) for profile in self.profiles((identity, address))
-        )
+        hands = (profile.key.agent.lower().startswith(_HANDS) for profile in self.profiles((identity, address)))
+        return is_part(identity) and not (self._told and all(hands))
 
     def established(self, first: str, bad_since: str) -> bool:
         """Was there well before things turned bad, or from the log's beginning."""
@@ -113,8 +114,9 @@ class IdentityCrowd:
         )
 
     def by_hand(self, pair: Pair) -> bool:
-        """Whether a person's tool is used there."""
-        return any(profile.key.agent.lower().startswith(_HANDS) for profile in self.profiles(pair))
+        """Whether a person's tool is used there; of the cluster's own parts only if the log tells clients apart."""
+        told = self._told or not is_part(pair[0])
+        return told and any(profile.key.agent.lower().startswith(_HANDS) for profile in self.profiles(pair))
 
     def is_own_program(self, profile: Profile, bad_since: str) -> bool:
         """Whether a service account's own program is at work: no person's tool, and there before things turned bad."""
