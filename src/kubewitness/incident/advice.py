@@ -16,6 +16,8 @@ from kubewitness.incident.certificates import Issued
 from kubewitness.incident.certificates import advice as of_certificates
 from kubewitness.incident.command_names import doubt_of_object, escaped, file_name, fit, is_seen, left_out, target, why
 from kubewitness.incident.deeds import BINDINGS, ROLES
+from kubewitness.incident.fallen_nodes import rebuild
+from kubewitness.incident.identity.nodes import NodeGained
 from kubewitness.incident.isolating import isolate
 from kubewitness.incident.story import others_left, workloads_left
 from kubewitness.model.incident import Action, ObjectName, RootCause, Secret
@@ -46,6 +48,7 @@ def advice(
     identities: Sequence[str],
     certificates: Sequence[Issued] = (),
     shared: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    machines: Sequence[NodeGained] = (),
 ) -> tuple[Action, ...]:
     """The actions of one incident. `shared`: who else came from one of the addresses, by address."""
     left, others = workloads_left(touched), others_left(touched)
@@ -59,6 +62,7 @@ def advice(
     accounts = stolen_accounts(causes, secrets)
     actions += _revoke(back_doors, secrets, accounts)
     actions += of_certificates(certificates)
+    actions += rebuild(machines, nodes)
     actions += _put_back(changed)
     actions += _fix(causes, accounts)
     actions.append(_verify(causes, identities))

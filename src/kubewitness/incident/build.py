@@ -15,6 +15,7 @@ from kubewitness.incident.cascade import Effect, cascades, entity_of, roots_of
 from kubewitness.incident.cause import entry_point, opens, root_causes
 from kubewitness.incident.certificates import issued
 from kubewitness.incident.citing import Citer
+from kubewitness.incident.identity.nodes import nodes_gained
 from kubewitness.incident.identity.standing import standing
 from kubewitness.incident.identity.suspects import Cluster, Suspects
 from kubewitness.incident.requests import TURNED_AWAY, Request, credential_ids, requests_of
@@ -81,7 +82,7 @@ def build(
     asker = StepRules(scan, matcher)
     matched = [asker.of(draft) for draft in steps]
     effects = cascades(caused, steps, chain.roots)
-    accustomed = bool(cluster.partial) and cluster.partial >= cluster.accessors
+    accustomed = cluster.accustomed
     causes = root_causes(requests, scan.ledger, citer, accustomed)
     touched = Touched(requests, removed)
     entry = entry_point(steps, citer)
@@ -136,6 +137,7 @@ def build(
             identities=actor.identities,
             certificates=issued(requests),
             shared=_others_at(scan, cluster),
+            machines=nodes_gained(requests),
         ),
         limitations=_limitations(requests, accustomed),
         audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),
