@@ -2,13 +2,19 @@
 
 One DaemonSet causes dozens of audit events by controllers, scheduler and kubelets. They are not the intruder's requests
 and are not attributed to it; they fold under the step that caused them, as its effect.
+
+So does a static pod: a command in a pod writes its manifest into the kubelet's folder, and the kubelet tells the API
+server of a pod NAME-NODE. A file is mostly called after its pod; one that is not is not found here.
+
+Source: kubernetes.io, "Create static Pods".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kubewitness.correlate.links import edge
 from kubewitness.detect.collect import Needle, search
@@ -24,6 +30,11 @@ from kubewitness.rules.features.identity import kind_of_name
 _WINDOW = timedelta(hours=1)  # after a workload was made; later pods of it are replacements
 _NEEDLES = 50
 _CLUSTER = ("controlPlane", "node", "serviceaccount")
+_STATIC: Final = "static pods"
+_MANIFEST: Final = re.compile(
+    r"/(?:etc/kubernetes/manifests|agent/pod-manifests)/([a-z0-9][a-z0-9.-]{0,200}?)\.(?:ya?ml|json)\b"
+)
+_LOOKS: Final = re.compile(r"^(?:\S{1,40} -c )?\s{0,9}(?:ls|cat(?! *>)|less|more|head|tail|grep|stat|find|rm)\b")
 
 
 class Effect:
@@ -69,6 +80,7 @@ class Root(NamedTuple):
     name: ObjectName
     time: str
     until: str  # later, its pods are replacements
+    request: str = ""  # auditID of a command that wrote a static pod's manifest
 
 
 def roots_of(steps: Sequence[StepDraft]) -> list[Root]:
@@ -76,10 +88,21 @@ def roots_of(steps: Sequence[StepDraft]) -> list[Root]:
     roots: list[Root] = []
     for index, draft in enumerate(steps):
         for request in draft.requests:
+            if request.subresource == "exec" and request.succeeded:
+                until = _later(request.time)
+                for name in dict.fromkeys(_manifests(request.command)):
+                    static = ObjectName(_STATIC, "", name)
+                    roots.append(Root(index, static, request.time, until, request.audit_id))
             made = request.resource in WORKLOADS and not request.subresource and request.succeeded
             if made and request.verb in ("create", "update", "patch") and request.name:
                 roots.append(Root(index, request.object, request.time, _later(request.time)))
     return roots[:_NEEDLES]
+
+
+def _manifests(command: str) -> list[str]:
+    """Static pods of which a command writes the manifest, by its file's name."""
+    command = command[:4096]
+    return [] if _LOOKS.match(command) else _MANIFEST.findall(command)
 
 
 def effects_of(scan: Scan, roots: Sequence[Root]) -> list[Event]:
@@ -89,8 +112,8 @@ def effects_of(scan: Scan, roots: Sequence[Root]) -> list[Event]:
         by_namespace.setdefault(root.name.namespace, []).append(root)
 
     def wanted(event: Event) -> bool:
-        near = by_namespace.get(event.namespace)
-        return near is not None and _by_cluster(event) and any(_descent(event, root) for root in near)
+        near = [*by_namespace.get(event.namespace, ()), *by_namespace.get("", ())]
+        return bool(near) and _by_cluster(event) and any(_descent(event, root) for root in near)
 
     needles = {Needle(root.name.name, root.name.namespace, root.time, root.until): None for root in roots}
     return search(scan, list(needles), wanted)
@@ -106,7 +129,7 @@ def cascades(found: Sequence[Event], steps: Sequence[StepDraft], roots: Sequence
         found_home = next(((root, link) for root in roots if (link := _descent(event, root))), None)
         if found_home is not None:
             home, link = found_home
-            _note(effects.setdefault(home.step, Effect()), event, home.name, link)
+            _note(effects.setdefault(home.step, Effect()), event, home, link)
     for effect in effects.values():
         _without_replaced(effect)
     return effects
@@ -155,6 +178,11 @@ def _descent(event: Event, made: Root) -> str:
     By owner where the body shows it, by name otherwise.
     """
     root = made.name
+    if made.request:
+        kubelet = event.resource == "pods" and kind_of_name(event.identity) == "node" and event.verb != "delete"
+        mirror = f"{root.name}-{event.identity.removeprefix('system:node:')}"
+        after = made.time <= event.record.requestReceivedTimestamp <= made.until
+        return "manifest_written" if kubelet and event.name == mirror and after else ""
     if event.namespace != root.namespace or not made.time <= event.record.requestReceivedTimestamp <= made.until:
         return ""
     if event.resource == "events":
@@ -182,7 +210,8 @@ def _generated(body: object) -> str:
     return str(meta.get("generateName", "")) if isinstance(meta, dict) else ""
 
 
-def _note(effect: Effect, event: Event, root: ObjectName, link: str) -> None:
+def _note(effect: Effect, event: Event, made: Root, link: str) -> None:
+    root, source = made.name, Entity("request", made.request) if made.request else entity_of(made.name)
     effect.events.append(event)
     if event.resource != "pods":
         return
@@ -193,7 +222,7 @@ def _note(effect: Effect, event: Event, root: ObjectName, link: str) -> None:
     if name and event.verb != "delete" and (name != root.name or root.kind == "pods"):
         effect.pods[ObjectName("pods", event.namespace, name)] = None
         if root.kind != "pods":
-            effect.joins.setdefault((link, entity_of(root), pod), event)
+            effect.joins.setdefault((link, source, pod), event)
     node, told = "", "node_writes_status"
     if event.subresource == "binding" and isinstance(body := event.request_object, dict):
         target = body.get("target")
