@@ -134,3 +134,22 @@ def test_rules_of_other_kinds_grant_nothing() -> None:
 def test_real_grants(trace: str, field: str, value: str) -> None:
     assert CORPUS is not None
     assert value in read(field, first_event(CORPUS / FALCO / f"{trace}.json"))
+
+
+@pytest.mark.parametrize(
+    ("by", "subject", "own"),
+    [
+        ("jane", {"kind": "User", "name": "jane"}, (True,)),
+        ("jane", {"kind": "User", "name": "joe"}, (False,)),
+        ("jane", {"kind": "Group", "name": "jane"}, (False,)),
+        ("system:serviceaccount:shop:web", {"kind": "ServiceAccount", "namespace": "shop", "name": "web"}, (True,)),
+        ("system:serviceaccount:shop:web", {"kind": "User", "name": "system:serviceaccount:shop:web"}, (True,)),
+        ("system:serviceaccount:shop:web", {"kind": "ServiceAccount", "namespace": "bank", "name": "web"}, (False,)),
+        ("jane", None, ()),
+    ],
+)
+def test_a_binding_that_names_its_author_says_so(
+    by: str, subject: dict[str, str] | None, own: tuple[bool, ...]
+) -> None:
+    body = {"kind": "RoleBinding", "roleRef": {"name": "admin"}, "subjects": [subject] if subject else []}
+    assert read("rbac.grantsAuthor", request("rolebindings", body, user={"username": by})) == own

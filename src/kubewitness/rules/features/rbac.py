@@ -186,6 +186,12 @@ def _pairs(event: Event, named_too: bool) -> Values:
     return tuple(dict.fromkeys(found))
 
 
+def _grants_author(event: Event) -> Values:
+    """Whether a binding names whoever wrote it; a group of theirs is many people. Absent for what names nobody."""
+    subjects = subjects_of(event)
+    return (not set(_user(event.user.username)).isdisjoint(subjects),) if subjects else ()
+
+
 FIELDS: FieldTable = {
     "rbac.roleKind": lambda event: one(grant_of(event).role_kind),
     "rbac.roleName": lambda event: one(grant_of(event).role_name),
@@ -197,5 +203,6 @@ FIELDS: FieldTable = {
     # "* *" does not say of which API group; an operator has it of its own.
     "rbac.wildcardGroups": lambda event: grant_of(event).wildcard_groups,
     "rbac.nonResourceURLs": lambda event: grant_of(event).urls,
+    "rbac.grantsAuthor": _grants_author,
     "rbac.aggregates": lambda event: grant_of(event).aggregates,
 }
