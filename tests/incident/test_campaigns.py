@@ -70,8 +70,9 @@ def test_the_honeypots_log_runs_like_rbac_buster(rules: RuleSet) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "csr_client_certificate", "kube_system_exec", "leaked_kubeconfig", "lookalike_cronjob", "malicious_webhook",
-        "nodes_proxy", "pod_token_theft", "quiet_gap_and_rotation",
+        "ci_debug_node", "csr_client_certificate", "impersonating_controller", "kube_system_exec", "leaked_kubeconfig",
+        "lookalike_cronjob", "malicious_webhook", "nodes_proxy", "pod_token_theft", "quiet_gap_and_rotation",
+        "tenant_breakout",
     ],
 )  # fmt: skip
 def test_other_intrusions_are_no_known_campaign(name: str, rules: RuleSet) -> None:

@@ -29,6 +29,8 @@ SILENT = {
         for step in ("finds the kubelet's port", "asks for the running pods", "looks after its miner")
     },
     ("pod_token_theft", "reads the pod's token"): "it happens inside the container and leaves nothing",
+    ("impersonating_controller", "reads the token"): "it happens inside the container and leaves nothing",
+    ("ci_debug_node", "makes a kubeconfig of it"): "it happens on the intruder's own machine",
 }
 # Of the machine that records: work folder, cache, home folders, checkout; what nodes tell of kernel and hardware.
 MACHINE = re.compile(

@@ -68,6 +68,7 @@ def test_there_are_benign_nodes() -> None:
         ("nodes_proxy", {"exec_download"}),
         ("pod_token_theft", {"cron_persistence"}),
         ("two_intruders", {"miner_process", "hidden_program_running"}),
+        ("impersonating_controller", {"hidden_program_running"}),
         ("kube_system_exec", set()),  # the intruder left nothing on the node
     ],
 )
