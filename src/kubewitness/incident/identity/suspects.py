@@ -30,10 +30,12 @@ from kubewitness.model.judgement import Confidence, Severity
 from kubewitness.model.text import Text
 from kubewitness.rules.attack import technique
 from kubewitness.rules.features.identity import kind_of_name, service_account
+from kubewitness.rules.ir import Rule
 
 _POINTS: dict[Severity, float] = {"informational": 0, "low": 1, "medium": 3, "high": 6, "critical": 10}
 _TRUST: dict[Confidence, float] = {"low": 0.5, "medium": 0.75, "high": 1.0}
 _SEED_POINTS, _SEED_TACTICS = 9.0, 3
+_CONTENT = frozenset(("podSpec", "rbac", "requestObject", "webhook", "csr", "secret", "configmap", "service", "volume"))
 _IMPERSONATED = 10  # told of one cluster
 
 
@@ -47,6 +49,16 @@ class Cluster:
         self.why: list[Text] = []
         self.detections: list[Detection] = []
         self.first = "~"
+
+    @property
+    def accustomed(self) -> bool:
+        """Whether all of it came from where somebody always works, whose doing it may be as well as a thief's.
+
+        A service account worked from that very place is no sign of a stranger: it was taken along.
+        """
+        homes = {key.address for key in self.partial}
+        rest = self.accessors - self.partial
+        return bool(homes) and all(key.address in homes and service_account(key.identity) for key in rest)
 
     def explain(self, sentence: Text) -> None:
         """Say why something belongs to it, once."""
@@ -236,17 +248,24 @@ def _weight(detection: Detection) -> float:
 
 
 def _unlike(found: Sequence[Detection]) -> list[Detection]:
-    """One detection a rule, the heaviest first, each with an act that none before it is about.
+    """One detection a rule, the heaviest first; of rules on what an object holds, those on an object not yet told.
 
-    Who installs one privileged DaemonSet does one thing, however many rules have something to say of it.
+    Who installs one privileged DaemonSet does one thing, however many rules have something to say of its content. Who
+    asked, from where and with what are other matters.
     """
-    acts, told, out = set[str](), set[str](), list[Detection]()
+    told, out = dict[str, set[str]](), list[Detection]()
     for one in sorted(found, key=lambda d: (-_weight(d), d.first, d.rule.id)):
-        if one.rule.kind != "context" and one.rule.id not in told and not (one.audit_ids and one.audit_ids <= acts):
-            told.add(one.rule.id)
-            acts |= one.audit_ids
+        if one.rule.kind == "context" or one.rule.id in told:
+            continue
+        holds = one.audit_ids if isinstance(one.rule, Rule) and _is_of_content(one.rule) else frozenset[str]()
+        if not holds or not holds <= set[str]().union(*told.values()):
+            told[one.rule.id] = set(holds)
             out.append(one)
     return out
+
+
+def _is_of_content(rule: Rule) -> bool:
+    return any(name.partition(".")[0] in _CONTENT for name in rule.fields)
 
 
 def _own_program_sentence(key: AccessorKey) -> Text:
