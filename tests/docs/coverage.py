@@ -34,7 +34,7 @@ _BODY_ROOTS = frozenset(
 _DETECTORS_OF_BODIES = frozenset(
     {
         "detectors/granted_own_request", "detectors/granted_after_refusal", "detectors/role_raised_to_wildcard",
-        "detectors/older_role_given_wildcard",
+        "detectors/older_role_given_wildcard", "detectors/borrowed_account", "detectors/borrowed_account_reads_secrets",
     }
 )  # fmt: skip
 _BODY_FIELDS = frozenset({"object.labels", "object.annotations", "object.mirror", "lookalike.image"})

@@ -82,7 +82,7 @@ def build(
     asker = StepRules(scan, matcher)
     matched = [asker.of(draft) for draft in steps]
     effects = cascades(caused, steps, chain.roots)
-    accustomed = bool(cluster.partial) and cluster.partial >= cluster.accessors
+    accustomed = cluster.accustomed
     causes = root_causes(requests, scan.ledger, citer, accustomed)
     touched = Touched(requests, removed)
     entry = entry_point(steps, citer)

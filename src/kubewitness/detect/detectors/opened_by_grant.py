@@ -40,7 +40,7 @@ _GROUP = "rbac.authorization.k8s.io"
 Kind = tuple[str, str, str, str]  # verb, resource, subresource, API group
 
 
-class _Grant(NamedTuple):
+class Grant(NamedTuple):
     """A binding that began to name somebody."""
 
     entry: Entry
@@ -53,7 +53,7 @@ class _Grant(NamedTuple):
 class _Opened(NamedTuple):
     """Requests of one kind that a grant opened."""
 
-    grant: _Grant
+    grant: Grant
     refused: tuple[Event, ...]
     allowed: tuple[Event, ...]
 
@@ -64,15 +64,15 @@ def opened_by_grant(scan: Scan) -> Iterator[Detection]:
     waiting = {identity: kinds for identity, profiles in crowd.of.items() if (kinds := _both(profiles))}
     if not waiting:
         return
-    grants = _grants(scan)
-    concerned: list[tuple[int, str, list[_Grant]]] = []
+    grants = grants_of(scan)
+    concerned: list[tuple[int, str, list[Grant]]] = []
     for identity in waiting:
         naming = [grant for grant in grants if any(covers(subject, identity) for subject in grant.subjects)]
         if naming and kind_of_name(identity) not in ("node", "controlPlane"):
             concerned.append((-sum(p.refusals for p in crowd.of[identity]), identity, naming))
     for _, identity, naming in sorted(concerned, key=lambda one: one[:2])[:_IDENTITIES]:
         requests = _requests(scan, crowd.of[identity], waiting[identity])
-        found: dict[_Grant, list[_Opened]] = {}
+        found: dict[Grant, list[_Opened]] = {}
         for events in requests.values():
             for opened in _transitions(events, naming):
                 found.setdefault(opened.grant, []).append(opened)
@@ -114,9 +114,9 @@ def _kind(kind: RequestKind) -> Kind:
     return (kind.verb, kind.resource, kind.subresource, kind.group)
 
 
-def _grants(scan: Scan) -> list[_Grant]:
+def grants_of(scan: Scan) -> list[Grant]:
     """Bindings that began to name a subject, in time order."""
-    out: list[_Grant] = []
+    out: list[Grant] = []
     for resource in ("clusterrolebindings", "rolebindings"):
         for (namespace, name), entries in scan.ledger.of_kind(resource).items():
             named: set[Subject] = set()
@@ -128,7 +128,7 @@ def _grants(scan: Scan) -> list[_Grant]:
                 subjects = tuple(s for s in subjects_of(event) if s not in named) if event else ()
                 named.update(subjects)
                 if subjects and kind_of_name(entry.identity) not in ("controlPlane", "node"):
-                    out.append(_Grant(entry, resource, namespace, name, subjects))
+                    out.append(Grant(entry, resource, namespace, name, subjects))
     return sorted(out, key=lambda grant: grant.entry)
 
 
@@ -158,7 +158,7 @@ def _requests(scan: Scan, profiles: Sequence[Profile], kinds: set[Kind]) -> dict
     return out
 
 
-def _transitions(events: Sequence[Event], grants: Sequence[_Grant]) -> Iterator[_Opened]:
+def _transitions(events: Sequence[Event], grants: Sequence[Grant]) -> Iterator[_Opened]:
     """Where the answers to one kind of request turn from refused to allowed, and a grant lies between."""
     first_allowed = 0
     while first_allowed < len(events):
@@ -183,7 +183,7 @@ def _transitions(events: Sequence[Event], grants: Sequence[_Grant]) -> Iterator[
             yield _Opened(grant, before, tuple(allowed))
 
 
-def _reaches(grant: _Grant, event: Event) -> bool:
+def _reaches(grant: Grant, event: Event) -> bool:
     """Whether the permission can rest on the grant: subject, namespace, the authorizer's reason if that is logged."""
     if grant.namespace and grant.namespace != event.namespace:
         return False
@@ -192,7 +192,7 @@ def _reaches(grant: _Grant, event: Event) -> bool:
     return not event.reason or f'"{grant.name}"' in event.reason or f'"{grant.name}/' in event.reason
 
 
-def _judged(grant: _Grant, identity: str, opened: Sequence[_Opened], crowd: Crowd) -> Rule | None:
+def _judged(grant: Grant, identity: str, opened: Sequence[_Opened], crowd: Crowd) -> Rule | None:
     """Whose interest the grant was in. None: a program was installed and started before its rights were there."""
     entry = grant.entry
     addresses = {event.address for one in opened for event in (*one.refused, *one.allowed)}
@@ -215,7 +215,7 @@ def _judged(grant: _Grant, identity: str, opened: Sequence[_Opened], crowd: Crow
     return described("granted_after_refusal")
 
 
-def _detection(rule: Rule, identity: str, grant: _Grant, opened: Sequence[_Opened]) -> Detection:
+def _detection(rule: Rule, identity: str, grant: Grant, opened: Sequence[_Opened]) -> Detection:
     order = sorted(opened, key=lambda one: one.allowed[0].record.requestReceivedTimestamp)
     refused, allowed = order[0].refused[-1], order[0].allowed[0]
     address = allowed.address

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kubewitness.detect.detection import Detection, in_order
 from kubewitness.detect.detectors.audit_silence import audit_silence
 from kubewitness.detect.detectors.audit_weakened import audit_weakened
+from kubewitness.detect.detectors.borrowed_account import borrowed_account
 from kubewitness.detect.detectors.interface import Detector
 from kubewitness.detect.detectors.opened_by_grant import opened_by_grant
 from kubewitness.detect.detectors.role_raised import role_raised
@@ -14,7 +15,8 @@ from kubewitness.detect.detectors.unaccustomed import unaccustomed
 from kubewitness.detect.run import Scan
 
 DETECTORS: tuple[Detector, ...] = (
-    audit_silence, audit_weakened, opened_by_grant, role_raised, shared_address, stolen_token, unaccustomed,
+    audit_silence, audit_weakened, borrowed_account, opened_by_grant, role_raised, shared_address, stolen_token,
+    unaccustomed,
 )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def insider_or_intruder(
     incident: Incident, cluster: Cluster | None, requests: Sequence[Request], profiles: Profiles
 ) -> Verdict:
     """The verdict. `cluster` and `requests` are those of an incident of the audit log; none for one of nodes alone."""
-    accustomed = bool(cluster and cluster.partial and cluster.partial >= cluster.accessors)
+    accustomed = bool(cluster and cluster.accustomed)
     done = [*_malice(incident.steps), *_hiding(incident.steps)]
     place, own = list[Sign](), list[Sign]()
     if cluster is not None:
@@ -158,7 +158,7 @@ def _visit(cluster: Cluster, requests: Sequence[Request], profiles: Profiles) ->
 def _at_home(cluster: Cluster, requests: Sequence[Request], profiles: Profiles) -> list[Sign]:
     """The accustomed: identity, address, client; work before and after."""
     out = list[Sign]()
-    pairs = {(key.identity, key.address) for key in cluster.accessors}
+    pairs = {(key.identity, key.address) for key in cluster.partial}
     known = {key: profile for key, profile in profiles.items() if (key.identity, key.address) in pairs}
     if not known or not requests:
         return out
@@ -180,7 +180,8 @@ def _at_home(cluster: Cluster, requests: Sequence[Request], profiles: Profiles) 
     if agents and not new:
         said = listed(agents)
         out.append(sign(f"With the client it always uses ({said.en}).", f"使用其惯用客户端（{said.zh}）。"))
-    other = sum(profile.requests for profile in known.values()) - len(requests)
+    own = sum((request.identity, request.address) in pairs for request in requests)
+    other = sum(profile.requests for profile in known.values()) - own
     end = max(request.time for request in requests)
     before, after = first < requests[0].time, max(profile.last for profile in known.values()) > end
     if other > 0 and before and after:
