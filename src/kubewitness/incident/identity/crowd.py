@@ -118,6 +118,10 @@ class IdentityCrowd:
         told = self._told or not is_part(pair[0])
         return told and any(profile.key.agent.lower().startswith(_HANDS) for profile in self.profiles(pair))
 
+    def names_clients(self, agent: str) -> bool:
+        """Whether that name of a client tells it from others."""
+        return bool(agent) and self._told
+
     def is_own_program(self, profile: Profile, bad_since: str) -> bool:
         """Whether a service account's own program is at work: no person's tool, and there before things turned bad."""
         identity, agent = profile.key.identity, profile.key.agent

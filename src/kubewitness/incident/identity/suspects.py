@@ -22,10 +22,12 @@ from kubewitness.detect.detection import Detection
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.reading import event_of
 from kubewitness.detect.run import Scan
+from kubewitness.incident.identity.behind import is_nobodys_name, theirs
 from kubewitness.incident.identity.crowd import IdentityCrowd, Pair
 from kubewitness.incident.identity.gained import Gained, gained, impersonated
 from kubewitness.incident.identity.joins import Joins, gained_sentence, impersonation_sentences
 from kubewitness.incident.requests import Request, credential_ids, issued_credential_id
+from kubewitness.model.event import Event
 from kubewitness.model.judgement import Confidence, Severity
 from kubewitness.model.text import Text
 from kubewitness.rules.attack import technique
@@ -170,7 +172,9 @@ class Suspects:
             accused = {key for d in self._detected.get(pair, ()) for key in d.accessors if _tells(d)}
             for profile in self._crowd.profiles(pair):
                 established = self._crowd.established(profile.first, cluster.first)
-                if profile.key not in accused and self._crowd.is_own_program(profile, cluster.first):
+                if accused and profile.key not in accused and self._is_anybodys(pair, cluster):
+                    cluster.explain(_anybodys_sentence(pair[1]))
+                elif profile.key not in accused and self._crowd.is_own_program(profile, cluster.first):
                     cluster.explain(_own_program_sentence(profile.key))
                 elif profile.key in accused or not established:
                     cluster.accessors.add(profile.key)
@@ -185,14 +189,28 @@ class Suspects:
             )
             cluster.explain(sentence)
 
+    def _is_anybodys(self, pair: Pair, cluster: Cluster) -> bool:
+        """Whether a name that stands for nobody is used at an address that stands for nobody."""
+        return is_nobodys_name(pair[0]) and self._is_shared(pair[1], cluster)
+
+    def _is_shared(self, address: str, cluster: Cluster) -> bool:
+        """Whether others than the cluster's names are behind an address."""
+        mine = {name for name, other in cluster.pairs if other == address}
+        return self._crowd.is_hub(address) or self._crowd.strangers(address, mine, cluster.first)
+
     def attributed(self, cluster: Cluster, requests: Sequence[Request]) -> list[Request]:
         """Of the accessors' requests, the intruder's: all, or the matched ones where the owner works there too."""
         matched = {audit_id for d in cluster.detections if _tells(d) for audit_id in d.audit_ids}
+        shared = {pair for pair in cluster.pairs if self._is_shared(pair[1], cluster)}
+        is_theirs = theirs(self._crowd, shared, matched, requests)
         return [
             request
             for request in requests
             if request.audit_id in matched
-            or AccessorKey(request.identity, request.address, request.agent) not in cluster.partial
+            or (
+                AccessorKey(request.identity, request.address, request.agent) not in cluster.partial
+                and is_theirs(request)
+            )
         ]
 
     # -- growth over credentials -------------------------------------------------------------------------------------
@@ -206,7 +224,7 @@ class Suspects:
             cluster.pairs.add(join.pair)
         for sentence in impersonation_sentences(impersonated(requests)[:_IMPERSONATED]):
             cluster.explain(sentence)
-        for pair, sentence in self._minters({name for request in requests for name in credential_ids(request.final)}):
+        for pair, sentence in self._minters(requests, cluster.first):
             if pair not in cluster.pairs and service_account(pair[0]) and self._crowd.by_hand(pair):
                 cluster.pairs.add(pair)
                 cluster.explain(sentence)
@@ -222,25 +240,59 @@ class Suspects:
             self._fill(cluster)
         return grown
 
-    def _minters(self, used: set[str]) -> Iterator[tuple[Pair, Text]]:
-        """Who asked for the tokens in `used`, as far as rules matched the asking: the id of a token is in both events.
+    def _minters(self, requests: Sequence[Request], bad_since: str) -> Iterator[tuple[Pair, Text]]:
+        """Who asked for the tokens that `requests` use, as far as rules matched the asking.
 
-        It proves that the token is the same, not that who asked for it is the thief: an administrator's may be stolen,
-        and kubelets ask for those of all pods. The caller decides.
+        The id of a token is in both events. It proves that the token is the same, not that who asked for it is the
+        thief: an administrator's may be stolen, and kubelets ask for those of all pods. The caller decides. Where the
+        log lacks the id of either (older servers, annotations left out) it is the account's only token that is known
+        of, if whoever asked came new and the account was used after that.
         """
+        used, uses = set[str](), dict[str, Request]()  # ids; an account's first use, those without id
+        for request in sorted(requests, key=lambda one: one.time):
+            used.update(credential_ids(request.final))
+            if service_account(request.identity):
+                uses.setdefault(request.identity, request)
         for detection in self._detections:
             if not any(thing.kind == "serviceaccounts/token" for thing in detection.objects):
                 continue
+            came_new = any(
+                profile.key in detection.accessors and not self._crowd.established(profile.first, bad_since)
+                for profile in self._crowd.profiles((detection.identity, detection.address))
+            )
             for place, original in detection.places:
                 event = event_of(original, place) if original else None
-                issued = issued_credential_id(event) if event else ""
+                if event is None or event.resource != "serviceaccounts" or event.subresource != "token":
+                    continue
+                issued, account = issued_credential_id(event), f"system:serviceaccount:{event.namespace}:{event.name}"
+                use = uses.get(account)
+                untold = use is not None and not (issued and credential_ids(use.final))
                 if issued and issued in used:
-                    identity, address = detection.identity, detection.address
-                    sentence = Text(
-                        en=f"{identity} from {address} asked for the very token that was used afterwards ({issued}).",
-                        zh=f"{address} 的 {identity} 申请了随后被使用的同一个令牌（{issued}）。",
-                    )
-                    yield (identity, address), sentence
+                    yield (detection.identity, detection.address), _minted_sentence(detection, issued)
+                elif use is not None and untold and came_new and event.succeeded and _asked(event) <= use.time:
+                    yield (detection.identity, detection.address), _minted_before_sentence(detection, account, use)
+
+
+def _asked(event: Event) -> str:
+    return event.record.requestReceivedTimestamp
+
+
+def _minted_sentence(detection: Detection, issued: str) -> Text:
+    identity, address = detection.identity, detection.address
+    return Text(
+        en=f"{identity} from {address} asked for the very token that was used afterwards ({issued}).",
+        zh=f"{address} 的 {identity} 申请了随后被使用的同一个令牌（{issued}）。",
+    )
+
+
+def _minted_before_sentence(detection: Detection, account: str, use: Request) -> Text:
+    identity, address = detection.identity, detection.address
+    return Text(
+        en=f"{identity} from {address} asked for a token of {account} before it was used from {use.address}. The log "
+        "has no ids of tokens: that it is the same one is likely, not proven.",
+        zh=f"{address} 的 {identity} 申请了 {account} 的令牌，其后该账号在 {use.address} 被使用。日志未记录令牌 ID："
+        "很可能是同一个令牌，但未经证实。",
+    )
 
 
 def _weight(detection: Detection) -> float:
@@ -266,6 +318,14 @@ def _unlike(found: Sequence[Detection]) -> list[Detection]:
 
 def _is_of_content(rule: Rule) -> bool:
     return any(name.partition(".")[0] in _CONTENT for name in rule.fields)
+
+
+def _anybodys_sentence(address: str) -> Text:
+    return Text(
+        en=f"Many share {address}: of those without a credential there, only the clients that rules matched are "
+        "attributed.",
+        zh=f"{address} 由多方共用：其中未带凭据的请求，仅归因于规则命中的客户端。",
+    )
 
 
 def _own_program_sentence(key: AccessorKey) -> Text:
