@@ -169,3 +169,11 @@ def test_copies_of_namesakes_do_not_overwrite_each_other() -> None:
              if line.startswith("kubectl get -n ")]  # fmt: skip
     assert len(files) == 4
     assert len(set(files)) == 4
+
+
+def test_a_container_put_into_a_running_pod_stays_as_long_as_the_pod() -> None:
+    added = ObjectName("pods/ephemeralcontainers", "shop", "web-1")
+    looked = ["kubectl", "get", "-n", "shop", "pods/web-1", "-o", "jsonpath={.spec.ephemeralContainers[*].name}"]
+    assert looked in _kubectl(_advice(changed=[added]))
+    assert looked not in _kubectl(_advice(changed=[added], gone=[ObjectName("pods", "shop", "web-1")]))
+    assert looked not in _kubectl(_advice(changed=[ObjectName("pods/status", "shop", "web-1")]))

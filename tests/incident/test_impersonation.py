@@ -94,7 +94,7 @@ def test_a_step_in_another_name_says_so_and_is_not_folded_with_what_was_done_in_
         (GITOPS, "read all Secrets in shop in the name of jane"),
         (GITOPS, "created Pod shop/x (image alpine) in the name of jane"),
     ]
-    assert incident.steps[1].description.zh == "以 jane 的名义读取 shop 的全部 Secret"
+    assert incident.steps[1].description.zh == "冒用 jane 的名义读取 shop 的全部 Secret"
     assert incident.actors[0].impersonated == ("jane",)
     assert incident.actors[0].identities == (GITOPS,)
 

@@ -15,7 +15,7 @@ from kubewitness.model.text import Text
 from kubewitness.rules.loader import RuleSet
 from tests.incident.conftest import Investigate
 from tests.incident.identity.test_attribution import INTRUDER, anonymous, only
-from tests.incident.logs import DAY, KUBECTL, Log, account, allowed_by, binding, daemonset
+from tests.incident.logs import DAY, DOOR, KUBECTL, Log, account, allowed_by, binding, daemonset
 
 DEPLOYER = account("ci", "deployer")
 STOLEN: dict[str, Any] = {
@@ -188,3 +188,32 @@ def test_all_secrets_of_a_namespace_are_not_counted_as_one(
 ) -> None:
     told = to_rotate([Secret(namespace, name, Text("", "")) for namespace, name in secrets])
     assert (told.en, told.zh) == (said, said_zh)
+
+
+@pytest.mark.parametrize(("deleted", "stays"), [("", True), ("web-1", False), ("web-2", True)])
+def test_a_container_put_into_a_running_pod_is_gone_with_the_pod_alone(
+    judged: Investigate, deleted: str, *, stays: bool
+) -> None:
+    log = Log()
+    log.quiet_day()
+    by: dict[str, Any] = {"by": "system:anonymous", "address": INTRUDER, "agent": "curl/8.5.0", "reason": DOOR}
+    log.request("list", "secrets", at="13:00", **by)
+    log.request("patch", "pods", at="13:01", namespace="shop", name="web-1", subresource="ephemeralcontainers", **by)
+    if deleted:
+        log.admin("delete", "pods", at="13:30", namespace="shop", name=deleted)
+    (incident,) = judged(log).incidents
+    effect = next(said.en for label, said in incident.status if label.en == "Effect")
+    assert ("Pod shop/web-1" in effect) is stays
+
+
+def test_of_acts_that_matter_alike_the_severest_are_told(judged: Investigate) -> None:
+    log = _log()
+    by = STOLEN | {"namespace": "shop", "name": "web-1", "subresource": "exec", "code": 101}
+    for second, command in enumerate(("id", "hostname", "uptime", "date", "whoami", "pwd")):
+        log.request("create", "pods", at=f"14:05:0{second}", query=f"?command={command}", **by)
+    token = "%2Fvar%2Frun%2Fsecrets%2Fkubernetes.io%2Fserviceaccount%2Ftoken"
+    log.request("create", "pods", at="14:05:07", query=f"?command=cat&command={token}", **by)
+    said = [sentence.en for sentence in only(judged(log)).story]
+    assert any("ran `cat /var/run/secrets/kubernetes.io/serviceaccount/token`" in one for one in said)
+    assert any("ran `id`" in one for one in said)
+    assert not any("ran `pwd`" in one for one in said)

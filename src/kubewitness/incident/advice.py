@@ -200,6 +200,8 @@ def _put_back(changed: Sequence[ObjectName]) -> list[Action]:
 def _look(name: ObjectName) -> str:
     if name.kind in _ROLLED_OUT:
         return f"rollout history {target(name)}"
+    if name.kind == "pods":
+        return f"get {target(name)} -o jsonpath='{{.spec.ephemeralContainers[*].name}}'  # they stay as long as the pod"
     return f"describe {target(name)}" if name.kind == "secrets" else f"get {target(name)} -o yaml"
 
 

@@ -110,7 +110,7 @@ def build(
         severity=severity,
         confidence=_confidence(cluster),
         title=headline(requests, causes, touched, techniques, accustomed),
-        story=story(steps, effects, causes),
+        story=story(steps, effects, causes, [step.severity for step in made]),
         first=requests[0].time,
         last=max(request.time for request in requests),
         actors=(actor,),

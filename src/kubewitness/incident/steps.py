@@ -52,7 +52,7 @@ class StepDraft:
     def phrase(self, names: int = _NAMES) -> Text:
         """What was done, in words that name at most `names` objects, and in whose name if in another's."""
         said, other = self._phrase(names), self.first.impersonated[:_NAME]
-        return Text(f"{said.en} in the name of {other}", f"以 {other} 的名义{said.zh}") if other else said
+        return Text(f"{said.en} in the name of {other}", f"冒用 {other} 的名义{said.zh}") if other else said
 
     def _phrase(self, names: int) -> Text:
         n = len(self.requests)

@@ -12,11 +12,17 @@ from kubewitness.incident.requests import Request
 from kubewitness.incident.steps import StepDraft
 from kubewitness.incident.when import moment
 from kubewitness.model.incident import ObjectName, RootCause, Secret
+from kubewitness.model.judgement import SEVERITIES, Severity
 from kubewitness.model.text import Text
 from kubewitness.rules.features.identity import kind_of_name
 
 _SENTENCES = 5
 _NAMED = 3
+
+
+def standing_for(name: ObjectName) -> ObjectName:
+    """What a change stays in: a container that was put into a running pod, in the pod until that is deleted."""
+    return ObjectName("pods", name.namespace, name.name) if name.kind == "pods/ephemeralcontainers" else name
 
 
 def workloads_left(touched: Touched) -> list[ObjectName]:
@@ -27,7 +33,7 @@ def workloads_left(touched: Touched) -> list[ObjectName]:
 def others_left(touched: Touched) -> list[ObjectName]:
     """What else the intruder made or changed that stays: webhooks, bindings, accounts, patched workloads."""
     made = [o for o in touched.created if o.kind not in WORKLOADS]
-    made += [o for o in touched.changed if o not in touched.created]
+    made += [o for o in map(standing_for, touched.changed) if o not in touched.created]
     return [o for o in dict.fromkeys(made) if "/" not in o.kind and (o.kind, o.namespace, o.name) not in touched.gone]
 
 
@@ -99,9 +105,18 @@ def _deployed(left: Sequence[ObjectName], techniques: Mapping[str, Collection[Ob
     return Text(f"{name}{posing.en}{others.en}", f" {name}{posing.zh}{others.zh}")
 
 
-def story(steps: Sequence[StepDraft], effects: Mapping[int, Effect], causes: Sequence[RootCause]) -> tuple[Text, ...]:
-    """Sentences in order: the steps that matter most, then what opened the way."""
-    ranked = sorted(enumerate(steps), key=lambda pair: (-_weight(pair[1]), pair[0]))[:_SENTENCES]
+def story(
+    steps: Sequence[StepDraft],
+    effects: Mapping[int, Effect],
+    causes: Sequence[RootCause],
+    severities: Sequence[Severity] = (),
+) -> tuple[Text, ...]:
+    """Sentences in order: the steps that matter most, then what opened the way.
+
+    Of steps that matter alike the severest come first (`severities`, one a step), then the earliest.
+    """
+    grave = [SEVERITIES.index(one) for one in severities] or [0] * len(steps)
+    ranked = sorted(enumerate(steps), key=lambda pair: (-_weight(pair[1]), -grave[pair[0]], pair[0]))[:_SENTENCES]
     shown = (
         sorted((pair for pair in ranked if _weight(pair[1])), key=lambda pair: pair[0]) or list(enumerate(steps))[:3]
     )

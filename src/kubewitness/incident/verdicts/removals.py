@@ -15,7 +15,7 @@ from kubewitness.detect.run import Scan
 from kubewitness.incident.blast import Touched
 from kubewitness.incident.identity.suspects import Cluster
 from kubewitness.incident.requests import Request
-from kubewitness.incident.story import others_left, workloads_left
+from kubewitness.incident.story import others_left, standing_for, workloads_left
 from kubewitness.model.event import Event
 from kubewitness.model.incident import ObjectName
 
@@ -33,7 +33,7 @@ def removals(scan: Scan, incidents: Sequence[tuple[Cluster, Sequence[Request]]])
     for cluster, requests in incidents:
         own |= cluster.accessors
         touched = Touched(requests)
-        wrote = {r.object: r.time for r in requests if r.succeeded and r.verb in _WRITES}
+        wrote = {standing_for(r.object): r.time for r in requests if r.succeeded and r.verb in _WRITES}
         left.update({name: wrote[name] for name in (*workloads_left(touched), *others_left(touched))})
     if not left:
         return {}
