@@ -370,21 +370,28 @@ def test_whose_token_was_stolen_is_not_the_thief(
 
 
 @pytest.mark.parametrize(
-    ("agent", "minute", "own"),
+    ("agent", "minute", "address", "own"),
     [
-        ("reconciler/v1.5 (linux/amd64)", 0, True),
-        ("reconciler/v1.5 (linux/amd64)", 7, False),
-        ("curl/8.5.0", 0, False),
-        ("", 0, False),
+        ("reconciler/v1.5 (linux/amd64)", 0, "10.244.1.2", True),
+        ("reconciler/v1.5 (linux/amd64)", 7, "10.244.1.2", False),
+        ("curl/8.5.0", 0, "10.244.1.2", False),
+        ("", 0, "10.244.1.2", False),
+        ("scanner/0.3", 0, INTRUDER, False),
     ],
-    ids=["its program", "a program that came after", "a person's tool", "a client without a name"],
+    ids=[
+        "its program",
+        "a program that came after",
+        "a person's tool",
+        "a client without a name",
+        "where a thief may be",
+    ],
 )
 def test_in_a_pod_that_was_taken_over_the_accounts_own_program_is_not_the_intruder(
-    judged: Investigate, agent: str, minute: int, *, own: bool
+    judged: Investigate, agent: str, minute: int, address: str, *, own: bool
 ) -> None:
     """A short log, in which nobody is established; the intruder has the program's address, account and token."""
     log = Log()
-    who: dict[str, Any] = {"by": account("gitops", "reconciler"), "address": "10.244.1.2"}
+    who: dict[str, Any] = {"by": account("gitops", "reconciler"), "address": address}
     log.quiet_day(first=13, last=14)
     at_work = [
         log.request("list", "configmaps", at=f"13:{minute + number:02}:30", agent=agent, **who) for number in range(9)

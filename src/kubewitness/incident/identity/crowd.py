@@ -123,10 +123,14 @@ class IdentityCrowd:
         return bool(agent) and self._told
 
     def is_own_program(self, profile: Profile, bad_since: str) -> bool:
-        """Whether a service account's own program is at work: no person's tool, and there before things turned bad."""
+        """Whether a service account's own program is at work: no person's tool, and there before things turned bad.
+
+        At a public address a token may have been taken to, and whatever is used there with it may be the thief's.
+        """
         identity, agent = profile.key.identity, profile.key.agent
         by_hand = not agent or agent.lower().startswith(_HANDS)
-        return service_account(identity) is not None and not by_hand and profile.first < bad_since
+        inside = scope_of(profile.key.address) != "public"
+        return service_account(identity) is not None and inside and not by_hand and profile.first < bad_since
 
     def agents(self, pair: Pair) -> set[str]:
         """The agents of one identity at one address."""
