@@ -23,6 +23,7 @@ from kubewitness.incident.deeds import deed_of
 from kubewitness.incident.impersonation import disguises
 from kubewitness.incident.requests import Request, credential_ids
 from kubewitness.incident.steps import StepDraft
+from kubewitness.incident.untold import Likely, likely_bindings
 from kubewitness.model.event import AuditRecord, Event
 from kubewitness.model.incident import EntryPoint, Evidence, RootCause
 from kubewitness.model.text import Text
@@ -171,6 +172,8 @@ def root_causes(
         entries = ledger.of(_RESOURCES[binding.kind], binding.namespace, binding.name)
         causes.append(_binding(binding, one.first, (one.requests, len(granted)), entries, citer, in_names=True))
     if not causes:
+        causes += [_likely(one, first, granted, citer) for one in likely_bindings(first, ledger)]
+    if not causes:
         causes.append(_setting(first, granted, citer))
     return tuple(causes)
 
@@ -260,6 +263,22 @@ def _credential(first: Request, granted: Sequence[Request], citer: Citer, accust
         requests_authorised=len(same),
         requests_total=len(granted),
         evidence=(citer.event(first.final),),
+    )
+
+
+def _likely(one: Likely, first: Request, granted: Sequence[Request], citer: Citer) -> RootCause:
+    """No request is known to have been authorised by it."""
+    return RootCause(
+        one.kind,
+        one.name,
+        one.namespace,
+        one.role,
+        one.subject,
+        one.description(first.identity),
+        requests_total=len(granted),
+        created=one.entry.time,
+        created_by=one.entry.identity,
+        evidence=(citer.event(first.final), cite_entry(one.entry, citer)),
     )
 
 
