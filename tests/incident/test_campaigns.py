@@ -72,7 +72,7 @@ def test_the_honeypots_log_runs_like_rbac_buster(rules: RuleSet) -> None:
     [
         "ci_debug_node", "csr_client_certificate", "impersonating_controller", "kube_system_exec", "leaked_kubeconfig",
         "lookalike_cronjob", "malicious_webhook", "nodes_proxy", "pod_token_theft", "quiet_gap_and_rotation",
-        "tenant_breakout",
+        "slow_insider", "tenant_breakout",
     ],
 )  # fmt: skip
 def test_other_intrusions_are_no_known_campaign(name: str, rules: RuleSet) -> None:
@@ -82,7 +82,10 @@ def test_other_intrusions_are_no_known_campaign(name: str, rules: RuleSet) -> No
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize("name", ["benign_day_quiet", "kubelet_config_twin"])
+@pytest.mark.parametrize(
+    "name",
+    ["backup_and_scanners", "benign_day_quiet", "kubelet_config_twin", "on_call_night", "upgrade_weekend"],
+)
 def test_a_benign_day_shows_no_indicator_and_no_campaign(name: str, rules: RuleSet) -> None:
     document = judged(RECORDED / name / "evidence", rules)
     assert document.coverage.events

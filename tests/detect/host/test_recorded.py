@@ -16,9 +16,7 @@ from tests.corpus import CORPUS, needs_corpus
 from tests.detect.host.making import file
 
 RECORDED = Path(__file__).resolve().parents[3] / "scenarios" / "recorded"
-BENIGN = sorted(
-    path.name for path in RECORDED.glob("*") if path.name.endswith("twin") or path.name.startswith("benign")
-)
+BENIGN = sorted(path.parent.name for path in RECORDED.glob("*/scenario.yaml") if "\nkind: benign\n" in path.read_text())
 FIXTURES = "kellyjonbrazil__jc/tests/fixtures"
 
 
