@@ -11,6 +11,7 @@ from kubewitness.detect.gaps import find_gaps
 from kubewitness.detect.host.yara_rules import Scanned
 from kubewitness.detect.indicators.indicator import NOTHING, Pack
 from kubewitness.detect.run import Scan
+from kubewitness.incident.coverage_askers import askers
 from kubewitness.incident.coverage_sources import Seen, sources_of
 from kubewitness.incident.when import moment, span
 from kubewitness.model.evidence import EvidenceItem, Note
@@ -78,6 +79,7 @@ def coverage(
         gaps=gaps,
         limitations=(
             *_limitations(scan, gaps),
+            *askers(scan),
             *_of_mixed(machines),
             *_of_clocks(clocks),
             *programs.limitations,
