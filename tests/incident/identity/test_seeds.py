@@ -8,9 +8,10 @@ import pytest
 
 from tests.incident.conftest import Investigate
 from tests.incident.identity.test_attribution import only
-from tests.incident.logs import OFFICE, Log, account, allowed_by, binding, daemonset
+from tests.incident.logs import KUBECTL, OFFICE, Log, account, allowed_by, binding, daemonset
 
 HOME, RUNNER = "203.0.113.140", "10.0.0.50"
+INSTALLER = account("platform", "installer")
 BINDING: dict[str, Any] = {"name": "x", "body": binding("x", "cluster-admin", "ServiceAccount default/default")}
 ON_NODE = {
     "kind": "Pod",
@@ -70,7 +71,7 @@ def test_an_unlike_act_beside_it_is_one_more(log: Log, judged: Investigate) -> N
     assert set(only(judged(log)).audit_ids) == set(own)
 
 
-def deploys(log: Log, agent: str = "kubectl/v1.31.0 (linux/amd64) kubernetes/9edcffc") -> list[str]:
+def deploys(log: Log, agent: str = KUBECTL) -> list[str]:
     by: dict[str, Any] = {"by": account("ci", "deployer"), "address": RUNNER, "agent": agent,
           "reason": allowed_by("deployer", "ClusterRole cluster-admin", "ServiceAccount deployer/ci")}  # fmt: skip
     return [
@@ -94,4 +95,46 @@ def test_a_pipeline_that_had_long_worked_from_there_by_a_hand_tool_is_at_its_pla
 
 def test_an_account_that_comes_by_a_hand_tool_to_do_just_that_is_not(log: Log, judged: Investigate) -> None:
     own = deploys(log)
+    assert set(only(judged(log)).audit_ids) == set(own)
+
+
+def installs(log: Log, *, more: bool) -> list[str]:
+    """An installer's new account brings an operator with cluster-admin, webhooks and privileged DaemonSets."""
+    reason = allowed_by("installer", "ClusterRole cluster-admin", "ServiceAccount installer/platform")
+    by: dict[str, Any] = {"by": INSTALLER, "address": RUNNER, "agent": KUBECTL, "reason": reason}
+    bound: dict[str, Any] = {
+        "name": "operator",
+        "body": binding("operator", "cluster-admin", "ServiceAccount operator/operator"),
+    }
+    rules = [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["bind", "escalate"]}]
+    hook = {"name": "a.example.com", "failurePolicy": "Ignore", "clientConfig": {"service": {"name": "a"}}}
+    done = [
+        log.request("create", "clusterroles", at="15:00", name="operator", body={"rules": rules}, **by),
+        log.request("create", "clusterrolebindings", at="15:00:10", **bound, **by),
+        log.request(
+            "create", "mutatingwebhookconfigurations", at="15:00:20", name="a", body={"webhooks": [hook]}, **by
+        ),
+    ]
+    for number, name in enumerate(("cni", "csi", "agent")):
+        body = daemonset(name, "registry.example.com/agent:1")
+        spec = body["spec"]["template"]["spec"]
+        spec["volumes"] = [{"name": "v", "hostPath": {"path": ("/", "/var/lib/kubelet", "/etc/kubernetes")[number]}}]
+        done.append(log.request("create", "daemonsets", at=f"15:01:{number}0", namespace="kube-system", name=name,
+                                body=body, **by))  # fmt: skip
+    if more:
+        done.append(log.request("list", "secrets", at="15:02", **by))
+        done.append(log.request("create", "selfsubjectrulesreviews", at="15:02:10",
+                                body={"spec": {"namespace": "default"}}, **by))  # fmt: skip
+    return done
+
+
+def test_what_an_installation_holds_is_no_heap_of_acts(log: Log, judged: Investigate) -> None:
+    installs(log, more=False)
+    document = judged(log)
+    assert not document.incidents
+    assert sum(one.identity == INSTALLER for one in document.findings) > 8
+
+
+def test_an_installer_that_looks_for_rights_and_secrets_does_unlike_things(log: Log, judged: Investigate) -> None:
+    own = installs(log, more=True)
     assert set(only(judged(log)).audit_ids) == set(own)
