@@ -37,6 +37,28 @@ def test_a_secret_that_is_not_there_was_not_read() -> None:
     assert there.fold != missing.fold
 
 
+@pytest.mark.parametrize(
+    ("group", "en", "zh"),
+    [
+        ("apps", ": may * * (everything of apps)", "：允许 * *（apps 的全部资源）"),
+        ("", ": may * * (everything of core)", "：允许 * *（core 的全部资源）"),
+        ("*", ": may * *", "：允许 * *"),
+    ],
+)
+def test_everything_of_one_api_group_is_not_told_as_everything(group: str, en: str, zh: str) -> None:
+    rules = [{"apiGroups": [group], "resources": ["*"], "verbs": ["*"]}]
+    record = AuditRecord(
+        auditID="a", stage="ResponseComplete", verb="create", requestURI="/", level="Request",
+        user=Raw(b'{"username":"jane"}'), objectRef=ObjectRef("clusterroles", "", "operator"),
+        responseStatus=Raw(b'{"code":201}'), requestReceivedTimestamp="2026-11-22T10:00:00.000000Z",
+        requestObject=Raw(msgspec.json.encode({"kind": "ClusterRole", "rules": rules})),
+    )  # fmt: skip
+    (request,) = requests_of([Event(record, Place("log", 1, 0), msgspec.json.encode(record))])
+    said = deed_of(request).phrase
+    assert said.en == f"created ClusterRole operator{en}"
+    assert said.zh.endswith(f"ClusterRole operator{zh}")
+
+
 @pytest.mark.parametrize("resource", ["secrets", "pods"])
 @pytest.mark.parametrize("verb", ["get", "list"])
 def test_a_read_that_failed_is_told_as_tried(verb: str, resource: str) -> None:

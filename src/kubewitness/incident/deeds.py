@@ -14,7 +14,7 @@ from kubewitness.incident.requests import TURNED_AWAY, Request
 from kubewitness.model.incident import Act
 from kubewitness.model.text import Text
 from kubewitness.rules.features.pod_spec import pod_specs
-from kubewitness.rules.features.rbac import grant_of
+from kubewitness.rules.features.rbac import Grant, grant_of
 
 WORKLOADS = frozenset(
     ("pods", "deployments", "daemonsets", "statefulsets", "replicasets", "replicationcontrollers", "jobs", "cronjobs")
@@ -187,12 +187,22 @@ def _detail(request: Request) -> Text:
             )
         if grant.permissions:
             listed = ", ".join(f"{p.verb} {p.resource}" for p in grant.permissions[:3])
-            return Text(f": may {listed}", f"：允许 {listed}")
+            within = _within(grant)
+            return Text(f": may {listed}{within.en}", f"：允许 {listed}{within.zh}")
     images = sorted({c.image for spec in pod_specs(request.final) for c in spec.containers if c.image})
     if images:
         listed = ", ".join(images[:3])
         return Text(f" (image {listed})", f"（镜像 {listed}）")
     return Text("", "")
+
+
+def _within(grant: Grant) -> Text:
+    """Of which API groups "* *" is everything; nothing if it is of all."""
+    groups = grant.wildcard_groups
+    if not groups or "*" in groups:
+        return Text("", "")
+    listed = ", ".join(groups[:3])
+    return Text(f" (everything of {listed})", f"（{listed} 的全部资源）")
 
 
 def _delete(request: Request, kind: str) -> Deed:
