@@ -10,6 +10,7 @@ from kubewitness.correlate.links import edge
 from kubewitness.detect.collect import Collector
 from kubewitness.detect.run import Scan
 from kubewitness.incident.advice import advice
+from kubewitness.incident.before_entry import before_entry
 from kubewitness.incident.blast import Touched, exposed, lives
 from kubewitness.incident.cascade import Effect, cascades, entity_of, roots_of
 from kubewitness.incident.cause import entry_point, opens, root_causes
@@ -139,7 +140,7 @@ def build(
             shared=_others_at(scan, cluster),
             machines=nodes_gained(requests),
         ),
-        limitations=_limitations(requests, accustomed),
+        limitations=(*before_entry(scan, entry), *_limitations(requests, accustomed)),
         audit_ids=tuple(dict.fromkeys(request.audit_id for request in requests if request.audit_id)),
         edges=(*_edges(requests, citer), *(one for effect in effects.values() for one in effect.edges(citer))),
     )
