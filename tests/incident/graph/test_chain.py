@@ -18,12 +18,13 @@ from kubewitness.model.incident import Edge, Entity, Incident
 from kubewitness.report.trace_subjects import Subject
 from kubewitness.report.tracing import traces
 from kubewitness.rules.loader import shipped_rules
+from range.script import load
 
 RECORDED = Path(__file__).parents[3] / "scenarios" / "recorded"
 NAMES = sorted(
     path.parent.name for path in RECORDED.glob("*/labels.json") if not path.parent.name.endswith(("_twin", "day_ugly"))
 )
-ATTACKS = [name for name in NAMES if not name.startswith("benign")]
+ATTACKS = [name for name in NAMES if load(RECORDED / name).kind == "attack"]
 ACTS = ("step", "request")
 ROOTS = ("identity", "address", "setting")
 each = pytest.mark.parametrize("name", ATTACKS)
