@@ -118,3 +118,15 @@ def test_a_request_whose_way_the_proxy_does_not_tell_is_not_acquitted_by_it(log:
     crowd(log)
     own, work = forwarded_break_in(log, "")
     assert set(only(judged(log)).audit_ids) == {*own, *work}
+
+
+@pytest.mark.parametrize(("minutes", "own"), [(25, True), (4, False)], ids=["at work for a while", "just come"])
+def test_an_owner_at_work_for_a_while_behind_the_balancer_keeps_the_own_requests(
+    log: Log, judged: Investigate, minutes: int, own: bool
+) -> None:
+    """Nothing tells the thief's requests from the owner's there: only what rules matched is attributed."""
+    crowd(log)
+    by: dict[str, Any] = {"by": "noor", "address": BALANCER, "namespace": "shop"}
+    work = log.request("list", "configmaps", at=f"12:{60 - minutes}", **by)
+    forwarded_break_in(log, "")
+    assert (work not in set(only(judged(log)).audit_ids)) == own

@@ -13,7 +13,7 @@ Source: k8s.io/apimachinery/pkg/util/net (SourceIPs); audit types.go on `sourceI
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from kubewitness.incident.identity.crowd import IdentityCrowd, Pair
@@ -34,24 +34,29 @@ def passed_on(request: Request) -> str:
     return addresses[-2] if len(addresses) > 1 else ""
 
 
-def theirs(
-    crowd: IdentityCrowd, shared: Collection[Pair], matched: Collection[str], requests: Sequence[Request]
-) -> Callable[[Request], bool]:
-    """Tells of a request whether it is the intruder's. `shared`: names at addresses of many; `matched`: by rules."""
-    betrayed: dict[Pair, set[str]] = {}
-    for request in requests:
-        pair = (request.identity, request.address)
-        if pair in shared and request.audit_id in matched:
-            betrayed.setdefault(pair, set()).add(passed_on(request))
+class Behind:
+    """What tells askers apart. `shared`: names at addresses of many; `matched`: requests that rules matched."""
 
-    def is_theirs(request: Request) -> bool:
-        pair = (request.identity, request.address)
-        if pair not in shared or request.audit_id in matched:
-            return True
-        places = betrayed.get(pair, {""})
-        if "" not in places and passed_on(request) and passed_on(request) not in places:
+    def __init__(
+        self, crowd: IdentityCrowd, shared: Collection[Pair], matched: Collection[str], requests: Sequence[Request]
+    ) -> None:
+        self._crowd, self._shared = crowd, shared
+        self._betrayed: dict[Pair, set[str]] = {}
+        for request in requests:
+            pair = (request.identity, request.address)
+            if pair in shared and request.audit_id in matched:
+                self._betrayed.setdefault(pair, set()).add(passed_on(request))
+
+    def told(self, request: Request) -> bool | None:
+        """Whether the request came from where its name was betrayed; None if the peer did not pass that on."""
+        places = self._betrayed.get((request.identity, request.address), {""})
+        if "" in places or not passed_on(request):
+            return None
+        return passed_on(request) in places
+
+    def is_anybodys(self, request: Request) -> bool:
+        """What everybody may ask, and nothing tells who asked it."""
+        if (request.identity, request.address) not in self._shared or self.told(request) is not None:
             return False
-        untold = is_nobodys_name(request.identity) and not crowd.names_clients(request.agent)
-        return "" not in places or not (untold and request.path.startswith(_EVERYBODYS))
-
-    return is_theirs
+        untold = is_nobodys_name(request.identity) and not self._crowd.names_clients(request.agent)
+        return untold and request.path.startswith(_EVERYBODYS)

@@ -86,6 +86,12 @@ class IdentityCrowd:
             return True
         return then - self._start < self._span / 10 and bad - then > _ACCUSTOMED / 3
 
+    @staticmethod
+    def at_work(first: str, bad_since: str) -> bool:
+        """Was there for some time before things turned bad: enough at an address of many, where owners are as well."""
+        then, bad = parse_time(first), parse_time(bad_since)
+        return bool(then and bad and bad - then > _ACCUSTOMED / 3)
+
     def usual(self, identity: str, before: str) -> set[str]:
         """Addresses at which the identity was established before that time."""
         return {pair[1] for pair in self.pairs_of(identity) if self.established(self.since(pair), before)}

@@ -22,7 +22,7 @@ from kubewitness.detect.detection import Detection
 from kubewitness.detect.profile import AccessorKey
 from kubewitness.detect.reading import event_of
 from kubewitness.detect.run import Scan
-from kubewitness.incident.identity.behind import is_nobodys_name, theirs
+from kubewitness.incident.identity.behind import Behind, is_nobodys_name
 from kubewitness.incident.identity.crowd import IdentityCrowd, Pair
 from kubewitness.incident.identity.gained import Gained, gained, impersonated
 from kubewitness.incident.identity.joins import Joins, gained_sentence, impersonation_sentences
@@ -171,7 +171,9 @@ class Suspects:
         for pair in sorted(cluster.pairs):
             accused = {key for d in self._detected.get(pair, ()) for key in d.accessors if _tells(d)}
             for profile in self._crowd.profiles(pair):
-                established = self._crowd.established(profile.first, cluster.first)
+                established = self._crowd.established(profile.first, cluster.first) or (
+                    self._is_shared(pair[1], cluster) and self._crowd.at_work(profile.first, cluster.first)
+                )
                 if accused and profile.key not in accused and self._is_anybodys(pair, cluster):
                     cluster.explain(_anybodys_sentence(pair[1]))
                 elif profile.key not in accused and self._crowd.is_own_program(profile, cluster.first):
@@ -183,9 +185,9 @@ class Suspects:
         cluster.detections = [d for d in self._detections if cluster.accessors.intersection(d.accessors)]
         for identity, address in sorted({(key.identity, key.address) for key in cluster.partial}):
             sentence = Text(
-                en=f"{identity} from {address} was at work long before: only the acts that rules matched are "
+                en=f"{identity} from {address} was at work there before: only the acts that rules matched are "
                 "attributed.",
-                zh=f"{address} 的 {identity} 此前长期正常使用：仅归因于规则命中的操作。",
+                zh=f"{address} 的 {identity} 此前一直在正常使用：仅归因于规则命中的操作。",
             )
             cluster.explain(sentence)
 
@@ -202,16 +204,16 @@ class Suspects:
         """Of the accessors' requests, the intruder's: all, or the matched ones where the owner works there too."""
         matched = {audit_id for d in cluster.detections if _tells(d) for audit_id in d.audit_ids}
         shared = {pair for pair in cluster.pairs if self._is_shared(pair[1], cluster)}
-        is_theirs = theirs(self._crowd, shared, matched, requests)
-        return [
-            request
-            for request in requests
-            if request.audit_id in matched
-            or (
-                AccessorKey(request.identity, request.address, request.agent) not in cluster.partial
-                and is_theirs(request)
-            )
-        ]
+        behind = Behind(self._crowd, shared, matched, requests)
+        out = []
+        for request in requests:
+            told = behind.told(request)
+            if told is None:
+                partial = AccessorKey(request.identity, request.address, request.agent) in cluster.partial
+                told = not (partial or behind.is_anybodys(request))
+            if told or request.audit_id in matched:
+                out.append(request)
+        return out
 
     # -- growth over credentials -------------------------------------------------------------------------------------
 
