@@ -117,3 +117,22 @@ def test_other_services_are_named() -> None:
     result = read(entry("google.container.v1.ClusterManager.CreateCluster", serviceName="container.googleapis.com"))
     assert result.events == []
     assert "google.container.v1.ClusterManager.CreateCluster" in result.reasons[0]
+
+
+SHIPPED = {"insertId": "i2", "logName": "projects/p/logs/audit", "timestamp": "2024-05-01T10:00:00.5Z"}
+
+
+def test_an_audit_event_that_an_agent_shipped_from_ones_own_cluster_is_read() -> None:
+    """Cloud Logging keeps what an agent sends as jsonPayload; such a cluster is not GKE."""
+    event = {
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": "a-1", "stage": "ResponseComplete", "verb": "list",
+        "user": {"username": "alice"}, "requestURI": "/api/v1/pods", "requestReceivedTimestamp": "2024-05-01T10:00:00Z",
+    }  # fmt: skip
+    found = only(SHIPPED | {"jsonPayload": event, "resource": {"type": "gce_instance"}})
+    assert (found.audit_id, found.identity, found.verb) == ("a-1", "alice", "list")
+
+
+def test_what_an_application_logs_is_named_as_no_audit_event() -> None:
+    found = read(SHIPPED | {"jsonPayload": {"message": "auditID", "stage": "x"}})
+    assert found.events == []
+    assert ["Google Cloud log entry" in reason for reason in found.reasons] == [True]

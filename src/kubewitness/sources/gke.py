@@ -42,8 +42,9 @@ class LogEntry:
     format: str = "GKE LogEntry"
 
     def recognises(self, fields: Fields) -> bool:
-        """By its payload."""
-        return "protoPayload" in fields or ("insertId" in fields and "logName" in fields)
+        """By its payload; an audit event that an agent shipped from a cluster of one's own is an envelope's matter."""
+        shipped = "auditID" in inside(fields.get("jsonPayload"))
+        return "protoPayload" in fields or ("insertId" in fields and "logName" in fields and not shipped)
 
     def open(self, fields: Fields) -> Iterator[Found]:
         """The event, rebuilt."""
