@@ -85,11 +85,17 @@ class _Meter:
     def __init__(self) -> None:
         self.read = self.made = 0
 
-    def check(self) -> None:
+    def count(self, made: bytes) -> None:
+        self.made += len(made)
         if self.made > BOMB_FLOOR and self.made > BOMB_RATIO * self.read:
             raise BrokenError(
                 f"decompression bomb: {self.read} bytes made more than {self.made}, the rest was not read"
             )
+
+    def counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for made in pieces:
+            self.count(made)
+            yield made
 
 
 def _gunzip(stream: Iterator[bytes]) -> Iterator[bytes]:
@@ -111,15 +117,11 @@ def _gunzip(stream: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 made = inflate.decompress(data, OUTPUT)
             except _ISAL_ERROR as problem:
-                for made in _before_damage(_inflating(), member, data, unpacked):
-                    meter.made += len(made)
-                    meter.check()
-                    yield made
+                yield from meter.counted(_before_damage(_inflating(), member, data, unpacked))
                 raise _damaged("gzip", meter.made, problem) from problem
             began = True
-            meter.made += len(made)
+            meter.count(made)
             unpacked += len(made)
-            meter.check()
             if made:
                 yield made
             members += inflate.eof
@@ -194,15 +196,12 @@ def _unzstd(stream: Iterator[bytes]) -> Iterator[bytes]:
                 made = frame.decompress(data)
             except zstandard.ZstdError as problem:
                 again = engine.decompressobj().decompress
-                for made in _before_damage(lambda step: iter((again(step),)), member, data, unpacked):  # noqa: B023
-                    meter.made += len(made)
-                    meter.check()
-                    yield made
+                left = _before_damage(lambda step: iter((again(step),)), member, data, unpacked)  # noqa: B023
+                yield from meter.counted(left)
                 raise _damaged("Zstandard", meter.made, problem) from problem
             began = True
-            meter.made += len(made)
+            meter.count(made)
             unpacked += len(made)
-            meter.check()
             for at in range(0, len(made), OUTPUT):
                 yield made[at : at + OUTPUT]
             rest = frame.unused_data if frame.eof else b""
