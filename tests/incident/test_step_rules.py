@@ -32,6 +32,7 @@ def wrapped(lines: Sequence[bytes]) -> list[bytes]:
     return out
 
 
+@pytest.mark.recordings
 @pytest.mark.parametrize("as_written", [True, False])
 def test_a_step_has_the_rules_of_all_its_requests(as_written: bool, rules: RuleSet, tmp_path: Path) -> None:
     lines = gzip.decompress((SHIPPED / "rbac_buster" / "audit.log.gz").read_bytes()).splitlines()

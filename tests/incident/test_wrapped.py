@@ -80,6 +80,7 @@ def cited(document: Document) -> list[Evidence]:
     return out
 
 
+@pytest.mark.recordings
 @pytest.mark.parametrize("name", WRAPS)
 def test_an_intrusion_in_wrapped_events_is_told_and_cited_like_any(name: str, tmp_path: Path, rules: RuleSet) -> None:
     log = Log()
