@@ -22,7 +22,7 @@ _STEPS: Final = 10
 _THINGS: Final = 8
 _PODS: Final = 8
 _DEEP: Final = 12  # edges that one line stands for
-_LETS: Final = ("links/binding_allows", "links/setting_opens", "links/setting_allows")
+_LETS: Final = ("links/binding_allows", "links/name_taken_on", "links/setting_opens", "links/setting_allows")
 _TOLD: Final = "links/told_of_"
 _GAINS: Final = {
     "links/token_id": Text("the token", "令牌"),

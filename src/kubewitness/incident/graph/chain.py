@@ -103,6 +103,7 @@ def _rights(incident: Incident, acts: Sequence[Act], hashes: Mapping[str, str]) 
     """From the binding that the authorizer gave as its reason, or the step that wrote it, to the steps it allowed."""
     causes = {(one.kind, one.namespace, one.name) for one in incident.root_causes}
     setting = next((one for one in incident.root_causes if one.kind == "Setting" and one.requests_total), None)
+    names = [one for one in incident.root_causes if one.kind in _RESOURCES and _gives_names(one)]
     wrote = dict[tuple[str, str, str], tuple[Act, Request]]()  # resource, namespace, name → the latest who wrote it
     for act in acts:
         allowed = dict[Binding, list[Request]]()
@@ -114,6 +115,9 @@ def _rights(incident: Incident, acts: Sequence[Act], hashes: Mapping[str, str]) 
             yield from _allowed(binding, act, requests, wrote=wrote, causes=causes, hashes=hashes)
         if setting is not None and any(one.succeeded and binding_of(one) is None for one in act.requests):
             yield _unexplained(setting, act, hashes)
+        spoken = [one for one in act.requests if one.impersonated and not one.refused]
+        if len(names) == 1 and spoken:
+            yield _in_a_name(names[0], act, spoken, hashes)
         for request in act.requests:
             if request.resource in BINDINGS | ROLES and request.verb in _WRITES and request.succeeded:
                 wrote[request.resource, request.namespace, request.name] = (act, request)
@@ -144,6 +148,18 @@ def _allowed(
         keys = {"authorization.k8s.io/reason": f"{binding.kind} {binding.name}", "requests": str(len(requests))}
         source = entity_of(ObjectName(resource, binding.namespace, binding.name))
         yield edge("binding_allows", source, act.entity, keys, (evidence,))
+
+
+def _gives_names(cause: RootCause) -> bool:
+    """Whether what it authorised is to act in other people's names (`cause`)."""
+    return any("impersonatedUser" in one.decisive for one in cause.evidence)
+
+
+def _in_a_name(cause: RootCause, act: Act, spoken: Sequence[Request], hashes: Mapping[str, str]) -> Edge:
+    name = spoken[0].impersonated
+    source = entity_of(ObjectName(_RESOURCES[cause.kind], cause.namespace, cause.name))
+    keys = {"impersonatedUser": name, "requests": str(len(spoken))}
+    return edge("name_taken_on", source, act.entity, keys, (cited(spoken[0], hashes),), identity=name)
 
 
 def _unexplained(setting: RootCause, act: Act, hashes: Mapping[str, str]) -> Edge:
