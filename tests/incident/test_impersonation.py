@@ -103,3 +103,21 @@ def test_a_name_as_long_as_a_page_is_cut_in_a_step(log: Log, judged: Investigate
     log.request("list", "secrets", at="13:00", by="system:anonymous", address=INTRUDER, reason=DOOR,
                 impersonatedUser={"username": "j" * 5_000})  # fmt: skip
     assert len(only(judged(log)).steps[0].description.en) < 300
+
+
+def names_taken_on(log: Log, judged: Investigate) -> list[tuple[str, str]]:
+    """Edges from what lets names be taken on: from where, and whose name."""
+    edges = only(judged(log)).edges
+    return [(one.source.name, one.keys["impersonatedUser"]) for one in edges if one.link == "links/name_taken_on"]
+
+
+def test_a_step_in_another_name_hangs_on_the_binding_that_lets_it_be_taken_on(log: Log, judged: Investigate) -> None:
+    may(log, "impersonate")
+    deploys(log)
+    assert names_taken_on(log, judged) == [("clusterrolebindings/gitops", "jane")]
+
+
+def test_without_that_right_in_the_log_no_step_hangs_on_it(log: Log, judged: Investigate) -> None:
+    may(log, "list")
+    takes_names(log)
+    assert names_taken_on(log, judged) == []
