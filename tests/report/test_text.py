@@ -6,7 +6,7 @@ import re
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -214,6 +214,7 @@ def test_wrapping_loses_nothing_but_spaces_and_fits(spans: list[Span], width: in
 
 
 @given(st.lists(st.text().map(span), max_size=3), st.integers(min_value=1, max_value=20))
+@example([span("\U0001f3fb"), span("000")], 1)
 def test_wrapping_ends_whatever_the_text(spans: list[Span], width: int) -> None:
     content = tuple(one for one in spans if one.text)
     kept = "".join(one.text for row in wrap(content, width) for one in row)

@@ -98,7 +98,9 @@ def wrap(content: Inline, width: int) -> list[Inline]:
             while text:
                 room = width - used
                 # of a huge word only what may stand in this line is looked at, or its square would be the time
-                part = _joint(chop_cells(text[: room * _CHARACTERS], room)[0], text) if room >= 2 else ""
+                # (nothing, for letters without a width of their own)
+                chopped = chop_cells(text[: room * _CHARACTERS], room) if room >= 2 else []
+                part = _joint(chopped[0], text) if chopped else ""
                 if not used:
                     part = part or text[0]  # whatever it is, go on
                 elif not part or cell_len(part) > room:
