@@ -26,6 +26,16 @@ class NotOfThisFormError(Exception):
     """The file is not written like that; nothing of what came before is to be used."""
 
 
+def begun(stream: Iterator[bytes], most: int) -> bytearray:
+    """The beginning of a stream, as soon as it is more than `most` bytes; all of a shorter one."""
+    buffer = bytearray()
+    for chunk in stream:
+        buffer += chunk
+        if len(buffer) > most:
+            break
+    return buffer
+
+
 def pieces(source: Source, *, small: bool = False) -> Iterator[Frame]:
     """The elements in order; the last one ends in a line feed if the list is not closed behind it.
 
@@ -37,14 +47,9 @@ def pieces(source: Source, *, small: bool = False) -> Iterator[Frame]:
         NotOfThisFormError: at any time: it is small, or not of this form.
     """
     stream = source.open()
-    buffer = bytearray()
-    for chunk in stream:
-        buffer += chunk
-        if len(buffer) > WHOLE:
-            break
-    else:
-        if not small:
-            raise NotOfThisFormError
+    buffer = begun(stream, WHOLE)
+    if len(buffer) <= WHOLE and not small:
+        raise NotOfThisFormError
     first = _FIRST.search(buffer, 0, WHOLE // 8)
     if first is None or buffer[:1] != b"{":
         raise NotOfThisFormError

@@ -16,7 +16,7 @@ from kubewitness.evidence.frame import Frame
 from kubewitness.evidence.opening import Source
 from kubewitness.evidence.yaml_documents import as_json
 from kubewitness.model.evidence import Place
-from kubewitness.sources.list_pieces import NotOfThisFormError
+from kubewitness.sources.list_pieces import NotOfThisFormError, begun
 
 _FIRST = re.compile(rb"\A(?:---\r?\n)?apiVersion: v1\r?\nitems:\r?\n(?=- )")
 _MARGIN = re.compile(rb"\n(?=[^ \r\n])")
@@ -34,11 +34,7 @@ def pieces(source: Source) -> Iterator[Frame]:
         NotOfThisFormError: at any time: it is small, or not of this form.
     """
     stream = source.open()
-    buffer = bytearray()
-    for chunk in stream:
-        buffer += chunk
-        if len(buffer) > _SMALL:
-            break
+    buffer = begun(stream, _SMALL)
     first = _FIRST.match(buffer)
     if len(buffer) <= _SMALL or first is None:
         raise NotOfThisFormError
