@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from kubewitness.detect.agents import by_hand
 from kubewitness.detect.collect import Collector, sampled
 from kubewitness.detect.detection import Detection
-from kubewitness.detect.detectors.crowd import Crowd, by_hand
+from kubewitness.detect.detectors.crowd import Crowd
 from kubewitness.detect.detectors.interface import described
 from kubewitness.detect.detectors.opened_by_grant import Grant, grants_of
 from kubewitness.detect.profile import AccessorKey, Profile

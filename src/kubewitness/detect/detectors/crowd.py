@@ -9,8 +9,6 @@ from kubewitness.rules.features.address import scope_of
 
 _HUB = 6  # identities at one address that make it shared
 
-__all__ = ["Crowd", "by_hand"]
-
 
 class Crowd:
     """Profiles by address and by identity."""

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kubewitness.detect.detectors.crowd import Crowd, by_hand
+from kubewitness.detect.agents import by_hand
+from kubewitness.detect.detectors.crowd import Crowd
 from kubewitness.detect.profile import MANY, AccessorKey, Profile
 from kubewitness.model.event import Event
 from kubewitness.rules.features.address import network_of, scope_of

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from kubewitness.detect.agents import by_hand
 from kubewitness.detect.collect import within
 from kubewitness.detect.detection import Detection
-from kubewitness.detect.detectors.crowd import Crowd, by_hand
+from kubewitness.detect.detectors.crowd import Crowd
 from kubewitness.detect.detectors.interface import described
 from kubewitness.detect.gaps import seconds_between
 from kubewitness.detect.profile import AccessorKey, Profile

@@ -23,9 +23,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from kubewitness.detect.agents import by_hand
 from kubewitness.detect.collect import sampled
 from kubewitness.detect.detection import Detection
-from kubewitness.detect.detectors.crowd import Crowd, by_hand
+from kubewitness.detect.detectors.crowd import Crowd
 from kubewitness.detect.detectors.interface import described
 from kubewitness.detect.detectors.networks import CREDENTIAL, POD, Ground, place_of, values
 from kubewitness.detect.profile import AccessorKey, Profile
